@@ -1,0 +1,191 @@
+package tcretry
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// A finding is what a body says of a failure. The zero finding is none.
+type finding struct {
+	envelope *Envelope // nil when the body holds no failure
+	task     bool      // data beside the error: the failure of a task
+	legacy   int       // the number of an envelope of API 2.0, 0 otherwise
+}
+
+// decode finds out whether body reports a failure. These are its rules, for the
+// whole of body with a byte order mark or without:
+//
+//   - What is not valid JSON is no envelope, what is cut short included.
+//   - Only Response.Error that is an object with a Code that is a non-empty
+//     string is a failure. "Error" deeper in data, or null, or a string, is not.
+//   - Keys are compared as decoded, and exactly. encoding/json would ignore case
+//     and so take data such as a top-level "Code" for an error.
+//   - Of a key that occurs twice the last value counts, whole: values are not
+//     merged as encoding/json does in a struct.
+//   - Without a Response key, "code" is that of API 2.0: an integer or a string
+//     of one, 0 being success.
+//
+// Nearly every body is a success and nearly every success says so to a search
+// for the few bytes that a failure must hold. What remains is walked without
+// validating it, because what the walk does not find is no failure either way;
+// only a failure that was found is worth the time of json.Valid.
+func decode(body []byte) finding {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	body = body[skipSpace(body, 0):]
+	if !mayFail(body) {
+		return finding{}
+	}
+	var found finding
+	if response, ok := lastMember(body, "Response"); ok {
+		found = decodeResponse(response)
+	} else {
+		found = decodeLegacy(body)
+	}
+	if found.envelope == nil || !json.Valid(body) {
+		return finding{}
+	}
+	return found
+}
+
+// decodeResponse reads the value of Response.
+func decodeResponse(response []byte) finding {
+	var failure, requestID []byte
+	task := false
+	for m := membersOf(response); m.next(); {
+		switch string(m.key) {
+		case "Error":
+			failure = m.value
+		case "RequestId":
+			requestID = m.value
+		default:
+			task = true
+		}
+	}
+	var code, message []byte
+	for m := membersOf(failure); m.next(); {
+		switch string(m.key) {
+		case "Code":
+			code = m.value
+		case "Message":
+			message = m.value
+		}
+	}
+	if text(code) == "" {
+		return finding{}
+	}
+	return finding{
+		envelope: &Envelope{Code: text(code), Message: text(message), RequestID: text(requestID)},
+		task:     task,
+	}
+}
+
+// decodeLegacy reads the envelope of API 2.0, which has no name for its code
+// everywhere: the number stands in for it.
+func decodeLegacy(body []byte) finding {
+	var code, codeDesc, message []byte
+	for m := membersOf(body); m.next(); {
+		switch string(m.key) {
+		case "code":
+			code = m.value
+		case "codeDesc":
+			codeDesc = m.value
+		case "message":
+			message = m.value
+		}
+	}
+	digits := text(code)
+	if digits == "" {
+		digits = string(code)
+	}
+	number, err := strconv.Atoi(digits)
+	if err != nil || number == 0 {
+		return finding{}
+	}
+	envelope := &Envelope{Code: text(codeDesc), Message: text(message)}
+	if envelope.Code == "" {
+		envelope.Code = strconv.Itoa(number)
+	}
+	return finding{envelope: envelope, legacy: number}
+}
+
+// mayFail says that body, which starts behind its white space, may report a
+// failure. It errs on the side of true, and says false at the speed of memory.
+func mayFail(body []byte) bool {
+	if len(body) == 0 || body[0] != '{' {
+		return false
+	}
+	if holdsErrorObject(body) || escapesLetter(body) {
+		return true
+	}
+	// A 2.0 envelope has no Response, which is the first key of nearly every
+	// other answer.
+	first := body[1:]
+	first = first[skipSpace(first, 0):]
+	return !bytes.HasPrefix(first, []byte(`"Response"`)) && bytes.Contains(body, []byte(`"code"`))
+}
+
+// holdsErrorObject says that the key Error, spelled without escapes, has an
+// object for a value somewhere in body. The search starts at the letter E: a
+// quote is in every other word of JSON, and searching for it is ten times slower.
+func holdsErrorObject(body []byte) bool {
+	needle := []byte(`Error"`)
+	for from := 0; ; {
+		i := bytes.Index(body[from:], needle)
+		if i < 0 {
+			return false
+		}
+		start := from + i
+		from = start + len(needle)
+		if start == 0 || body[start-1] != '"' {
+			continue // LastError, or the end of a text
+		}
+		at := skipSpace(body, from)
+		if at == len(body) || body[at] != ':' {
+			continue
+		}
+		at = skipSpace(body, at+1)
+		if at < len(body) && body[at] == '{' {
+			return true
+		}
+	}
+}
+
+// escapesLetter says that body spells an ASCII letter as an escape, as it must
+// to hide a key of ours: \u0040 to \u007f. Other escapes are in many answers,
+// \u003c and every Chinese character among them.
+func escapesLetter(body []byte) bool {
+	needle := []byte(`\u00`)
+	for {
+		i := bytes.Index(body, needle)
+		if i < 0 || i+len(needle) >= len(body) {
+			return false
+		}
+		body = body[i+len(needle):]
+		if body[0] >= '4' && body[0] <= '7' {
+			return true
+		}
+	}
+}
+
+// lastMember returns the last value that key has in object.
+func lastMember(object []byte, key string) (value []byte, ok bool) {
+	for m := membersOf(object); m.next(); {
+		if string(m.key) == key {
+			value, ok = m.value, true
+		}
+	}
+	return value, ok
+}
+
+// text returns value if it is a string and valid, and "" otherwise.
+func text(value []byte) string {
+	if len(value) == 0 || value[0] != '"' {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,114 @@
+package tcretry
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// defaultPeekLimit is how much of an answer is looked at unless an option says
+// otherwise. The API's failures are a few hundred bytes; what is longer than
+// this is an answer.
+const defaultPeekLimit = 64 << 10
+
+// peeked is what a look at an answer found. Its zero value is that of an answer
+// that was not looked at.
+type peeked struct {
+	envelope *Envelope // nil when the answer holds no failure
+	task     bool      // data beside the error: a failed task (Outcome.Task)
+	legacy   int       // the number of an envelope of API 2.0, 0 otherwise
+	size     int64     // bytes read of the body to decide
+	err      error     // the read error that cut the body short; io.EOF is none
+	whole    bool      // the body ended and is closed, so its connection is free
+}
+
+// peek looks at resp and puts back what it read: resp.Body becomes body, unless
+// the answer is not looked at and keeps its own. Nothing else of resp changes.
+// body is the storage of the replacement, unused so far, so that looking at a
+// success allocates nothing.
+//
+// A body that was cut short is judged by what came: if that is a whole
+// envelope, the API has said what it had to say, and both envelope and err are
+// set. A body that reaches the limit before its end is an answer; one whose
+// Content-Length is the limit ends there.
+func peek(resp *http.Response, limit int64, body *peekedBody) peeked {
+	coding, ok := looksAt(resp, limit)
+	if !ok {
+		return peeked{}
+	}
+	data := body.fill(resp.Body, limit, resp.ContentLength)
+	resp.Body = body
+
+	p := peeked{size: int64(len(data))}
+	switch body.end {
+	case nil:
+		if p.size < limit || resp.ContentLength != limit {
+			return p
+		}
+	case io.EOF:
+		p.whole = true
+	default:
+		p.err = body.end
+	}
+	found := coding.decode(data, limit)
+	p.envelope, p.task, p.legacy = found.envelope, found.task, found.legacy
+	return p
+}
+
+// looksAt says whether the body of resp may be an envelope, and how it is coded.
+// It answers before the first byte is read: the reader of a stream must get
+// each event as it comes.
+func looksAt(resp *http.Response, limit int64) (contentCoding, bool) {
+	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > limit || limit <= 0 {
+		return identity, false
+	}
+	// The body of a 101 is the connection, an io.ReadWriteCloser.
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return identity, false
+	}
+	if resp.Request != nil && resp.Request.Method == http.MethodHead {
+		return identity, false
+	}
+	if types := resp.Header["Content-Type"]; len(types) > 0 && !mayBeJSON(types[0]) {
+		return identity, false
+	}
+	return codingOf(resp.Header["Content-Encoding"])
+}
+
+// mayBeJSON says that contentType, whatever its parameters, is a JSON type, or
+// text/plain, which the official Python SDK reads as JSON, or nothing.
+// mime.ParseMediaType would allocate a map for each answer.
+func mayBeJSON(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.Trim(mediaType, " \t")
+	switch mediaType {
+	case "application/json", "text/json", "text/plain", "":
+		return true
+	}
+	const suffix = "+json"
+	if n := len(mediaType) - len(suffix); n > 0 && strings.EqualFold(mediaType[n:], suffix) {
+		return true
+	}
+	return strings.EqualFold(mediaType, "application/json") ||
+		strings.EqualFold(mediaType, "text/json") ||
+		strings.EqualFold(mediaType, "text/plain")
+}
+
+// discardLimit is how much of an answer is read for its connection's sake. A
+// new connection costs two or three round trips, in which about this much comes
+// anyway; a longer rest is cheaper to throw away with its connection. There is
+// no bound on the time but the request's context: a body knows no deadline.
+const discardLimit = 64 << 10
+
+// discard reads a bounded rest of resp's body and closes it, so that the
+// connection can be used again. resp must not be used afterwards; nil is fine.
+func discard(resp *http.Response) {
+	if resp == nil || resp.Body == nil {
+		return
+	}
+	if body, ok := resp.Body.(*peekedBody); (!ok || body.end == nil) && resp.ContentLength <= discardLimit {
+		// The error does not matter: the connection is not used again then.
+		_, _ = io.CopyN(io.Discard, resp.Body, discardLimit)
+	}
+	_ = resp.Body.Close()
+}
