@@ -36,11 +36,19 @@ func decode(body []byte) finding {
 	if !mayFail(body) {
 		return finding{}
 	}
-	var found finding
-	if response, ok := lastMember(body, "Response"); ok {
-		found = decodeResponse(response)
-	} else {
-		found = decodeLegacy(body)
+	var current response
+	var old legacy
+	w := walk{data: body}
+	for key, ok := w.first(); ok; key, ok = w.next() {
+		if string(key) == "Response" {
+			current = readResponse(&w)
+		} else {
+			old.read(string(key), w.value())
+		}
+	}
+	found := current.finding()
+	if !current.present {
+		found = old.finding()
 	}
 	if found.envelope == nil || !json.Valid(body) {
 		return finding{}
@@ -48,61 +56,77 @@ func decode(body []byte) finding {
 	return found
 }
 
-// decodeResponse reads the value of Response.
-func decodeResponse(response []byte) finding {
-	var failure, requestID []byte
-	task := false
-	for m := membersOf(response); m.next(); {
-		switch string(m.key) {
+// response is the value of Response, as far as it concerns a failure.
+type response struct {
+	present   bool   // there is a Response, of whatever type
+	failure   []byte // the value of Error
+	requestID []byte // the value of RequestId
+	task      bool   // there is anything else
+}
+
+// readResponse reads the value that w is at.
+func readResponse(w *walk) response {
+	r := response{present: true}
+	for key, ok := w.first(); ok; key, ok = w.next() {
+		switch value := w.value(); string(key) {
 		case "Error":
-			failure = m.value
+			r.failure = value
 		case "RequestId":
-			requestID = m.value
+			r.requestID = value
 		default:
-			task = true
+			r.task = true
 		}
 	}
+	return r
+}
+
+// finding is what r says of a failure.
+func (r response) finding() finding {
 	var code, message []byte
-	for m := membersOf(failure); m.next(); {
-		switch string(m.key) {
+	w := walk{data: r.failure}
+	for key, ok := w.first(); ok; key, ok = w.next() {
+		switch value := w.value(); string(key) {
 		case "Code":
-			code = m.value
+			code = value
 		case "Message":
-			message = m.value
+			message = value
 		}
 	}
-	if text(code) == "" {
+	name := text(code)
+	if name == "" {
 		return finding{}
 	}
-	return finding{
-		envelope: &Envelope{Code: text(code), Message: text(message), RequestID: text(requestID)},
-		task:     task,
+	envelope := &Envelope{Code: name, Message: text(message), RequestID: text(r.requestID)}
+	return finding{envelope: envelope, task: r.task}
+}
+
+// legacy is an envelope of API 2.0.
+type legacy struct{ code, codeDesc, message []byte }
+
+// read takes one member of the body.
+func (l *legacy) read(key string, value []byte) {
+	switch key {
+	case "code":
+		l.code = value
+	case "codeDesc":
+		l.codeDesc = value
+	case "message":
+		l.message = value
 	}
 }
 
-// decodeLegacy reads the envelope of API 2.0, which has no name for its code
-// everywhere: the number stands in for it.
-func decodeLegacy(body []byte) finding {
-	var code, codeDesc, message []byte
-	for m := membersOf(body); m.next(); {
-		switch string(m.key) {
-		case "code":
-			code = m.value
-		case "codeDesc":
-			codeDesc = m.value
-		case "message":
-			message = m.value
-		}
-	}
-	digits := text(code)
+// finding is what l says of a failure. Not every failure has a name: the number
+// stands in for it.
+func (l legacy) finding() finding {
+	digits := text(l.code)
 	if digits == "" {
-		digits = string(code)
+		digits = string(l.code)
 	}
 	number, err := strconv.Atoi(digits)
 	if err != nil || number == 0 {
 		return finding{}
 	}
-	envelope := &Envelope{Code: text(codeDesc), Message: text(message)}
+	envelope := &Envelope{Code: text(l.codeDesc), Message: text(l.message)}
 	if envelope.Code == "" {
 		envelope.Code = strconv.Itoa(number)
 	}
@@ -166,16 +190,6 @@ func escapesLetter(body []byte) bool {
 			return true
 		}
 	}
-}
-
-// lastMember returns the last value that key has in object.
-func lastMember(object []byte, key string) (value []byte, ok bool) {
-	for m := membersOf(object); m.next(); {
-		if string(m.key) == key {
-			value, ok = m.value, true
-		}
-	}
-	return value, ok
 }
 
 // text returns value if it is a string and valid, and "" otherwise.

@@ -133,7 +133,7 @@ func TestErrorOfAnEnvelopeIsBounded(t *testing.T) {
 		long := strings.Repeat(unit, 1<<20)
 		text := (&tcretry.Envelope{Code: long, Message: long, RequestID: long}).Error()
 		require.True(t, utf8.ValidString(text))
-		require.LessOrEqual(t, len(text), 128+512+128+len("tcretry: the API answered : (request )"))
+		require.LessOrEqual(t, len(text), 128+512+128+len("tcretry: the API answered :  (request )"))
 		require.Greater(t, len(text), 128+512+128)
 	}
 }

@@ -2,53 +2,73 @@ package tcretry
 
 import "bytes"
 
-// members walks the members of one JSON object. It neither validates nor
-// recurses: in valid JSON it finds each member exactly, in anything else it
-// finds something or ends, in linear time and without memory of its own.
-type members struct {
-	key   []byte // the key, decoded, without its quotes
-	value []byte // the value as it stands
-
+// walk goes through the members of JSON objects once, from front to back. It
+// neither validates nor recurses: in valid JSON it finds each member exactly,
+// in anything else it finds something or ends, in linear time, without memory
+// of its own.
+//
+// first and next move from member to member; between two calls the value is
+// passed, by value or, member by member, by first and next.
+type walk struct {
 	data []byte
-	pos  int // where the next member, or the comma before it, is looked for
+	at   int // 0 <= at <= len(data)
 }
 
-// membersOf returns a walk over value, which is empty if value is no object.
-func membersOf(value []byte) members {
-	if len(value) == 0 || value[0] != '{' {
-		return members{}
+// first enters the object that is the value here and returns its first key as
+// next does. Anything else it passes, and says false.
+func (w *walk) first() (key []byte, ok bool) {
+	if w.peekByte() != '{' {
+		w.value()
+		return nil, false
 	}
-	return members{data: value, pos: 1}
+	w.at++
+	return w.next()
 }
 
-// next moves to the next member and says whether there is one.
-func (m *members) next() bool {
-	at := skipSpace(m.data, m.pos)
-	if at < len(m.data) && m.data[at] == ',' {
-		at = skipSpace(m.data, at+1)
+// next moves to the value of the next member and returns its key, decoded,
+// without its quotes. It says false at the end of the object, behind which it
+// then is.
+func (w *walk) next() (key []byte, ok bool) {
+	switch w.peekByte() {
+	case ',':
+		w.at++
+	case '}':
+		w.at++
+		return nil, false
 	}
-	if at == len(m.data) || m.data[at] != '"' {
-		return false
+	if w.peekByte() != '"' {
+		return nil, false
 	}
-	end := stringEnd(m.data, at)
-	if end < 0 {
-		return false
+	quoted := w.value()
+	if quoted == nil || w.peekByte() != ':' {
+		return nil, false
 	}
-	key := m.data[at:end]
-	at = skipSpace(m.data, end)
-	if at == len(m.data) || m.data[at] != ':' {
-		return false
+	w.at++
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return []byte(text(quoted)), true
 	}
-	at = skipSpace(m.data, at+1)
-	end = valueEnd(m.data, at)
-	if end < 0 {
-		return false
+	return quoted[1 : len(quoted)-1], true
+}
+
+// value moves behind the value here and returns it, nil if it has no end.
+func (w *walk) value() []byte {
+	w.peekByte()
+	start := w.at
+	w.at = valueEnd(w.data, start)
+	if w.at < 0 {
+		w.at = len(w.data)
+		return nil
 	}
-	m.key, m.value, m.pos = key[1:len(key)-1], m.data[at:end], end
-	if bytes.IndexByte(key, '\\') >= 0 {
-		m.key = []byte(text(key))
+	return w.data[start:w.at]
+}
+
+// peekByte skips white space and returns the byte behind it, 0 at the end.
+func (w *walk) peekByte() byte {
+	w.at = skipSpace(w.data, w.at)
+	if w.at == len(w.data) {
+		return 0
 	}
-	return true
+	return w.data[w.at]
 }
 
 // valueEnd returns the index behind the value that starts at data[at], or -1.
@@ -81,33 +101,30 @@ func valueEnd(data []byte, at int) int {
 	return -1
 }
 
-// scalarEnd returns the index behind the number or the word at data[at].
-func scalarEnd(data []byte, at int) int {
-	if n := bytes.IndexAny(data[at:], ",}] \t\r\n"); n >= 0 {
-		return at + n
+// stringEnd returns the index behind the string whose opening quote is
+// data[at], or -1. Most strings are too short for bytes.IndexByte to pay.
+func stringEnd(data []byte, at int) int {
+	for at++; at < len(data); at++ {
+		switch data[at] {
+		case '"':
+			return at + 1
+		case '\\':
+			at++
+		}
 	}
 	return -1
 }
 
-// stringEnd returns the index behind the string whose opening quote is
-// data[at], or -1.
-func stringEnd(data []byte, at int) int {
-	for end := at + 1; ; end++ {
-		n := bytes.IndexByte(data[end:], '"')
-		if n < 0 {
-			return -1
-		}
-		end += n
-		// The quote is part of the string if an odd number of backslashes is
-		// before it.
-		slash := end
-		for slash-1 > at && data[slash-1] == '\\' {
-			slash--
-		}
-		if (end-slash)%2 == 0 {
-			return end + 1
+// scalarEnd returns the index behind the number or the word at data[at], or -1:
+// in an object something follows it.
+func scalarEnd(data []byte, at int) int {
+	for ; at < len(data); at++ {
+		switch data[at] {
+		case ',', '}', ']', ' ', '\t', '\n', '\r':
+			return at
 		}
 	}
+	return -1
 }
 
 // skipSpace returns the index of the first byte from data[at] on that is not

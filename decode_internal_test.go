@@ -1,0 +1,184 @@
+package tcretry
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// vectorBodies returns the bodies of testdata/vectors/envelopes.json.
+func vectorBodies(t testing.TB) []string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/vectors/envelopes.json")
+	require.NoError(t, err)
+	var rows []struct{ Body string }
+	require.NoError(t, json.Unmarshal(data, &rows))
+	require.NotEmpty(t, rows)
+	bodies := make([]string, len(rows))
+	for i, row := range rows {
+		bodies[i] = row.Body
+	}
+	return bodies
+}
+
+// reference is decode as encoding/json would have it: maps know no case, keep
+// the last of two values and merge nothing.
+func reference(body []byte) finding {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	top := referenceObject(body)
+	if response, ok := top["Response"]; ok {
+		members := referenceObject(response)
+		failure := referenceObject(members["Error"])
+		code := referenceString(failure["Code"])
+		if code == "" {
+			return finding{}
+		}
+		delete(members, "Error")
+		envelope := &Envelope{Code: code, Message: referenceString(failure["Message"]), RequestID: referenceString(members["RequestId"])}
+		delete(members, "RequestId")
+		return finding{envelope: envelope, task: len(members) > 0}
+	}
+	digits := referenceString(top["code"])
+	if digits == "" {
+		digits = string(top["code"])
+	}
+	number, err := strconv.Atoi(digits)
+	if err != nil || number == 0 {
+		return finding{}
+	}
+	envelope := &Envelope{Code: referenceString(top["codeDesc"]), Message: referenceString(top["message"])}
+	if envelope.Code == "" {
+		envelope.Code = strconv.Itoa(number)
+	}
+	return finding{envelope: envelope, legacy: number}
+}
+
+func referenceObject(value []byte) map[string]json.RawMessage {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(value, &object) != nil {
+		return nil
+	}
+	return object
+}
+
+func referenceString(value []byte) string {
+	var s *string
+	if json.Unmarshal(value, &s) != nil || s == nil {
+		return ""
+	}
+	return *s
+}
+
+func TestDecodeTellsFailuresFromWhatLooksLikeOne(t *testing.T) {
+	failure := func(code string) finding { return finding{envelope: &Envelope{Code: code}} }
+	task := func(code string) finding { return finding{envelope: &Envelope{Code: code}, task: true} }
+	old := func(number int, code string) finding {
+		return finding{envelope: &Envelope{Code: code}, legacy: number}
+	}
+	none := finding{}
+	for _, row := range []struct {
+		body string
+		want finding
+	}{
+		{`{"Response":{"Error":{"Code":"A"}}}`, failure("A")},
+		{`{"Response":{"Error" :` + "\r\n\t" + `{ "Code" : "A" } } } `, failure("A")},
+		{`{"Response":{"Error":{"Code":"A","Message":null}}}`, failure("A")},
+		{`{"Response":{"Error":{"Code":"A\"\\"}}}`, failure(`A"\`)},
+		{`{"Response":{"Error":{"Code":"A"},"RequestId":17}}`, failure("A")},
+		{`{"Response":{"Erro\u0072":{"Code":"A"}}}`, failure("A")},
+		{`{"Response":{"Err\u006Fr":{"Code":"A"}}}`, failure("A")},
+		{`{"x":"\u0041\\","Response":{"Error":{"Code":"A"}}}`, failure("A")},
+		{`{"Response":1,"Response":{"Error":{"Code":"A"}}}`, failure("A")},
+		{`{"Error":{"Code":"B"},"Response":{"Error":{"Code":"A"}},"code":4400}`, failure("A")},
+
+		// Data beside the error tells a task.
+		{`{"Response":{"Error":{"Code":"A"},"Status":"FAILED"}}`, task("A")},
+		{`{"Response":{"Data":{"x":[{"Error":{"Code":"B"}}]},"Error":{"Code":"A"}}}`, task("A")},
+		{`{"Response":{"error":1,"Error":{"Code":"A"}}}`, task("A")},
+
+		// The last value of a key counts, whole.
+		{`{"Response":{"Error":{"Code":"A"},"Error":{"Message":"b"}}}`, none},
+		{`{"Response":{"Error":{"Code":"A"},"Error":null}}`, none},
+		{`{"Response":{"Error":{"Code":"B","Code":"A"}}}`, failure("A")},
+		{`{"Response":{"Error":{"Code":"A","Code":1}}}`, none},
+		{`{"Response":{"Error":{"Code":"A"}},"Response":{}}`, none},
+		{`{"Response":{"Error":{"Code":"A"}},"Response":null}`, none},
+		{`{"Response":{"Status":1},"Response":{"Error":{"Code":"A"}}}`, failure("A")},
+
+		// Error is elsewhere, or is something else.
+		{`{"Response":{"Error":{"Code":""}}}`, none},
+		{`{"Response":{"Error":{"Code":7}}}`, none},
+		{`{"Response":{"Error":{"code":"A"}}}`, none},
+		{`{"Response":{"Error":[{"Code":"A"}]}}`, none},
+		{`{"Response":{"LastError":{"Code":"A"}}}`, none},
+		{`{"Response":{"Data":{"Error":{"Code":"A"}}}}`, none},
+		{`{"Response":{"Response":{"Error":{"Code":"A"}}}}`, none},
+		{`{"Response":[{"Error":{"Code":"A"}}]}`, none},
+		{`{"Response":{"Text":"\"Error\":{\"Code\":\"A\"}"}}`, none},
+		{`{"Response":"x","Error":{"Code":"A"}}`, none},
+		{`{"Response":{"Text":"{\"Response\":{\"Error\":{\"Code\":\"A\"}}}\u0045"}}`, none},
+
+		// Not JSON, or not all of it.
+		{`{"Response":{"Error":{"Code":"A"}}`, none},
+		{`{"Response":{"Error":{"Code":"A"}}}}`, none},
+		{`{"Response":{"Error":{"Code":"A"}}}{}`, none},
+		{`{"Response":{"Error":{"Code":"A",}}}`, none},
+		{`{"Response":{"Error":{"Code":"A"}]}`, none},
+		{`{"Response":{"Error":{"Code":"A` + "\n" + `"}}}`, none},
+		{`"{\"Response\":{\"Error\":{\"Code\":\"A\"}}}"`, none},
+
+		// The envelope of API 2.0.
+		{`{"code":4400,"codeDesc":"A"}`, old(4400, "A")},
+		{`{"codeDesc":"A","code":"4400"}`, old(4400, "A")},
+		{`{"code":4400}`, old(4400, "4400")},
+		{`{"code":4400,"codeDesc":null}`, old(4400, "4400")},
+		{`{"co\u0064e":4400}`, old(4400, "4400")},
+		{`{"code":0,"codeDesc":"A"}`, none},
+		{`{"code":"0"}`, none},
+		{`{"code":"Success"}`, none},
+		{`{"code":true}`, none},
+		{`{"code":4400.5}`, none},
+		{`{"Code":4400}`, none},
+		{`{"data":{"code":4400}}`, none},
+		{`{"code":4400,"Response":{}}`, none},
+		{`{"code":4400,"Response":null}`, none},
+		{`{"code":4400,"\u0052esponse":null}`, none},
+		{`{"code":4400`, none},
+	} {
+		require.Equal(t, row.want, decode([]byte(row.body)), row.body)
+		require.Equal(t, row.want, reference([]byte(row.body)), "reference: %s", row.body)
+	}
+}
+
+func TestDecodeOfDeepNestingEnds(t *testing.T) {
+	const failure = `"Error":{"Code":"A"}`
+	for _, open := range []string{`[`, `{"a":`, `{"Error":{`, `{"Response":`} {
+		deep := strings.Repeat(open, defaultPeekLimit/len(open))
+		for _, body := range []string{deep, `{"Response":{` + failure + `,"x":` + deep, `{"x":` + deep + failure} {
+			require.Equal(t, finding{}, decode([]byte(body)))
+		}
+	}
+}
+
+func TestDecodeOfASuccessAllocatesNothing(t *testing.T) {
+	for _, extra := range []string{"", `"Error":null,`, `"Last":{"Error":{"Code":"A"}},`, `"Text":"\u0041",`} {
+		body := []byte(items(4000, extra))
+		require.Zero(t, testing.AllocsPerRun(100, func() { decode(body) }), extra)
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	for _, body := range vectorBodies(f) {
+		f.Add([]byte(body))
+	}
+	f.Add([]byte(`{"Response":{"Error":{"Code":"A"},"Erro\u0072":{"Code":"B"},"x":[1,{"a":"\\\""}]}}`))
+	f.Add([]byte(`{"code":"4400","Response":{"Error":{"Code":"\ud800"}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		require.Equal(t, reference(body), decode(body))
+	})
+}
