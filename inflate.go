@@ -14,7 +14,7 @@ import (
 type contentCoding uint8
 
 const (
-	identity contentCoding = iota
+	uncoded contentCoding = iota
 	gzipped
 	deflated // zlib, or without its frame: servers send both
 )
@@ -23,20 +23,20 @@ const (
 // false if it is none that can be undone here; a list of codings is none.
 func codingOf(values []string) (contentCoding, bool) {
 	if len(values) == 0 {
-		return identity, true
+		return uncoded, true
 	}
 	if len(values) > 1 {
-		return identity, false
+		return uncoded, false
 	}
 	switch name := strings.Trim(values[0], " \t"); {
 	case name == "", strings.EqualFold(name, "identity"):
-		return identity, true
+		return uncoded, true
 	case strings.EqualFold(name, "gzip"), strings.EqualFold(name, "x-gzip"):
 		return gzipped, true
 	case strings.EqualFold(name, "deflate"):
 		return deflated, true
 	default:
-		return identity, false
+		return uncoded, false
 	}
 }
 
@@ -44,7 +44,7 @@ func codingOf(values []string) (contentCoding, bool) {
 // be decoded without error to less than limit bytes does not. The decoded bytes
 // are for this look only: the caller gets those that came.
 func (c contentCoding) decode(data []byte, limit int64) finding {
-	if c == identity {
+	if c == uncoded {
 		return decode(data)
 	}
 	f := inflaters.Get().(*inflater)

@@ -60,17 +60,17 @@ func peek(resp *http.Response, limit int64, body *peekedBody) peeked {
 // each event as it comes.
 func looksAt(resp *http.Response, limit int64) (contentCoding, bool) {
 	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > limit || limit <= 0 {
-		return identity, false
+		return uncoded, false
 	}
 	// The body of a 101 is the connection, an io.ReadWriteCloser.
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return identity, false
+		return uncoded, false
 	}
 	if resp.Request != nil && resp.Request.Method == http.MethodHead {
-		return identity, false
+		return uncoded, false
 	}
 	if types := resp.Header["Content-Type"]; len(types) > 0 && !mayBeJSON(types[0]) {
-		return identity, false
+		return uncoded, false
 	}
 	return codingOf(resp.Header["Content-Encoding"])
 }
