@@ -1,0 +1,195 @@
+package tcretry
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxTokenBody is the API's limit for a body: a longer one is refused.
+const maxTokenBody = 10 << 20
+
+// Idempotent reports whether repeating the request is harmless even if it was
+// executed before. It is the default of [WithIdempotent]; a rule of your own
+// can start from it. Any one of these is enough:
+//
+//   - an Idempotency-Key or X-Idempotency-Key header, which is how net/http is
+//     told that a POST may be repeated;
+//   - an action that reads, by its name: Describe, Get, List, Query, Inquire,
+//     Inquiry, Check or Search and then an upper case letter or nothing, unless
+//     the action is known to do more than its name says;
+//   - a non-empty ClientToken among the parameters, unless the action is known
+//     not to honour it;
+//   - for a request that is not one to the API, a method that net/http repeats
+//     too: GET, HEAD, OPTIONS or TRACE.
+//
+// A GET to the API proves nothing: the API takes RunInstances by GET. DryRun
+// proves nothing either: an action that does not know it may ignore it, and
+// execute. The body is looked at through GetBody only, up to 10 MiB; a body
+// without GetBody has no ClientToken.
+func Idempotent(req *http.Request) bool {
+	if hasHeader(req.Header, "Idempotency-Key") || hasHeader(req.Header, "X-Idempotency-Key") {
+		return true
+	}
+	id := identify(req)
+	switch {
+	case !id.api:
+		return safeMethod(req.Method)
+	case id.Action == "":
+		return false
+	case readsByName(id.Action):
+		return !writesDespiteName(id.Service, id.Action)
+	}
+	return !ignoresToken(id.Service, id.Action) && strings.TrimSpace(clientToken(req)) != ""
+}
+
+// safeMethod is the rule of net/http's Request.isReplayable.
+func safeMethod(method string) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// readPrefixes begin the names of actions that read: tencent-api.md section 5.
+var readPrefixes = [...]string{"Check", "Describe", "Get", "Inquire", "Inquiry", "List", "Query", "Search"}
+
+// readsByName reports whether the first word of the action is one of readPrefixes.
+func readsByName(action string) bool {
+	for _, prefix := range readPrefixes {
+		rest, ok := strings.CutPrefix(action, prefix)
+		if ok && (rest == "" || rest[0] >= 'A' && rest[0] <= 'Z') {
+			return true
+		}
+	}
+	return false
+}
+
+// exception is an action to which a rule does not apply, and why.
+type exception struct {
+	service, action string
+	reason          string
+}
+
+// writers are the actions that do more than their names say. Sorted.
+var writers = [...]exception{
+	{"cpdp", "CheckAcct", "verifies a bank card for withdrawals: wrong and repeated tries are counted"},
+	{"cpdp", "CheckAmount", "verifies an amount that was paid in for it: tries are counted"},
+	{"tcss", "Describe*Export*", "starts an export; DescribeExportJob… only reads the state of one"},
+	{"vod", "DescribeFileAttributes", "starts a task that computes them"},
+}
+
+// tokenless are the actions whose ClientToken does not protect. Sorted.
+// Not among them are alb and billing: they take the RequestId for a token, but
+// only when there is none.
+var tokenless = [...]exception{
+	{"cfw", "AddEnterpriseSecurityGroupRules", "documented as reserved: a repeat may add the rules twice"},
+	{"ecm", "RunInstances", "documented as reserved"},
+	{"ess", "CreateDocument", "documented as no longer used"},
+	{"ess", "CreateFlow", "documented as no longer used"},
+	{"ess", "StartFlow", "documented as no longer used"},
+}
+
+func writesDespiteName(service, action string) bool {
+	return slices.ContainsFunc(writers[:], func(e exception) bool { return e.covers(service, action) })
+}
+
+func ignoresToken(service, action string) bool {
+	return slices.ContainsFunc(tokenless[:], func(e exception) bool { return e.covers(service, action) })
+}
+
+// covers reports whether the exception is about the action. A service that is
+// not known may be any: what cannot be told is not repeated. "Describe*Export*"
+// covers the names that begin with Describe and have Export later, with
+// something in between.
+func (e exception) covers(service, action string) bool {
+	if service != "" && service != e.service {
+		return false
+	}
+	prefix, rest, pattern := strings.Cut(e.action, "*")
+	if !pattern {
+		return action == e.action
+	}
+	tail, ok := strings.CutPrefix(action, prefix)
+	return ok && tail != "" && strings.Contains(tail[1:], strings.TrimSuffix(rest, "*"))
+}
+
+// clientToken returns the ClientToken of a query, a form or a JSON object, as
+// far as the request's parameters are in one; other bodies carry none.
+func clientToken(req *http.Request) string {
+	if req.Method == http.MethodPost && mediaType(req) == "application/json" {
+		return jsonClientToken(req)
+	}
+	return paramsOf(req).clientToken
+}
+
+// jsonClientToken reads the body as a stream: of up to 10 MiB, one short string
+// is asked for. A body that the API would refuse has no token.
+func jsonClientToken(req *http.Request) string {
+	if req.GetBody == nil {
+		return ""
+	}
+	body, err := req.GetBody()
+	if err != nil || body == nil {
+		return ""
+	}
+	defer body.Close()
+	limited := &io.LimitedReader{R: body, N: maxTokenBody + 1}
+	token, ok := scanClientToken(json.NewDecoder(limited))
+	if !ok || limited.N <= 0 {
+		return ""
+	}
+	return token
+}
+
+// scanClientToken goes through the input to its end, because the last of two
+// members with the same name counts. Not ok for anything but one whole object.
+func scanClientToken(dec *json.Decoder) (token string, ok bool) {
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return "", false
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return "", false
+		}
+		value, err := nextString(dec)
+		if err != nil {
+			return "", false
+		}
+		if key == "ClientToken" {
+			token = value
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return "", false
+	}
+	_, err := dec.Token()
+	return token, err == io.EOF
+}
+
+// nextString reads one value; it is "" for a value that is not a string.
+func nextString(dec *json.Decoder) (string, error) {
+	value, err := dec.Token()
+	for depth := delta(value); depth > 0 && err == nil; {
+		var t json.Token
+		t, err = dec.Token()
+		depth += delta(t)
+	}
+	s, _ := value.(string)
+	return s, err
+}
+
+// delta is what the token adds to the depth of nesting.
+func delta(t json.Token) int {
+	switch t {
+	case json.Delim('{'), json.Delim('['):
+		return 1
+	case json.Delim('}'), json.Delim(']'):
+		return -1
+	}
+	return 0
+}

@@ -1,0 +1,106 @@
+package tcretry
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// replay gives the body of a call's request to each of its attempts. It never
+// modifies the request. A replay belongs to one call and its goroutine; the
+// bodies that it gives out belong to the base and may be read and closed in
+// goroutines of the base, even after its RoundTrip has returned.
+//
+// The first attempt gets the caller's own body whenever that is enough to
+// repeat it: with GetBody, or if it is not to be repeated. Otherwise it gets a
+// reader that keeps what the base reads.
+//
+// The caller's body is closed exactly once: by the base if it was handed over,
+// else as soon as no attempt can need the rest of it, at the latest when the
+// base closes the body of the last attempt.
+type replay struct {
+	req      *http.Request
+	limit    int64
+	attempts int
+	tape     *tape // what the attempts share; nil if nothing is kept
+	failed   bool  // GetBody failed
+}
+
+var errNotReplayable = errors.New("tcretry: body of the request cannot be sent again")
+
+// init begins a call. Up to limit bytes of a body without GetBody are kept;
+// with 0 the body is handed over and the call has one attempt. A body that is
+// known to be longer than the limit is handed over too.
+func (r *replay) init(req *http.Request, limit int64) {
+	*r = replay{req: req, limit: limit}
+}
+
+// next returns the body of the next attempt, and its GetBody if there can be
+// one. It is called right before the base gets the request: from then on the
+// base closes that body. The length is that of the caller's request, always.
+func (r *replay) next() (body io.ReadCloser, getBody func() (io.ReadCloser, error), err error) {
+	r.attempts++
+	switch {
+	case r.empty() || r.attempts == 1 && !r.keeps():
+		return r.req.Body, r.req.GetBody, nil
+	case r.req.GetBody != nil:
+		body, err = r.req.GetBody()
+		r.failed = err != nil
+		return body, r.req.GetBody, err
+	case r.attempts == 1:
+		r.tape = newTape(r.req.Body, r.limit)
+	case r.tape == nil:
+		return nil, nil, errNotReplayable
+	}
+	body, err = r.tape.play()
+	return body, r.getBody(), err
+}
+
+// repeatable reports whether another attempt can be given the whole body. A
+// body that is still being read is: the next attempt gets what was read and
+// then the rest.
+func (r *replay) repeatable() bool {
+	switch {
+	case r.empty() || r.attempts == 0:
+		return true
+	case r.req.GetBody != nil:
+		return !r.failed
+	}
+	return r.tape != nil && r.tape.playable()
+}
+
+// getBody returns what gives copies of the whole body to those who may not
+// touch the attempt's, such as Idempotent and net/http; nil if there is none.
+// For a body without GetBody there is one once the base has read all of it.
+func (r *replay) getBody() func() (io.ReadCloser, error) {
+	if r.tape == nil {
+		return r.req.GetBody
+	}
+	kept, whole := r.tape.all()
+	if !whole {
+		return nil
+	}
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(kept)), nil }
+}
+
+// close ends the call: there will be no further attempt. The caller's body is
+// closed now if the base never got one or is done with the last one, else when
+// the base closes that.
+func (r *replay) close() {
+	switch {
+	case r.req.Body == nil:
+	case r.attempts == 0:
+		r.attempts = 1
+		r.req.Body.Close()
+	case r.tape != nil:
+		r.tape.end()
+	}
+}
+
+func (r *replay) empty() bool { return r.req.Body == nil || r.req.Body == http.NoBody }
+
+// keeps reports whether the first attempt's body has to be recorded.
+func (r *replay) keeps() bool {
+	return !r.empty() && r.req.GetBody == nil && r.limit > 0 && r.req.ContentLength <= r.limit
+}

@@ -1,0 +1,487 @@
+package tcretry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// callerBody is a body that can be read once. It counts its closes and finds
+// Reads that overlap.
+type callerBody struct {
+	io.Reader
+	closes  atomic.Int32
+	reading atomic.Bool
+	overlap atomic.Bool
+}
+
+func newCallerBody(s string) *callerBody { return &callerBody{Reader: strings.NewReader(s)} }
+
+func (b *callerBody) Read(p []byte) (int, error) {
+	if !b.reading.CompareAndSwap(false, true) {
+		b.overlap.Store(true)
+	}
+	defer b.reading.Store(false)
+	return b.Reader.Read(p)
+}
+
+func (b *callerBody) Close() error {
+	b.closes.Add(1)
+	return nil
+}
+
+// The base closes a body in a goroutine of its own, so tests on sockets wait for it.
+const (
+	eventually = 5 * time.Second
+	poll       = time.Millisecond
+)
+
+func bodyRequest(body io.ReadCloser) *http.Request {
+	return &http.Request{Method: http.MethodPost, Body: body, ContentLength: -1}
+}
+
+func begin(req *http.Request, limit int64) *replay {
+	r := new(replay)
+	r.init(req, limit)
+	return r
+}
+
+// attempt begins the next attempt, which must succeed.
+func attempt(t testing.TB, r *replay) io.ReadCloser {
+	t.Helper()
+	body, _, err := r.next()
+	require.NoError(t, err)
+	return body
+}
+
+func readN(t testing.TB, r io.Reader, n int) string {
+	t.Helper()
+	p := make([]byte, n)
+	_, err := io.ReadFull(r, p)
+	require.NoError(t, err)
+	return string(p)
+}
+
+func readAll(t testing.TB, r io.Reader) string {
+	t.Helper()
+	p, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return string(p)
+}
+
+func TestReplayOfNoBodyIsNoBody(t *testing.T) {
+	for _, body := range []io.ReadCloser{nil, http.NoBody} {
+		r := begin(bodyRequest(body), 10)
+		for range 3 {
+			require.True(t, r.repeatable())
+			require.Equal(t, body, attempt(t, r))
+		}
+		require.True(t, r.repeatable())
+		r.close()
+	}
+}
+
+func TestReplayHandsTheCallersBodyOverFirstAndThenCopiesOfGetBody(t *testing.T) {
+	body := newCallerBody("body")
+	req := bodyRequest(body)
+	req.GetBody = func() (io.ReadCloser, error) { return newCallerBody("body"), nil }
+	r := begin(req, 10)
+	require.Same(t, body, attempt(t, r))
+	for range 2 {
+		require.True(t, r.repeatable())
+		again := attempt(t, r)
+		require.NotSame(t, body, again)
+		require.Equal(t, "body", readAll(t, again))
+	}
+	r.close()
+	require.Zero(t, body.closes.Load(), "the base owns it")
+}
+
+func TestReplayPassesAnErrorOfGetBodyOn(t *testing.T) {
+	gone := errors.New("gone")
+	req := bodyRequest(newCallerBody("body"))
+	req.GetBody = func() (io.ReadCloser, error) { return nil, gone }
+	r := begin(req, 10)
+	attempt(t, r)
+	_, _, err := r.next()
+	require.ErrorIs(t, err, gone)
+	require.False(t, r.repeatable())
+}
+
+func TestReplayDoesNotAllocateForTheFirstAttemptWithGetBodyOrWithoutABody(t *testing.T) {
+	withGetBody := bodyRequest(newCallerBody("body"))
+	withGetBody.GetBody = func() (io.ReadCloser, error) { return nil, nil }
+	for _, req := range []*http.Request{withGetBody, bodyRequest(nil), bodyRequest(http.NoBody)} {
+		var r replay
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			r.init(req, 10)
+			_, _, _ = r.next()
+			r.close()
+		}))
+	}
+}
+
+func TestReplayHandsOverABodyThatIsNotToBeRepeated(t *testing.T) {
+	for name, c := range map[string]struct{ length, limit int64 }{
+		"no limit": {-1, 0}, "known to be longer than the limit": {11, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := newCallerBody("01234567890")
+			req := bodyRequest(body)
+			req.ContentLength = c.length
+			r := begin(req, c.limit)
+			require.Same(t, body, attempt(t, r))
+			require.False(t, r.repeatable())
+			_, _, err := r.next()
+			require.ErrorIs(t, err, errNotReplayable)
+			r.close()
+			require.Zero(t, body.closes.Load(), "the base owns it")
+		})
+	}
+}
+
+func TestReplayGivesEachAttemptTheWholeBodyWhateverTheOthersRead(t *testing.T) {
+	body := newCallerBody("0123456789")
+	r := begin(bodyRequest(body), 10)
+	for i, n := range []int{0, 3, 1, 7, 10} {
+		require.True(t, r.repeatable())
+		b := attempt(t, r)
+		require.Equal(t, "0123456789"[:n], readN(t, b, n), i)
+		require.NoError(t, b.Close())
+		require.Zero(t, body.closes.Load(), "a later attempt may need the rest")
+	}
+	b := attempt(t, r)
+	require.Equal(t, "0123456789", readAll(t, b))
+	require.NoError(t, b.Close())
+	require.EqualValues(t, 1, body.closes.Load())
+	require.Equal(t, "0123456789", readAll(t, attempt(t, r)))
+	r.close()
+	require.EqualValues(t, 1, body.closes.Load())
+}
+
+func TestReplayGoesOnWithoutACopyBeyondTheLimit(t *testing.T) {
+	body := newCallerBody("0123456789x")
+	r := begin(bodyRequest(body), 10)
+	b := attempt(t, r)
+	require.Equal(t, "0123456789", readN(t, b, 10))
+	require.True(t, r.repeatable())
+	require.Equal(t, "x", readAll(t, b))
+	require.False(t, r.repeatable())
+	require.Nil(t, r.tape.kept)
+	require.Nil(t, r.getBody())
+	_, _, err := r.next()
+	require.ErrorIs(t, err, errNotReplayable)
+	require.NoError(t, b.Close())
+	require.EqualValues(t, 1, body.closes.Load())
+}
+
+func TestReplayPassesReadErrorsOnUnchangedAndDoesNotRepeatThem(t *testing.T) {
+	broken := errors.New("broken")
+	body := &callerBody{Reader: io.MultiReader(strings.NewReader("01"), errReader{broken})}
+	r := begin(bodyRequest(body), 10)
+	b := attempt(t, r)
+	got, err := io.ReadAll(b)
+	require.Equal(t, "01", string(got))
+	require.Same(t, broken, err)
+	_, err = b.Read(make([]byte, 1))
+	require.Same(t, broken, err)
+	require.False(t, r.repeatable())
+	require.NoError(t, b.Close())
+	require.EqualValues(t, 1, body.closes.Load())
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+func TestReplayPassesTheErrorOfTheCallersCloseOn(t *testing.T) {
+	broken := errors.New("broken")
+	r := begin(bodyRequest(closeErr{strings.NewReader("x"), broken}), 10)
+	b := attempt(t, r)
+	readAll(t, b)
+	require.Same(t, broken, b.Close())
+	require.NoError(t, b.Close())
+}
+
+type closeErr struct {
+	io.Reader
+	err error
+}
+
+func (c closeErr) Close() error { return c.err }
+
+func TestReplayClosesTheCallersBodyAtTheEndOfTheCall(t *testing.T) {
+	for name, run := range map[string]func(*testing.T, *replay){
+		"before an attempt":     func(_ *testing.T, r *replay) { r.close(); r.close() },
+		"after a part was read": func(t *testing.T, r *replay) { b := attempt(t, r); readN(t, b, 2); b.Close(); r.close(); r.close() },
+		"by the base, later":    func(t *testing.T, r *replay) { b := attempt(t, r); r.close(); readAll(t, b); b.Close(); b.Close() },
+		"by the base, unread":   func(t *testing.T, r *replay) { b := attempt(t, r); r.close(); b.Close() },
+		"after two attempts": func(t *testing.T, r *replay) {
+			first := attempt(t, r)
+			readN(t, first, 2)
+			second := attempt(t, r)
+			first.Close()
+			second.Close()
+			r.close()
+			first.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := newCallerBody("body")
+			run(t, begin(bodyRequest(body), 10))
+			require.EqualValues(t, 1, body.closes.Load())
+		})
+	}
+}
+
+func TestReplayDoesNotTakeTheBodyFromABaseThatStillReadsItAtTheEndOfTheCall(t *testing.T) {
+	body := newCallerBody("body")
+	r := begin(bodyRequest(body), 10)
+	b := attempt(t, r)
+	readN(t, b, 2)
+	r.close()
+	require.Zero(t, body.closes.Load())
+	require.Equal(t, "dy", readAll(t, b))
+}
+
+func TestReplayClosesACallersBodyHandedToNobodyOnceWithGetBodyToo(t *testing.T) {
+	body := newCallerBody("body")
+	req := bodyRequest(body)
+	req.GetBody = func() (io.ReadCloser, error) { return newCallerBody("body"), nil }
+	r := begin(req, 10)
+	r.close()
+	r.close()
+	require.EqualValues(t, 1, body.closes.Load())
+}
+
+func TestReplayGivesEarlierAttemptsNothingMore(t *testing.T) {
+	r := begin(bodyRequest(newCallerBody("body")), 10)
+	first := attempt(t, r)
+	readN(t, first, 1)
+	second := attempt(t, r)
+	_, err := first.Read(make([]byte, 1))
+	require.ErrorIs(t, err, http.ErrBodyReadAfterClose)
+	require.Equal(t, "body", readAll(t, second))
+}
+
+func TestReplayMakesAGetBodyOnceTheBodyWasReadWhole(t *testing.T) {
+	r := begin(bodyRequest(newCallerBody("body")), 10)
+	b, getBody, err := r.next()
+	require.NoError(t, err)
+	require.Nil(t, getBody)
+	readN(t, b, 4)
+	require.Nil(t, r.getBody(), "the end has not been seen")
+	readAll(t, b)
+	_, getBody, err = r.next()
+	require.NoError(t, err)
+	for range 2 {
+		again, err := getBody()
+		require.NoError(t, err)
+		require.Equal(t, "body", readAll(t, again))
+	}
+}
+
+func TestReplayLosesNothingThatALateReadOfAnEarlierAttemptGets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		body := &callerBody{Reader: in}
+		r := begin(bodyRequest(body), 10)
+		first := attempt(t, r)
+		go first.Read(make([]byte, 3))
+		synctest.Wait()
+		require.True(t, r.repeatable())
+		second := attempt(t, r)
+		got := make(chan string, 1)
+		go func() { got <- readAll(t, second) }()
+		synctest.Wait()
+		require.NoError(t, first.Close(), "the late Read goes on")
+		_, err := out.Write([]byte("0123"))
+		require.NoError(t, err)
+		out.Close()
+		require.Equal(t, "0123", <-got)
+		require.False(t, body.overlap.Load())
+		require.NoError(t, second.Close())
+		require.EqualValues(t, 1, body.closes.Load())
+	})
+}
+
+func TestReplayTellsTheNextAttemptThatALateReadWentBeyondTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		r := begin(bodyRequest(in), 3)
+		first := attempt(t, r)
+		go first.Read(make([]byte, 4))
+		synctest.Wait()
+		second := attempt(t, r)
+		go out.Write([]byte("0123"))
+		_, err := io.ReadAll(second)
+		require.ErrorIs(t, err, errNotReplayable)
+		require.False(t, r.repeatable())
+	})
+}
+
+func TestReplayEndsAReadThatTheBaseClosesAndThenDoesNotRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, _ := io.Pipe()
+		r := begin(bodyRequest(in), 10)
+		b := attempt(t, r)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := b.Read(make([]byte, 1))
+			ended <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, b.Close())
+		require.ErrorIs(t, <-ended, io.ErrClosedPipe)
+		require.False(t, r.repeatable())
+	})
+}
+
+func TestReplayEndsAWaitForALateReadThatTheBaseCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		r := begin(bodyRequest(in), 10)
+		first := attempt(t, r)
+		go first.Read(make([]byte, 1))
+		synctest.Wait()
+		second := attempt(t, r)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := second.Read(make([]byte, 1))
+			ended <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, second.Close())
+		require.ErrorIs(t, <-ended, http.ErrBodyReadAfterClose)
+		require.True(t, r.repeatable(), "the late Read is not that of the closed attempt")
+		out.Close()
+	})
+}
+
+// FuzzReplay reads a pattern of parts in attempt after attempt; each that
+// reads to the end must see the same bytes.
+func FuzzReplay(f *testing.F) {
+	f.Add([]byte("0123456789"), []byte{3, 0, 255, 7, 255}, uint8(20))
+	f.Add([]byte("0123456789"), []byte{9, 10, 11, 255}, uint8(9))
+	f.Add([]byte{}, []byte{255, 0, 255}, uint8(0))
+	f.Fuzz(func(t *testing.T, data, pattern []byte, limit uint8) {
+		body := &callerBody{Reader: bytes.NewReader(data)}
+		r := begin(bodyRequest(body), int64(limit)+1)
+		for _, n := range pattern {
+			if !r.repeatable() {
+				require.Greater(t, len(data), int(limit)+1)
+				break
+			}
+			b := attempt(t, r)
+			got, err := io.ReadAll(io.LimitReader(b, int64(n)))
+			require.NoError(t, err)
+			require.Equal(t, data[:len(got)], got)
+			if n == 255 {
+				rest, err := io.ReadAll(b)
+				require.NoError(t, err)
+				require.Equal(t, data, append(got, rest...))
+			}
+			require.NoError(t, b.Close())
+		}
+		r.close()
+		require.EqualValues(t, 1, body.closes.Load())
+	})
+}
+
+// send makes attempts over a real transport until the server takes one, as a
+// call does, and returns how many it took.
+func send(t testing.TB, client http.RoundTripper, url string, body io.ReadCloser, length, limit int64) (attempts int) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, nil)
+	require.NoError(t, err)
+	req.Body, req.ContentLength = body, length
+	r := begin(req, limit)
+	defer r.close()
+	for {
+		attempts++
+		try := req.Clone(req.Context())
+		try.Body, try.GetBody, err = r.next()
+		require.NoError(t, err)
+		resp, err := client.RoundTrip(try)
+		if err == nil {
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return attempts
+			}
+		}
+		if !r.repeatable() || attempts == 20 {
+			require.Fail(t, "not repeatable", "attempt %d: %v", attempts, err)
+		}
+	}
+}
+
+// refuser is a server that refuses some attempts, having read little or nothing
+// of them, and takes the others if the body is the one that it knows.
+func refuser(t testing.TB, want []byte, refuse int32, part int64) (*httptest.Server, *http.Transport) {
+	var seen sync.Map
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		count, _ := seen.LoadOrStore(req.URL.Path, new(atomic.Int32))
+		if count.(*atomic.Int32).Add(1) <= refuse {
+			io.CopyN(io.Discard, req.Body, part)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		got, err := io.ReadAll(req.Body)
+		if err != nil || !bytes.Equal(got, want) {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	transport := &http.Transport{}
+	t.Cleanup(func() { transport.CloseIdleConnections(); server.Close() })
+	return server, transport
+}
+
+func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
+	data := make([]byte, 10<<20)
+	for i := range data {
+		data[i] = byte(rand.Uint32())
+	}
+	for _, part := range []int64{0, 1, 1 << 20} {
+		for _, length := range []int64{-1, int64(len(data))} {
+			t.Run(fmt.Sprint(part, " bytes read, length ", length), func(t *testing.T) {
+				server, transport := refuser(t, data, 2, part)
+				body := &callerBody{Reader: bytes.NewReader(data)}
+				attempts := send(t, transport, server.URL+"/x", body, length, int64(len(data)))
+				require.GreaterOrEqual(t, attempts, 3)
+				require.False(t, body.overlap.Load())
+				require.Eventually(t, func() bool { return body.closes.Load() > 0 }, eventually, poll)
+				require.EqualValues(t, 1, body.closes.Load())
+			})
+		}
+	}
+}
+
+func TestReplayOverASocketIsSafeForManyCallsAtOnce(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), 8<<10)
+	server, transport := refuser(t, data, 1, 100)
+	var wg sync.WaitGroup
+	bodies := make([]*callerBody, 100)
+	for i := range bodies {
+		bodies[i] = &callerBody{Reader: bytes.NewReader(data)}
+		wg.Go(func() { send(t, transport, fmt.Sprint(server.URL, "/", i), bodies[i], -1, 1<<20) })
+	}
+	wg.Wait()
+	for _, body := range bodies {
+		require.Eventually(t, func() bool { return body.closes.Load() > 0 }, eventually, poll)
+		require.EqualValues(t, 1, body.closes.Load())
+		require.False(t, body.overlap.Load())
+	}
+}

@@ -1,0 +1,224 @@
+package tcretry
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// identity is what a request tells of itself. Fields that it does not tell, or
+// tells in a form that the API would refuse, are empty. The strings are parts
+// of the request's own: whoever keeps one for longer than the call clones it.
+type identity struct {
+	Target
+	// signedAt is the time that was signed; zero when nothing above us signed.
+	signedAt time.Time
+	// credential is the id, never the key, of who signed. A key of maps, not to
+	// be shown.
+	credential string
+	// api says that something marks the request as one to the API: an action,
+	// readable or not, an API host or a credential scope.
+	api bool
+}
+
+// The headers that identify reads, in the form that net/http gives them.
+const (
+	headerAction        = "X-Tc-Action"
+	headerRegion        = "X-Tc-Region"
+	headerTimestamp     = "X-Tc-Timestamp"
+	headerAuthorization = "Authorization"
+)
+
+// apiDomains are the parents of the API's hosts: tencent-api.md section 1, and
+// for the last one, that of API 2.0, section 2. The first is by far the most
+// frequent.
+var apiDomains = [...]string{
+	".tencentcloudapi.com",
+	".tencentcloudapi.cn",
+	".tencentcloudapi.com.cn",
+	".api.qcloud.com",
+}
+
+const (
+	maxNameLen       = 128          // longest service, action or region; the longest known action has 75
+	maxCredentialLen = 256          // secret ids have 36 characters, temporary ones about 70
+	maxTimestamp     = 253402300799 // the last second of the year 9999
+)
+
+// identify reads the headers first and, without an action there, the v1
+// parameters: the query of a GET, the form of a POST. It reads the form through
+// GetBody only, so the body stays where it is. Safe for any request.
+func identify(req *http.Request) identity {
+	var id identity
+	h := identifyingHeaders(req.Header)
+	id.api = h.action != ""
+	id.Action = name(h.action)
+	id.Region = name(h.region)
+	id.signedAt = timestamp(h.timestamp)
+	id.credential, id.Service = credentialScope(h.authorization)
+	if service := hostService(req); service != "" {
+		id.Service = service
+	}
+	if h.action == "" {
+		id.addParams(paramsOf(req))
+	}
+	id.api = id.api || id.Service != ""
+	return id
+}
+
+// addParams fills in what v1 parameters tell and headers did not.
+func (id *identity) addParams(p params) {
+	id.api = id.api || p.action != ""
+	id.Action = name(p.action)
+	if id.Region == "" {
+		id.Region = name(p.region)
+	}
+	if id.signedAt.IsZero() {
+		id.signedAt = timestamp(p.timestamp)
+	}
+	if id.credential == "" && len(p.secretID) <= maxCredentialLen {
+		id.credential = p.secretID
+	}
+}
+
+// headerValues are the identifying headers as they stand in the request.
+type headerValues struct{ action, region, timestamp, authorization string }
+
+// identifyingHeaders looks the headers up by their canonical keys and, if one
+// is missing, goes through all of them once without regard to case: the Go SDK
+// before v1.3.0 stored "X-TC-Action", which http.Header.Get does not find.
+func identifyingHeaders(h http.Header) headerValues {
+	v := headerValues{
+		action:        first(h[headerAction]),
+		region:        first(h[headerRegion]),
+		timestamp:     first(h[headerTimestamp]),
+		authorization: first(h[headerAuthorization]),
+	}
+	if v.action != "" && v.region != "" && v.timestamp != "" && v.authorization != "" {
+		return v
+	}
+	for key, values := range h {
+		var field *string
+		switch {
+		case sameName(key, headerAction):
+			field = &v.action
+		case sameName(key, headerRegion):
+			field = &v.region
+		case sameName(key, headerTimestamp):
+			field = &v.timestamp
+		case sameName(key, headerAuthorization):
+			field = &v.authorization
+		}
+		if field != nil && *field == "" {
+			*field = first(values)
+		}
+	}
+	return v
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// sameName compares lengths first: of a dozen headers, few get further.
+func sameName(key, canonical string) bool {
+	return len(key) == len(canonical) && strings.EqualFold(key, canonical)
+}
+
+// hasHeader reports whether the header is there, with or without a value and
+// without regard to case.
+func hasHeader(h http.Header, canonical string) bool {
+	if _, ok := h[canonical]; ok {
+		return true
+	}
+	for key := range h {
+		if sameName(key, canonical) {
+			return true
+		}
+	}
+	return false
+}
+
+// credentialScope takes the credential id and the service out of an
+// Authorization header: "TC3-HMAC-SHA256 Credential=id/date/service/tc3_request, …".
+// Both are empty for any other header, such as "SKIP".
+func credentialScope(authorization string) (id, service string) {
+	if !strings.HasPrefix(authorization, "TC3-HMAC-SHA256") {
+		return "", ""
+	}
+	_, scope, _ := strings.Cut(authorization, "Credential=")
+	if end := strings.IndexByte(scope, ','); end >= 0 {
+		scope = scope[:end]
+	}
+	id, scope, _ = strings.Cut(scope, "/")
+	_, scope, _ = strings.Cut(scope, "/")
+	service, scope, _ = strings.Cut(scope, "/")
+	if strings.TrimRight(scope, " ") != "tc3_request" || id == "" || len(id) > maxCredentialLen {
+		return "", ""
+	}
+	return id, strings.ToLower(name(service))
+}
+
+// hostService returns the first label of the host the request is meant for, if
+// that host is one of the API's. The Host header comes before the address that
+// is dialled: a proxy in between changes the address only.
+func hostService(req *http.Request) string {
+	if service := serviceLabel(req.Host); service != "" {
+		return service
+	}
+	if req.URL == nil || req.URL.Host == req.Host {
+		return ""
+	}
+	return serviceLabel(req.URL.Host)
+}
+
+func serviceLabel(host string) string {
+	if port := strings.LastIndexByte(host, ':'); port >= 0 {
+		host = host[:port]
+	}
+	host = strings.TrimSuffix(host, ".")
+	for _, domain := range apiDomains {
+		at := len(host) - len(domain)
+		if at > 0 && strings.EqualFold(host[at:], domain) {
+			label, _, _ := strings.Cut(host, ".")
+			return strings.ToLower(name(label))
+		}
+	}
+	return ""
+}
+
+// name returns s if it can be the name of a service, an action or a region:
+// they go into metrics and logs, where anything else does harm.
+func name(s string) string {
+	if len(s) > maxNameLen {
+		return ""
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' {
+			continue
+		}
+		return ""
+	}
+	return s
+}
+
+// timestamp reads Unix seconds in decimal digits; anything else is no time.
+func timestamp(s string) time.Time {
+	var seconds int64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return time.Time{}
+		}
+		if seconds = seconds*10 + int64(s[i]-'0'); seconds > maxTimestamp {
+			return time.Time{}
+		}
+	}
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
