@@ -146,20 +146,32 @@ func hasHeader(h http.Header, canonical string) bool {
 // Authorization header: "TC3-HMAC-SHA256 Credential=id/date/service/tc3_request, …".
 // Both are empty for any other header, such as "SKIP".
 func credentialScope(authorization string) (id, service string) {
-	if !strings.HasPrefix(authorization, "TC3-HMAC-SHA256") {
+	const scheme, field, end = "TC3-HMAC-SHA256 ", "Credential=", "/tc3_request"
+	rest, ok := strings.CutPrefix(authorization, scheme)
+	if !ok {
 		return "", ""
 	}
-	_, scope, _ := strings.Cut(authorization, "Credential=")
-	if end := strings.IndexByte(scope, ','); end >= 0 {
-		scope = scope[:end]
+	// The field comes first with every known signer: no search then.
+	scope, ok := strings.CutPrefix(rest, field)
+	if !ok {
+		_, scope, _ = strings.Cut(rest, field)
 	}
-	id, scope, _ = strings.Cut(scope, "/")
-	_, scope, _ = strings.Cut(scope, "/")
-	service, scope, _ = strings.Cut(scope, "/")
-	if strings.TrimRight(scope, " ") != "tc3_request" || id == "" || len(id) > maxCredentialLen {
+	var slash [3]int
+	n := 0
+	for i := 0; i < len(scope) && n < len(slash); i++ {
+		if scope[i] == '/' {
+			slash[n] = i
+			n++
+		}
+	}
+	if n < len(slash) || slash[0] == 0 || slash[0] > maxCredentialLen {
 		return "", ""
 	}
-	return id, strings.ToLower(name(service))
+	rest, ok = strings.CutPrefix(scope[slash[2]:], end)
+	if !ok || rest != "" && rest[0] != ',' && rest[0] != ' ' {
+		return "", ""
+	}
+	return scope[:slash[0]], strings.ToLower(name(scope[slash[1]+1 : slash[2]]))
 }
 
 // hostService returns the first label of the host the request is meant for, if
@@ -175,20 +187,31 @@ func hostService(req *http.Request) string {
 	return serviceLabel(req.URL.Host)
 }
 
+// serviceLabel returns the first label of an API host, "" for any other host.
 func serviceLabel(host string) string {
-	if port := strings.LastIndexByte(host, ':'); port >= 0 {
-		host = host[:port]
+	// Nearly every host ends so, and needs neither of the steps below.
+	if !strings.HasSuffix(host, apiDomains[0]) {
+		if port := strings.LastIndexByte(host, ':'); port >= 0 {
+			host = host[:port]
+		}
+		host = strings.TrimSuffix(host, ".")
 	}
-	host = strings.TrimSuffix(host, ".")
 	for _, domain := range apiDomains {
 		at := len(host) - len(domain)
-		if at > 0 && strings.EqualFold(host[at:], domain) {
-			label, _, _ := strings.Cut(host, ".")
-			return strings.ToLower(name(label))
+		if at > 0 && (host[at:] == domain || strings.EqualFold(host[at:], domain)) {
+			return strings.ToLower(name(host[:strings.IndexByte(host, '.')]))
 		}
 	}
 	return ""
 }
+
+// nameBytes are what names of services, actions and regions consist of.
+var nameBytes = func() (set [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") {
+		set[c] = true
+	}
+	return set
+}()
 
 // name returns s if it can be the name of a service, an action or a region:
 // they go into metrics and logs, where anything else does harm.
@@ -197,11 +220,9 @@ func name(s string) string {
 		return ""
 	}
 	for i := range len(s) {
-		c := s[i]
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' {
-			continue
+		if !nameBytes[s[i]] {
+			return ""
 		}
-		return ""
 	}
 	return s
 }
