@@ -164,6 +164,10 @@ func TestIdempotentBelievesTheTokenOfEveryOtherActionThatHasOne(t *testing.T) {
 	}, ignored)
 }
 
+func TestIdempotentDoesNotBelieveATokenWithoutAnActionToHoldItAgainst(t *testing.T) {
+	require.False(t, tcretry.Idempotent(apiRequest(t, "cvm", "", `{"ClientToken":"t"}`)))
+}
+
 func TestIdempotentLeavesTheBodyAloneAndLooksAtNoneWithoutGetBody(t *testing.T) {
 	const body = `{"ClientToken":"t"}`
 	req := apiRequest(t, "cvm", "RunInstances", body)

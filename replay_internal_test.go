@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -279,81 +278,4 @@ func TestReplayMakesAGetBodyOnceTheBodyWasReadWhole(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "body", readAll(t, again))
 	}
-}
-
-func TestReplayLosesNothingThatALateReadOfAnEarlierAttemptGets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, out := io.Pipe()
-		body := &callerBody{Reader: in}
-		r := begin(bodyRequest(body), 10)
-		first := attempt(t, r)
-		go first.Read(make([]byte, 3))
-		synctest.Wait()
-		require.True(t, r.repeatable())
-		second := attempt(t, r)
-		got := make(chan string, 1)
-		go func() { got <- readAll(t, second) }()
-		synctest.Wait()
-		require.NoError(t, first.Close(), "the late Read goes on")
-		_, err := out.Write([]byte("0123"))
-		require.NoError(t, err)
-		out.Close()
-		require.Equal(t, "0123", <-got)
-		require.False(t, body.overlap.Load())
-		require.NoError(t, second.Close())
-		require.EqualValues(t, 1, body.closes.Load())
-	})
-}
-
-func TestReplayTellsTheNextAttemptThatALateReadWentBeyondTheLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, out := io.Pipe()
-		r := begin(bodyRequest(in), 3)
-		first := attempt(t, r)
-		go first.Read(make([]byte, 4))
-		synctest.Wait()
-		second := attempt(t, r)
-		go out.Write([]byte("0123"))
-		_, err := io.ReadAll(second)
-		require.ErrorIs(t, err, errNotReplayable)
-		require.False(t, r.repeatable())
-	})
-}
-
-func TestReplayEndsAReadThatTheBaseClosesAndThenDoesNotRepeat(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, _ := io.Pipe()
-		r := begin(bodyRequest(in), 10)
-		b := attempt(t, r)
-		ended := make(chan error, 1)
-		go func() {
-			_, err := b.Read(make([]byte, 1))
-			ended <- err
-		}()
-		synctest.Wait()
-		require.NoError(t, b.Close())
-		require.ErrorIs(t, <-ended, io.ErrClosedPipe)
-		require.False(t, r.repeatable())
-	})
-}
-
-func TestReplayEndsAWaitForALateReadThatTheBaseCloses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, out := io.Pipe()
-		r := begin(bodyRequest(in), 10)
-		first := attempt(t, r)
-		go first.Read(make([]byte, 1))
-		synctest.Wait()
-		second := attempt(t, r)
-		ended := make(chan error, 1)
-		go func() {
-			_, err := second.Read(make([]byte, 1))
-			ended <- err
-		}()
-		synctest.Wait()
-		require.NoError(t, second.Close())
-		require.ErrorIs(t, <-ended, http.ErrBodyReadAfterClose)
-		require.True(t, r.repeatable(), "the late Read is not that of the closed attempt")
-		out.Close()
-	})
 }

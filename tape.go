@@ -164,12 +164,12 @@ func (t *tape) readUnlocked(p []byte) (int, error) {
 func (r *tapeReader) Close() error {
 	t := r.tape
 	t.mu.Lock()
-	first := !r.closed && t.current == r
+	latest := t.current == r
 	r.closed = true
-	if first && t.reading == r {
+	if latest && t.reading == r {
 		t.lose()
 	}
-	done := first && t.release()
+	done := latest && t.release()
 	t.turn.Broadcast()
 	t.mu.Unlock()
 	if done {

@@ -144,6 +144,22 @@ func TestIdentifyBelievesTheHostHeaderBeforeTheAddress(t *testing.T) {
 	require.Equal(t, "vpc", identify(req).Service)
 }
 
+func TestIdentifyBelievesTheHostBeforeTheScope(t *testing.T) {
+	req := sdkRequest(t)
+	req.URL.Host, req.Host = "vpc.tencentcloudapi.com", "vpc.tencentcloudapi.com"
+	require.Equal(t, "vpc", identify(req).Service)
+}
+
+func TestIdentifyBelievesHeadersBeforeParameters(t *testing.T) {
+	req := sdkRequest(t)
+	req.Method, req.URL.RawQuery = http.MethodGet, "Action=RunInstances&Region=ap-x&Timestamp=1&SecretId=other"
+	want := identify(sdkRequest(t))
+	require.Equal(t, want, identify(req))
+	req.Header.Del("X-TC-Action")
+	want.Action = "RunInstances"
+	require.Equal(t, want, identify(req))
+}
+
 func TestIdentifyReadsAFormOnlyThroughGetBodyAndWithinTheLimitOfTheAPI(t *testing.T) {
 	form := func(body string) *http.Request {
 		req, err := http.NewRequest(http.MethodPost, "https://cvm.tencentcloudapi.com/", strings.NewReader(body))
