@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // tape keeps what was read of a caller's body that can be read only once, so
@@ -158,22 +159,42 @@ func (t *tape) readUnlocked(p []byte) (int, error) {
 }
 
 // Close ends the attempt's reading. The caller's body stays open while another
-// attempt may need its rest. The exception is a Close during a Read of this
-// attempt: the base wants that Read to end (HTTP/2 waits for it), and nothing
-// but closing the caller's body ends it. Then no attempt can follow.
+// attempt may need its rest. A Close during a Read of this attempt means that
+// the base wants that Read to end (HTTP/2 waits for it). Most do by themselves;
+// for one that does not, see interrupt.
 func (r *tapeReader) Close() error {
 	t := r.tape
 	t.mu.Lock()
-	latest := t.current == r
 	r.closed = true
-	if latest && t.reading == r {
-		t.lose()
-	}
+	latest := t.current == r
 	done := latest && t.release()
+	if latest && t.reading == r && !t.closed {
+		time.AfterFunc(readGrace, func() { t.interrupt(r) })
+	}
 	t.turn.Broadcast()
 	t.mu.Unlock()
 	if done {
 		return t.body.Close()
 	}
 	return nil
+}
+
+// readGrace is how long a Read of the caller's body may outlast a Close of the
+// attempt's: long for a file or memory, short for a base that waits.
+const readGrace = 50 * time.Millisecond
+
+// interrupt ends a Read of the reader that is still going on. Nothing but
+// closing the caller's body does that, so no attempt can follow. Once another
+// attempt has begun, no base waits for the Read any more and it may go on.
+func (t *tape) interrupt(r *tapeReader) {
+	t.mu.Lock()
+	done := false
+	if t.reading == r && t.current == r {
+		t.lose()
+		done = t.release()
+	}
+	t.mu.Unlock()
+	if done {
+		t.body.Close()
+	}
 }

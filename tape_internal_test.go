@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -62,6 +63,67 @@ func TestReplayEndsAReadThatTheBaseClosesAndThenDoesNotRepeat(t *testing.T) {
 		require.NoError(t, b.Close())
 		require.ErrorIs(t, <-ended, io.ErrClosedPipe)
 		require.False(t, r.repeatable())
+	})
+}
+
+func TestReplayGivesAReadThatTheBaseClosesTheTimeToEndByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		body := &callerBody{Reader: in}
+		r := begin(bodyRequest(body), 10)
+		first := attempt(t, r)
+		go first.Read(make([]byte, 2))
+		synctest.Wait()
+		require.NoError(t, first.Close())
+		_, err := out.Write([]byte("01"))
+		require.NoError(t, err)
+		time.Sleep(2 * readGrace)
+		require.True(t, r.repeatable())
+		second := attempt(t, r)
+		go func() {
+			out.Write([]byte("23"))
+			out.Close()
+		}()
+		require.Equal(t, "0123", readAll(t, second))
+		require.NoError(t, second.Close())
+		require.EqualValues(t, 1, body.closes.Load())
+	})
+}
+
+func TestReplayDoesNotInterruptALateReadOnceAnotherAttemptHasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		r := begin(bodyRequest(in), 10)
+		first := attempt(t, r)
+		go first.Read(make([]byte, 2))
+		synctest.Wait()
+		require.NoError(t, first.Close())
+		second := attempt(t, r)
+		time.Sleep(2 * readGrace)
+		go func() {
+			out.Write([]byte("01"))
+			out.Close()
+		}()
+		require.Equal(t, "01", readAll(t, second))
+	})
+}
+
+func TestReplayEndsAReadAtOnceWhenTheCallHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, _ := io.Pipe()
+		r := begin(bodyRequest(in), 10)
+		b := attempt(t, r)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := b.Read(make([]byte, 1))
+			ended <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		r.close()
+		require.NoError(t, b.Close())
+		require.ErrorIs(t, <-ended, io.ErrClosedPipe)
+		require.Zero(t, time.Since(start))
 	})
 }
 
