@@ -81,9 +81,9 @@ func send(t testing.TB, client http.RoundTripper, url string, body io.ReadCloser
 
 // refuser is a server that refuses some attempts, having read little or nothing
 // of them, and takes the others if the body is the one that it knows.
-func refuser(t testing.TB, want []byte, refuse int32, part int64) (*httptest.Server, *http.Transport) {
+func refuser(want []byte, refuse int32, part int64) http.Handler {
 	var seen sync.Map
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		count, _ := seen.LoadOrStore(req.URL.Path, new(atomic.Int32))
 		if count.(*atomic.Int32).Add(1) <= refuse {
 			io.CopyN(io.Discard, req.Body, part)
@@ -94,10 +94,7 @@ func refuser(t testing.TB, want []byte, refuse int32, part int64) (*httptest.Ser
 		if err != nil || !bytes.Equal(got, want) {
 			w.WriteHeader(http.StatusBadRequest)
 		}
-	}))
-	transport := &http.Transport{}
-	t.Cleanup(func() { transport.CloseIdleConnections(); server.Close() })
-	return server, transport
+	})
 }
 
 func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
@@ -109,9 +106,10 @@ func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
 		for _, length := range []int64{-1, int64(len(data))} {
 			t.Run(fmt.Sprint(part, " bytes read, length ", length), func(t *testing.T) {
 				t.Parallel() // a server waits half a second after it refused
-				server, transport := refuser(t, data, 2, part)
+				server := httptest.NewServer(refuser(data, 2, part))
+				t.Cleanup(server.Close)
 				body := &callerBody{Reader: bytes.NewReader(data)}
-				attempts := send(t, transport, server.URL+"/x", body, length, int64(len(data)))
+				attempts := send(t, server.Client().Transport, server.URL+"/x", body, length, int64(len(data)))
 				require.GreaterOrEqual(t, attempts, 3)
 				require.False(t, body.overlap.Load())
 				require.Eventually(t, func() bool { return body.closes.Load() > 0 }, eventually, poll)
@@ -123,15 +121,31 @@ func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
 
 func TestReplayOverASocketIsSafeForManyCallsAtOnce(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 8<<10)
-	server, transport := refuser(t, data, 1, 100)
+	server := httptest.NewServer(refuser(data, 1, 100))
+	t.Cleanup(server.Close)
 	var wg sync.WaitGroup
 	bodies := make([]*callerBody, 100)
 	for i := range bodies {
 		bodies[i] = &callerBody{Reader: bytes.NewReader(data)}
-		wg.Go(func() { send(t, transport, fmt.Sprint(server.URL, "/", i), bodies[i], -1, 1<<20) })
+		wg.Go(func() { send(t, server.Client().Transport, fmt.Sprint(server.URL, "/", i), bodies[i], -1, 1<<20) })
 	}
 	wg.Wait()
 	for _, body := range bodies {
+		require.Eventually(t, func() bool { return body.closes.Load() > 0 }, eventually, poll)
+		require.EqualValues(t, 1, body.closes.Load())
+		require.False(t, body.overlap.Load())
+	}
+}
+
+func TestReplayOverHTTP2DeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
+	server := httptest.NewUnstartedServer(refuser(data, 3, 1))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	for i := range 10 {
+		body := &callerBody{Reader: bytes.NewReader(data)}
+		require.Equal(t, 4, send(t, server.Client().Transport, fmt.Sprint(server.URL, "/", i), body, -1, 1<<20))
 		require.Eventually(t, func() bool { return body.closes.Load() > 0 }, eventually, poll)
 		require.EqualValues(t, 1, body.closes.Load())
 		require.False(t, body.overlap.Load())

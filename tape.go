@@ -166,9 +166,8 @@ func (r *tapeReader) Close() error {
 	t := r.tape
 	t.mu.Lock()
 	r.closed = true
-	latest := t.current == r
-	done := latest && t.release()
-	if latest && t.reading == r && !t.closed {
+	done := t.release()
+	if t.current == r && t.reading == r && !t.closed {
 		time.AfterFunc(readGrace, func() { t.interrupt(r) })
 	}
 	t.turn.Broadcast()

@@ -75,6 +75,7 @@ func TestReplayGivesAReadThatTheBaseClosesTheTimeToEndByItself(t *testing.T) {
 		go first.Read(make([]byte, 2))
 		synctest.Wait()
 		require.NoError(t, first.Close())
+		time.Sleep(readGrace / 2)
 		_, err := out.Write([]byte("01"))
 		require.NoError(t, err)
 		time.Sleep(2 * readGrace)
