@@ -1,0 +1,245 @@
+package tcretry
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// What a zero field of a Policy means.
+const (
+	defaultMaxAttempts = 4
+	defaultMaxElapsed  = 2 * time.Minute
+	defaultMaxDelay    = 30 * time.Second
+)
+
+// classCount is the number of classes, Undecided included.
+const classCount = Ambiguous + 1
+
+// rules is a policy made ready. Immutable: safe for concurrent use, and calls
+// in flight keep theirs when a Transport gets others.
+type rules struct {
+	maxAttempts          int
+	maxElapsed, maxDelay time.Duration
+	// plain is what holds where no rule of the policy does.
+	plain *variant
+	// byCode has the variants of each code that a rule names.
+	byCode map[string][]*variant
+	// longest is the length of the longest code that a rule names.
+	longest int
+}
+
+// variant is what the rules that cover a code, or all of its sub-codes, say
+// together for one scope.
+type variant struct {
+	key   ruleKey
+	class Class // Undecided if no rule says
+	// classSize and backoffSize are the lengths of the codes of the rules that
+	// said class and Backoff: a row of the built-in table for a longer code is
+	// more specific.
+	classSize, backoffSize int
+	// byClass is what to do, by the class that holds in the end.
+	byClass [classCount]*resolved
+	// slow is the same for rows that have a least wait, one for each row class
+	// and wait.
+	slow []*resolved
+}
+
+// resolved is what to do about one kind of outcome. Its address identifies it
+// within a call: each has its own sequence of delays and count of attempts.
+type resolved struct {
+	// name is the rule that decided, "cvm:ResourceInUse" or "class busy".
+	name  string
+	class Class
+	// maxAttempts is how many attempts of a call may end so; 0 is no limit
+	// beyond that of the policy.
+	maxAttempts int
+	// backoff has every field set, but for classes that are never repeated.
+	backoff Backoff
+	// ownBackoff says that a rule of the policy has a say in backoff.
+	ownBackoff     bool
+	idempotentOnly bool
+	// leastDelay is the wait below which the code cannot pass; 0 is none.
+	leastDelay time.Duration
+	// maxDelay bounds the delay: Policy.MaxDelay, or more for a longer
+	// leastDelay if the policy leaves MaxDelay to the default.
+	maxDelay time.Duration
+}
+
+// defaultRules returns the rules of the zero Policy, made on first use.
+var defaultRules = sync.OnceValue(func() *rules { return Policy{}.compile() })
+
+// compile makes a policy ready. Of a policy that is not valid it takes what is.
+func (p Policy) compile() *rules {
+	r := &rules{
+		maxAttempts: orDefault(p.MaxAttempts, defaultMaxAttempts),
+		maxElapsed:  orDefault(p.MaxElapsed, defaultMaxElapsed),
+		maxDelay:    orDefault(p.MaxDelay, defaultMaxDelay),
+	}
+	r.plain = p.newVariant(ruleKey{}, nil)
+	keys := p.keys()
+	if len(keys) == 0 {
+		return r
+	}
+	r.byCode = make(map[string][]*variant, len(keys))
+	for _, k := range keys {
+		r.longest = max(r.longest, len(k.code))
+		if r.byCode[k.code] == nil {
+			r.byCode[k.code] = p.variants(k.code, keys)
+		}
+	}
+	return r
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
+// keys returns the keys of the policy's rules, the most specific first.
+func (p Policy) keys() []ruleKey {
+	keys := make([]ruleKey, 0, len(p.Codes))
+	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
+		if k, err := parseKey(key); err == nil {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortStableFunc(keys, ruleKey.compare)
+	return keys
+}
+
+// variants returns what the rules say together for a code, once for every scope
+// that a rule about it has, the narrowest scope first. The last one is for any.
+func (p Policy) variants(code string, keys []ruleKey) []*variant {
+	scopes := map[ruleKey]bool{{code: code}: true}
+	for _, k := range keys {
+		if k.coversCode(code) {
+			scopes[ruleKey{k.service, k.action, code}] = true
+		}
+	}
+	var all []*variant
+	for scope := range scopes {
+		all = append(all, p.newVariant(scope, keys))
+	}
+	slices.SortFunc(all, func(a, b *variant) int { return a.key.compare(b.key) })
+	return all
+}
+
+// newVariant merges the rules that hold in the scope of at and for its code; keys
+// are in order, the most specific first.
+func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
+	v := &variant{key: at}
+	merged := resolved{maxDelay: orDefault(p.MaxDelay, defaultMaxDelay)}
+	target := Target{Service: at.service, Action: at.action}
+	for _, k := range keys {
+		if !k.covers(target, at.code) {
+			continue
+		}
+		rule := p.Codes[k.String()]
+		if merged.name == "" {
+			merged.name = k.String()
+		}
+		if v.class == Undecided && rule.Class != Undecided {
+			v.class, v.classSize = rule.Class, len(k.code)
+		}
+		if v.backoffSize == 0 && rule.Backoff.own() {
+			v.backoffSize = len(k.code)
+		}
+		if merged.maxAttempts <= 0 {
+			merged.maxAttempts = rule.MaxAttempts
+		}
+		merged.backoff = merged.backoff.over(rule.Backoff)
+		merged.idempotentOnly = merged.idempotentOnly || rule.IdempotentOnly
+	}
+	merged.ownBackoff = merged.backoff.own()
+	v.fill(merged, p.MaxDelay > 0)
+	return v
+}
+
+// fill makes what to do of what the rules say, class by class.
+func (v *variant) fill(merged resolved, bound bool) {
+	for class := Success; class < classCount; class++ {
+		v.byClass[class] = merged.as(class)
+	}
+	for _, row := range codes().slow {
+		slow := merged.as(row.class)
+		slow.leastDelay = row.least
+		if !bound {
+			// Nobody has said how long is too long, and a shorter wait is in vain.
+			slow.maxDelay += row.least
+		}
+		v.slow = append(v.slow, slow)
+	}
+}
+
+// as returns a copy of r for a class, with the delays of the class where r has
+// none.
+func (r resolved) as(class Class) *resolved {
+	r.class = class
+	r.backoff = r.backoff.over(classBackoffs[class])
+	if r.name == "" {
+		r.name = "class " + class.String()
+	}
+	return &r
+}
+
+// ofCode returns what to do about a code that a target was answered with, and
+// whether the code means anything to the policy or the built-in table: one that
+// does not is terminal. It does not allocate.
+func (r *rules) ofCode(t Target, code string) (*resolved, bool) {
+	return r.variant(t, code).resolve(codes().lookup(code))
+}
+
+// ofClass returns what to do about an outcome without a code that decides.
+func (r *rules) ofClass(c Class) *resolved {
+	if c == Undecided || c >= classCount {
+		// A classifier can return any number: what it means is not known.
+		c = Terminal
+	}
+	return r.plain.byClass[c]
+}
+
+// ofCodeAs returns what to do about a code that a classifier of the user gave a
+// class: the code's rule if that has the same one, else that of the class.
+func (r *rules) ofCodeAs(t Target, code string, c Class) *resolved {
+	if rule, _ := r.ofCode(t, code); rule.class == c {
+		return rule
+	}
+	return r.ofClass(c)
+}
+
+// variant returns what the policy's rules say of a code of a target.
+func (r *rules) variant(t Target, code string) *variant {
+	if len(r.byCode) == 0 {
+		return r.plain
+	}
+	for prefix := cutCode(code, r.longest); prefix != ""; prefix = parentCode(prefix) {
+		for _, v := range r.byCode[prefix] {
+			if v.key.inScope(t) {
+				return v
+			}
+		}
+	}
+	return r.plain
+}
+
+// resolve returns what to do when the built-in table says what it does, and
+// whether anything is known about the code. The table goes before rules for
+// shorter codes. But Terminal stands: whoever turns a family off means all of it.
+func (v *variant) resolve(table verdict) (*resolved, bool) {
+	class, known := table.class, table.size > 0
+	if v.class != Undecided && (v.class == Terminal || v.classSize >= table.size) {
+		class, known = v.class, true
+	}
+	if table.least > 0 && class == table.class && table.size > v.backoffSize {
+		for _, slow := range v.slow {
+			if slow.class == class && slow.leastDelay == table.least {
+				return slow, known
+			}
+		}
+	}
+	return v.byClass[class], known
+}
