@@ -106,59 +106,84 @@ func (e *PolicyError) Error() string {
 	if e.Path != "" {
 		text += e.Path + ": "
 	}
-	if e.Value != nil {
-		text += fmt.Sprintf("%v: ", e.Value)
+	switch v := e.Value.(type) {
+	case nil:
+	case string:
+		text += fmt.Sprintf("%q: ", v)
+	default:
+		text += fmt.Sprintf("%v: ", v)
 	}
 	return text + e.Reason
 }
 
-// longestBackoff is the longest interval of a Backoff. Longer ones are mistakes
-// of a unit; a bound also keeps the arithmetic of delays in range.
-const longestBackoff = 24 * time.Hour
-
-// most is the largest Multiplier: beyond it the first delay is followed by Max.
-const mostMultiplier = 1000
+const (
+	// longestInterval bounds Backoff.Initial and Max. A longer one is a mistake
+	// of units; a bound also keeps the arithmetic of delays in range.
+	longestInterval = 24 * time.Hour
+	// mostMultiplier bounds Backoff.Multiplier for the same reasons.
+	mostMultiplier = 1000
+)
 
 // Validate returns every mistake in p, each a [PolicyError], joined; or nil.
-func (p Policy) Validate() error { return joinMistakes(p.mistakes()) }
+func (p Policy) Validate() error {
+	var m mistakes
+	m.policy(p)
+	return m.join()
+}
 
-// joinMistakes joins mistakes, in order.
-func joinMistakes(mistakes []*PolicyError) error {
-	errs := make([]error, len(mistakes))
-	for i, m := range mistakes {
-		errs[i] = m
+// mistakes is the mistakes found so far.
+type mistakes struct {
+	list []*PolicyError
+	// json says that names begin with a small letter, as they do there.
+	json bool
+}
+
+func (m *mistakes) add(path string, value any, reason string) {
+	m.list = append(m.list, &PolicyError{Path: path, Value: value, Reason: reason})
+}
+
+// join returns the mistakes as one error, in order; nil if there are none.
+func (m *mistakes) join() error {
+	errs := make([]error, len(m.list))
+	for i, e := range m.list {
+		errs[i] = e
 	}
 	return errors.Join(errs...)
 }
 
-func (p Policy) mistakes() []*PolicyError {
-	var m mistakes
-	m.atLeast("MaxAttempts", p.MaxAttempts, 0)
-	m.notNegative("MaxElapsed", p.MaxElapsed)
-	m.notNegative("MaxDelay", p.MaxDelay)
+// under is the path of a field of what is at path.
+func (m *mistakes) under(path, field string) string {
+	if m.json {
+		field = strings.ToLower(field[:1]) + field[1:]
+	}
+	if path == "" {
+		return field
+	}
+	return path + "." + field
+}
+
+func (m *mistakes) policy(p Policy) {
+	m.attempts(m.under("", "MaxAttempts"), p.MaxAttempts)
+	m.bound(m.under("", "MaxElapsed"), p.MaxElapsed)
+	m.bound(m.under("", "MaxDelay"), p.MaxDelay)
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
-		path := fmt.Sprintf("Codes[%q]", key)
+		path := keyPath(m.under("", "Codes"), key)
 		if _, err := parseKey(key); err != nil {
 			m.add(path, nil, err.Error())
 		}
-		m.rule(path+".", p.Codes[key])
+		m.rule(path, p.Codes[key])
 	}
-	return m
 }
 
-// mistakes is the mistakes found so far.
-type mistakes []*PolicyError
-
-func (m *mistakes) add(path string, value any, reason string) {
-	*m = append(*m, &PolicyError{Path: path, Value: value, Reason: reason})
-}
+// keyPath is the path of the rule under a key.
+func keyPath(codes, key string) string { return fmt.Sprintf("%s[%q]", codes, key) }
 
 func (m *mistakes) rule(path string, r Rule) {
 	if r.Class >= classCount {
-		m.add(path+"Class", r.Class, "want one of "+classChoice())
+		m.add(m.under(path, "Class"), r.Class, "want one of "+classChoice())
 	}
-	m.atLeast(path+"MaxAttempts", r.MaxAttempts, 0)
-	m.backoff(path+"Backoff", r.Backoff)
+	m.attempts(m.under(path, "MaxAttempts"), r.MaxAttempts)
+	m.backoff(m.under(path, "Backoff"), r.Backoff)
 }
 
 func (m *mistakes) backoff(path string, b Backoff) {
@@ -168,34 +193,36 @@ func (m *mistakes) backoff(path string, b Backoff) {
 		}
 		return
 	}
-	m.interval(path+".Initial", b.Initial)
-	m.interval(path+".Max", b.Max)
+	initial := m.under(path, "Initial")
+	m.interval(initial, b.Initial)
+	m.interval(m.under(path, "Max"), b.Max)
 	if b.Max > 0 && b.Initial > b.Max {
-		m.add(path+".Initial", b.Initial, fmt.Sprintf("want at most Max, which is %v", b.Max))
+		m.add(initial, b.Initial, fmt.Sprintf("want at most Max, which is %v", b.Max))
 	}
-	if b.Multiplier != 0 && !(b.Multiplier >= 1 && b.Multiplier <= mostMultiplier) {
-		m.add(path+".Multiplier", b.Multiplier, fmt.Sprintf("want 1 to %d", mostMultiplier))
+	// The conditions are of what is right, so that NaN is not.
+	if n := b.Multiplier; n != 0 && !(n >= 1 && n <= mostMultiplier) {
+		m.add(m.under(path, "Multiplier"), n, fmt.Sprintf("want 1 to %d", mostMultiplier))
 	}
-	if b.Jitter != 0 && b.Jitter != NoJitter && !(b.Jitter > 0 && b.Jitter <= 1) {
-		m.add(path+".Jitter", b.Jitter, "want more than 0 and at most 1, or none (NoJitter)")
-	}
-}
-
-func (m *mistakes) atLeast(path string, n, least int) {
-	if n < least {
-		m.add(path, n, fmt.Sprintf("want %d or more", least))
+	if n := b.Jitter; n != 0 && n != NoJitter && !(n > 0 && n <= 1) {
+		m.add(m.under(path, "Jitter"), n, "want more than 0 and at most 1, or NoJitter")
 	}
 }
 
-func (m *mistakes) notNegative(path string, d time.Duration) {
+func (m *mistakes) attempts(path string, n int) {
+	if n < 0 {
+		m.add(path, n, "want 0, which means the default, or more")
+	}
+}
+
+func (m *mistakes) bound(path string, d time.Duration) {
 	if d < 0 {
-		m.add(path, d, "want 0 or more")
+		m.add(path, d, "want 0, which means the default, or more")
 	}
 }
 
 func (m *mistakes) interval(path string, d time.Duration) {
-	if d < 0 || d > longestBackoff {
-		m.add(path, d, fmt.Sprintf("want 0 to %v", longestBackoff))
+	if d < 0 || d > longestInterval {
+		m.add(path, d, fmt.Sprintf("want 0, which means the default, to %v", longestInterval))
 	}
 }
 
