@@ -35,10 +35,11 @@ type rules struct {
 type variant struct {
 	key   ruleKey
 	class Class // Undecided if no rule says
-	// classSize and backoffSize are the lengths of the codes of the rules that
-	// said class and Backoff: a row of the built-in table for a longer code is
-	// more specific.
-	classSize, backoffSize int
+	// classKey is the key of the rule that said class, and backoffSize the
+	// length of the code of the one that said Backoff: a row of the built-in
+	// table for a longer code is more specific.
+	classKey    ruleKey
+	backoffSize int
 	// byClass is what to do, by the class that holds in the end.
 	byClass [classCount]*resolved
 	// slow is the same for rows that have a least wait, one for each row class
@@ -66,6 +67,10 @@ type resolved struct {
 	// leastDelay if the policy leaves MaxDelay to the default.
 	maxDelay time.Duration
 }
+
+// tooSlow reports whether no delay that the policy allows is long enough: the
+// call ends as if a server had asked for too long a delay.
+func (r *resolved) tooSlow() bool { return r.leastDelay > r.maxDelay }
 
 // defaultRules returns the rules of the zero Policy, made on first use.
 var defaultRules = sync.OnceValue(func() *rules { return Policy{}.compile() })
@@ -143,7 +148,7 @@ func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
 			merged.name = k.String()
 		}
 		if v.class == Undecided && rule.Class != Undecided {
-			v.class, v.classSize = rule.Class, len(k.code)
+			v.class, v.classKey = rule.Class, k
 		}
 		if v.backoffSize == 0 && rule.Backoff.own() {
 			v.backoffSize = len(k.code)
@@ -227,11 +232,10 @@ func (r *rules) variant(t Target, code string) *variant {
 }
 
 // resolve returns what to do when the built-in table says what it does, and
-// whether anything is known about the code. The table goes before rules for
-// shorter codes. But Terminal stands: whoever turns a family off means all of it.
+// whether anything is known about the code.
 func (v *variant) resolve(table verdict) (*resolved, bool) {
 	class, known := table.class, table.size > 0
-	if v.class != Undecided && (v.class == Terminal || v.classSize >= table.size) {
+	if v.overrules(table) {
 		class, known = v.class, true
 	}
 	if table.least > 0 && class == table.class && table.size > v.backoffSize {
@@ -242,4 +246,11 @@ func (v *variant) resolve(table verdict) (*resolved, bool) {
 		}
 	}
 	return v.byClass[class], known
+}
+
+// overrules reports whether the class of the rules goes before that of the
+// built-in table, which is the more specific if its code is longer. But Terminal
+// stands: whoever turns a family off means all of it.
+func (v *variant) overrules(table verdict) bool {
+	return v.class != Undecided && (v.class == Terminal || len(v.classKey.code) >= table.size)
 }

@@ -1,0 +1,239 @@
+package tcretry
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// Explanation says what a code means to a policy, and why. It is for people and
+// logs: programs set rules, they do not read them here. It is made for an answer
+// with HTTP status 200, without a pacer, which sets the pace of the API's own
+// throttles, and without a Classifier of yours, which may know better.
+type Explanation struct {
+	// Code is the code that is explained, Service and Action the scope that it
+	// was asked for, "" for any.
+	Code    string `json:"code"`
+	Service string `json:"service,omitempty"`
+	Action  string `json:"action,omitempty"`
+	// Class is what the code means.
+	Class Class `json:"class"`
+	// Rule is what decided the class: a rule of the policy, a row or family of
+	// the built-in table, or that nothing is known.
+	Rule string `json:"rule"`
+	// PolicyRules are the keys of all rules of the policy that cover the code,
+	// the most specific first.
+	PolicyRules []string `json:"policyRules,omitempty"`
+	// Reason says what is behind the code, in words.
+	Reason string `json:"reason"`
+	// Repeat says when another attempt is made, or why none is, in words.
+	Repeat string `json:"repeat"`
+	// MaxAttempts is how many attempts of one call may end with the code; 1 is
+	// no retry.
+	MaxAttempts int `json:"maxAttempts"`
+	// IdempotentOnly says that it is repeated only if that is harmless.
+	IdempotentOnly bool `json:"idempotentOnly,omitempty"`
+	// Delays are the delays to expect before each retry, ten at the most. There
+	// are none for a Backoff.New, which only a call can ask.
+	Delays []DelayRange `json:"delays,omitempty"`
+	// Products are the products that document the code, if it is in the table.
+	Products []string `json:"products,omitempty"`
+}
+
+// DelayRange is what one delay is drawn from, uniformly.
+type DelayRange struct{ Min, Max time.Duration }
+
+// String returns the range as text, "1s to 1.5s".
+func (d DelayRange) String() string {
+	if d.Min == d.Max {
+		return d.Min.String()
+	}
+	return fmt.Sprintf("%v to %v", d.Min, d.Max)
+}
+
+// MarshalJSON writes both durations as text.
+func (d DelayRange) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Min string `json:"min"`
+		Max string `json:"max"`
+	}{d.Min.String(), d.Max.String()})
+}
+
+// Explain says what a code means without a policy. The code may be narrowed as
+// in [Policy.Codes], "cvm:InternalError".
+func Explain(code string) Explanation { return Policy{}.explain(defaultRules(), code) }
+
+// Explain says what a code means to p. The code may be narrowed as in
+// [Policy.Codes]: "cvm:InternalError", "cvm.RunInstances:InternalError".
+func (p Policy) Explain(code string) Explanation { return p.explain(p.compile(), code) }
+
+func (p Policy) explain(r *rules, code string) Explanation {
+	key, err := parseKey(code)
+	if err != nil {
+		key = ruleKey{code: code} // whatever it is, it is not known
+	}
+	target := Target{Service: key.service, Action: key.action}
+	table := codes().lookup(key.code)
+	v := r.variant(target, key.code)
+	rule, known := v.resolve(table)
+	e := Explanation{
+		Code: key.code, Service: key.service, Action: key.action,
+		Class:          rule.class,
+		Rule:           v.decider(key.code, table),
+		MaxAttempts:    r.maxAttempts,
+		IdempotentOnly: rule.class.repeated() && (rule.idempotentOnly || rule.class == Ambiguous),
+	}
+	for _, k := range p.keys() {
+		if k.covers(target, key.code) {
+			e.PolicyRules = append(e.PolicyRules, k.String())
+		}
+	}
+	if row, ok := codes().find(key.code); ok {
+		if products := row.columns().products; products != "" {
+			e.Products = strings.Split(products, ",")
+		}
+	}
+	if rule.maxAttempts > 0 {
+		e.MaxAttempts = min(e.MaxAttempts, rule.maxAttempts)
+	}
+	if !rule.class.repeated() || rule.tooSlow() {
+		e.MaxAttempts = 1
+	}
+	e.Delays = rule.delays(e.MaxAttempts - 1)
+	e.Reason = meaning(key.code, table, known)
+	e.Repeat = e.repeat(rule)
+	return e
+}
+
+// decider names what decided the class of a code.
+func (v *variant) decider(code string, table verdict) string {
+	family, _ := familyOf(code)
+	switch {
+	case v.overrules(table):
+		return fmt.Sprintf("policy, rule %q", v.classKey)
+	case table.size == 0:
+		return "none, terminal by default"
+	case table.size == len(family):
+		return "built in, family " + family
+	}
+	return "built in, code " + code[:table.size]
+}
+
+// meaning says what the table knows of a code: the reason of its row, else that
+// of the code or family that decided.
+func meaning(code string, table verdict, known bool) string {
+	for _, name := range []string{code, code[:table.size]} {
+		if row, ok := codes().find(name); ok && row.columns().reason != "" {
+			return row.columns().reason
+		}
+	}
+	switch {
+	case table.size > 0 && table.class == Terminal:
+		return "documented as a failure that does not pass by itself"
+	case table.size > 0:
+		return "documented as a failure that passes by itself"
+	case known:
+		return "what it means is for the policy to say"
+	}
+	return "not known to pass by itself; a rule in the policy can say that it does"
+}
+
+// repeats says when another attempt follows each class.
+var repeats = [classCount]string{
+	Success:   "no, it is taken for a success",
+	Terminal:  "no",
+	Throttled: "for every action, at the pace of the quota: it was refused before execution",
+	Busy:      "for every action, after longer waits: something is in progress or occupied",
+	Transient: "for every action: it failed in passing",
+	Ambiguous: onlyIfHarmless,
+}
+
+const onlyIfHarmless = "only if that is harmless, as it is for a read or with a ClientToken: it may have been executed"
+
+// repeat says when another attempt is made, or why none is.
+func (e *Explanation) repeat(rule *resolved) string {
+	switch {
+	case rule.class.repeated() && rule.tooSlow():
+		return fmt.Sprintf("no, it cannot pass within MaxDelay, which is %v", rule.maxDelay)
+	case rule.class.repeated() && e.MaxAttempts == 1:
+		return "no, one attempt is all that the policy allows"
+	case e.IdempotentOnly:
+		return onlyIfHarmless
+	}
+	return repeats[e.Class]
+}
+
+// repeated reports whether outcomes of the class may be repeated at all.
+func (c Class) repeated() bool { return c >= Throttled && c < classCount }
+
+// explained bounds the delays that an Explanation lists.
+const explained = 10
+
+// delays returns what the delays before the first n retries are drawn from.
+func (r *resolved) delays(n int) []DelayRange {
+	if r.backoff.New != nil {
+		return nil
+	}
+	// Without jitter the sequence is that of the intervals.
+	still := r.backoff
+	still.Jitter = NoJitter
+	intervals := still.exponential()
+	jitter := max(r.backoff.Jitter, 0)
+	var all []DelayRange
+	for range min(n, explained) {
+		interval := float64(intervals.NextBackOff())
+		from, to := time.Duration(interval*(1-jitter)), time.Duration(interval*(1+jitter))
+		all = append(all, DelayRange{r.bound(from), r.bound(to)})
+	}
+	return all
+}
+
+// bound returns a delay as newBackOff bounds it.
+func (r *resolved) bound(delay time.Duration) time.Duration {
+	one := bounded{BackOff: backoff.NewConstantBackOff(delay), least: r.leastDelay, most: r.maxDelay}
+	return one.NextBackOff()
+}
+
+// String returns the explanation as lines of text, without a newline at the end.
+func (e Explanation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", ruleKey{e.Service, e.Action, e.Code}, e.Class)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "  %s\t%s\n", name, value)
+		}
+	}
+	line("reason", e.Reason)
+	line("repeat", e.Repeat)
+	line("rule", e.Rule)
+	if len(e.PolicyRules) > 1 || len(e.PolicyRules) == 1 && !strings.HasPrefix(e.Rule, "policy") {
+		line("policy", strings.Join(e.PolicyRules, ", "))
+	}
+	if e.MaxAttempts > 1 {
+		line("attempts", fmt.Sprintf("%d at the most", e.MaxAttempts))
+		line("delays", e.delayText())
+	}
+	line("products", strings.Join(e.Products, ", "))
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (e Explanation) delayText() string {
+	if len(e.Delays) == 0 {
+		return "as Backoff.New makes them"
+	}
+	texts := make([]string, len(e.Delays))
+	for i, d := range e.Delays {
+		texts[i] = d.String()
+	}
+	text := strings.Join(texts, ", ")
+	if e.MaxAttempts-1 > len(e.Delays) {
+		text += " and so on"
+	}
+	return text
+}
