@@ -104,11 +104,14 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 	return v
 }
 
-// keys returns the keys of the policy's rules, the most specific first.
+// keys returns the keys of the policy's rules, the most specific first, less
+// those that have a mistake in them.
 func (p Policy) keys() []ruleKey {
 	keys := make([]ruleKey, 0, len(p.Codes))
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
-		if k, err := parseKey(key); err == nil {
+		var m mistakes
+		m.rule("", p.Codes[key])
+		if k, err := parseKey(key); err == nil && len(m.list) == 0 {
 			keys = append(keys, k)
 		}
 	}

@@ -1,0 +1,173 @@
+package tcretry_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tcretry/tcretry"
+)
+
+// readTSV returns the rows of a table, less the header.
+func readTSV(t *testing.T, path string) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var rows [][]string
+	for line := range strings.Lines(string(text)) {
+		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
+	}
+	return rows[1:]
+}
+
+func readJSON(t *testing.T, path string, to any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, to))
+}
+
+func className(t *testing.T, name string) tcretry.Class {
+	t.Helper()
+	var class tcretry.Class
+	require.NoError(t, class.UnmarshalText([]byte(name)))
+	return class
+}
+
+func TestEveryDocumentedExceptionIsInTheTableWithItsProducts(t *testing.T) {
+	rows := readTSV(t, "testdata/codes.tsv")
+	require.Len(t, rows, 813)
+	for _, row := range rows {
+		e := tcretry.Explain(row[0])
+		require.Equal(t, className(t, row[1]), e.Class, row[0])
+		require.Equal(t, strings.Split(row[2], ","), e.Products, row[0])
+		require.Equal(t, "built in, code "+row[0], e.Rule)
+	}
+}
+
+func TestTheTableIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
+	rows := readTSV(t, "codes.tsv")
+	codes := make([]string, len(rows))
+	for i, row := range rows {
+		require.Len(t, row, 5, row[0])
+		codes[i] = row[0]
+		require.NoError(t, tcretry.Policy{Codes: map[string]tcretry.Rule{row[0]: {}}}.Validate())
+		require.NotContains(t, row[0], ":")
+		if row[1] == "=" {
+			require.NotEmpty(t, row[4], "%s says nothing", row[0])
+		} else {
+			require.Contains(t, []string{"terminal", "throttled", "busy", "transient"}, row[1], row[0])
+		}
+	}
+	require.True(t, slices.IsSorted(codes))
+	require.Equal(t, slices.Compact(slices.Clone(codes)), codes)
+	require.Equal(t, codes, tcretry.Codes())
+}
+
+func TestNoRowOfTheTableSaysWhatItsFamilySays(t *testing.T) {
+	for _, row := range readTSV(t, "codes.tsv") {
+		family, _, _ := strings.Cut(row[0], ".")
+		asFamily := tcretry.Explain(family + ".NoSuchCode").Class
+		if row[1] != "=" && row[2] == "" {
+			require.NotEqual(t, asFamily.String(), row[1], row[0])
+		}
+	}
+}
+
+func TestPublishedCommonCodesAreTerminalButForThreeFamilies(t *testing.T) {
+	var codes []struct{ Code string }
+	readJSON(t, "testdata/vectors/common_codes.json", &codes)
+	require.Len(t, codes, 38)
+	want := map[string]tcretry.Class{
+		"RequestLimitExceeded":                              tcretry.Throttled,
+		"RequestLimitExceeded.UinLimitExceeded":             tcretry.Throttled,
+		"RequestLimitExceeded.IPLimitExceeded":              tcretry.Throttled,
+		"RequestLimitExceeded.GlobalRegionUinLimitExceeded": tcretry.Throttled,
+		"InternalError":                                     tcretry.Transient,
+		"ResourceInUse":                                     tcretry.Busy,
+	}
+	for _, c := range codes {
+		class, repeated := want[c.Code]
+		if !repeated {
+			class = tcretry.Terminal
+		}
+		e := tcretry.Explain(c.Code)
+		require.Equal(t, class, e.Class, c.Code)
+		require.NotContains(t, e.Reason, "not known to pass", "%s has a reason", c.Code)
+	}
+}
+
+func TestThrottleAndBusyCodesAreWhatTheirKindSays(t *testing.T) {
+	var vectors struct {
+		Codes []struct{ Code, Class string }
+	}
+	readJSON(t, "testdata/vectors/throttle_codes.json", &vectors)
+	require.Len(t, vectors.Codes, 67)
+	kinds := map[string]tcretry.Class{
+		"rate":          tcretry.Throttled,
+		"concurrency":   tcretry.Busy,
+		"overload":      tcretry.Busy,
+		"resource_busy": tcretry.Busy,
+		"long_quota":    tcretry.Terminal,
+		"duplicate":     tcretry.Terminal,
+		"not_rate":      tcretry.Terminal,
+	}
+	for _, c := range vectors.Codes {
+		want := kinds[c.Class]
+		if c.Code == "FailedOperation.RequestLimitExceeded30S" {
+			want = tcretry.Throttled // a minute is a wait that a call can make
+		}
+		require.Equal(t, want, tcretry.Explain(c.Code).Class, c.Code)
+	}
+}
+
+func TestACodeMeansWhatItsLongestKnownPrefixMeans(t *testing.T) {
+	long := strings.Repeat(".Long", 20_000)
+	for code, want := range map[string]tcretry.Class{
+		"InternalError":                  tcretry.Transient,
+		"InternalError.":                 tcretry.Transient,
+		"InternalError.NoSuchCode":       tcretry.Transient,
+		"InternalError.Test":             tcretry.Terminal,
+		"InternalError.Test.Sub":         tcretry.Terminal,
+		"InternalError.Tested":           tcretry.Transient,
+		"InternalErrors":                 tcretry.Terminal,
+		"internalerror":                  tcretry.Terminal,
+		"RequestLimitExceeded.New":       tcretry.Throttled,
+		"ResourceInUse.New.Code":         tcretry.Busy,
+		"ResourceBusy":                   tcretry.Busy,
+		"ResourceBusy.New":               tcretry.Terminal,
+		"FailedOperation":                tcretry.Terminal,
+		"FailedOperation.ServerBusy":     tcretry.Busy,
+		"FailedOperation.ServerBusy.New": tcretry.Terminal,
+		"NoSuchFamily":                   tcretry.Terminal,
+		"":                               tcretry.Terminal,
+		".":                              tcretry.Terminal,
+		"InternalError" + long:           tcretry.Transient,
+		"InternalError.Test" + long:      tcretry.Terminal,
+		"FailedOperation" + long:         tcretry.Terminal,
+	} {
+		require.Equal(t, want, tcretry.Explain(code).Class, "%.60s", code)
+	}
+}
+
+func TestACodeThatPassesAfterAMinuteIsNotRepeatedSooner(t *testing.T) {
+	const code = "InvalidParameter.OperationIsTooFrequent"
+	delays := tcretry.Explain(code).Delays
+	require.Equal(t, tcretry.DelayRange{Min: 61 * time.Second, Max: 61500 * time.Millisecond}, delays[0])
+
+	short := tcretry.Policy{MaxDelay: 30 * time.Second}.Explain(code)
+	require.Equal(t, 1, short.MaxAttempts)
+	require.Equal(t, "no, it cannot pass within MaxDelay, which is 30s", short.Repeat)
+
+	enough := tcretry.Policy{MaxDelay: time.Minute}.Explain(code)
+	require.Equal(t, tcretry.DelayRange{Min: time.Minute, Max: time.Minute}, enough.Delays[0])
+
+	own := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		code: {Backoff: tcretry.Backoff{Initial: time.Second, Jitter: tcretry.NoJitter}},
+	}}.Explain(code)
+	require.Equal(t, tcretry.DelayRange{Min: time.Second, Max: time.Second}, own.Delays[0])
+}
