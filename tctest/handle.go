@@ -1,0 +1,127 @@
+package tctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// errAborted is what the reader gets of a handler that panicked.
+var errAborted = io.ErrUnexpectedEOF
+
+// handle runs the handler of an answer in memory. It returns when the handler
+// has sent its header; what it writes after that is read as it comes.
+func handle(req *http.Request, body []byte, r reply, trace clientTrace) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(req.Context())
+	pr, pw := io.Pipe()
+	w := &handlerWriter{pw: pw, header: http.Header{}, sent: make(chan struct{}), begun: make(chan struct{})}
+	for key, values := range r.header {
+		w.header[key] = values
+	}
+	go func() {
+		defer cancel()
+		w.run(r.handler, withBody(req.WithContext(ctx), body))
+	}()
+	select {
+	case <-req.Context().Done():
+		pr.CloseWithError(context.Cause(req.Context()))
+		return nil, context.Cause(req.Context())
+	case <-w.sent:
+	}
+	if w.status == 0 {
+		return nil, io.EOF
+	}
+	trace.gotFirstByte()
+	resp := &http.Response{
+		Status:     fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)),
+		StatusCode: w.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        w.snapshot,
+		ContentLength: -1,
+		Request:       req,
+		Body:          newHandlerBody(req.Context(), pr),
+	}
+	if n, err := strconv.ParseInt(w.snapshot.Get("Content-Length"), 10, 64); err == nil {
+		resp.ContentLength = n
+	} else {
+		resp.TransferEncoding = []string{"chunked"}
+	}
+	return resp, nil
+}
+
+// handlerWriter is the http.ResponseWriter of a handler in memory.
+type handlerWriter struct {
+	pw     *io.PipeWriter
+	header http.Header
+	once   sync.Once
+	begun  chan struct{}
+	// sent is closed when the header is sent, or will never be. The fields
+	// below are set before, and not changed after.
+	sent     chan struct{}
+	status   int // 0: the handler panicked before
+	snapshot http.Header
+}
+
+func (w *handlerWriter) Header() http.Header { return w.header }
+
+func (w *handlerWriter) WriteHeader(status int) {
+	w.once.Do(func() {
+		w.status, w.snapshot = status, maps.Clone(w.header)
+		close(w.sent)
+	})
+}
+
+func (w *handlerWriter) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.pw.Write(p)
+}
+
+// Flush sends the header; what is written is never held back.
+func (w *handlerWriter) Flush() { w.WriteHeader(http.StatusOK) }
+
+// run calls the handler; a panic ends the answer as it would the connection.
+func (w *handlerWriter) run(h http.Handler, req *http.Request) {
+	defer func() {
+		if recover() != nil {
+			w.once.Do(func() { close(w.sent) })
+			w.pw.CloseWithError(errAborted)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+		w.pw.Close()
+	}()
+	h.ServeHTTP(w, req)
+}
+
+// handlerBody reads what a handler writes, until the context ends.
+type handlerBody struct {
+	*io.PipeReader
+	ctx  context.Context
+	stop func() bool
+}
+
+func newHandlerBody(ctx context.Context, pr *io.PipeReader) *handlerBody {
+	stop := context.AfterFunc(ctx, func() { pr.CloseWithError(context.Cause(ctx)) })
+	return &handlerBody{PipeReader: pr, ctx: ctx, stop: stop}
+}
+
+func (b *handlerBody) Read(p []byte) (int, error) {
+	n, err := b.PipeReader.Read(p)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = http.ErrBodyReadAfterClose
+		if b.ctx.Err() != nil {
+			err = context.Cause(b.ctx)
+		}
+	}
+	return n, err
+}
+
+func (b *handlerBody) Close() error {
+	b.stop()
+	return b.PipeReader.Close()
+}

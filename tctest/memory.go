@@ -1,0 +1,274 @@
+package tctest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// RoundTrip answers an attempt in memory, as [http.Transport] would over a
+// connection of its own: it reads the body and closes it exactly once, ends with
+// the context, fires the httptrace events that tell how far a request came, and
+// returns the errors that a lost connection brings.
+func (api *API) RoundTrip(req *http.Request) (*http.Response, error) {
+	send := &sender{req: req}
+	if err := usable(req); err != nil {
+		send.close()
+		return nil, err
+	}
+	ctx := req.Context()
+	if ctx.Err() != nil {
+		send.close()
+		return nil, context.Cause(ctx)
+	}
+	trace := traceOf(ctx)
+	trace.getConn(req.URL.Host)
+	if api.dialRefused(req) {
+		send.close()
+		return nil, &net.OpError{
+			Op: "dial", Net: "tcp", Addr: address(req.URL.Host),
+			Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
+		}
+	}
+	trace.gotConn(req.URL.Host)
+	trace.wroteHeaders()
+	body, err := send.send(ctx)
+	trace.wroteRequest(err)
+	if err != nil {
+		return nil, err
+	}
+	call, answer, date := api.take(req, body)
+	if err := sleep(ctx, answer.delay, nil); err != nil {
+		return nil, err
+	}
+	reply := render(call, answer, date)
+	switch reply.kind {
+	case refuse, drop:
+		return nil, io.EOF
+	case reset:
+		trace.gotFirstByte()
+		return nil, connReset(req.URL.Host)
+	case serve:
+		return handle(req, body, reply, trace)
+	}
+	trace.gotFirstByte()
+	return reply.response(req), nil
+}
+
+// CloseIdleConnections does nothing: there are none.
+func (api *API) CloseIdleConnections() {}
+
+// usable says what makes http.Transport refuse a request.
+func usable(req *http.Request) error {
+	switch {
+	case req.URL == nil:
+		return errors.New("tctest: nil Request.URL")
+	case req.Header == nil:
+		return errors.New("tctest: nil Request.Header")
+	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
+		return fmt.Errorf("unsupported protocol scheme %q", req.URL.Scheme)
+	case req.URL.Host == "":
+		return errors.New("tctest: no Host in request URL")
+	}
+	return nil
+}
+
+// sender reads the body of a request and closes it exactly once.
+type sender struct {
+	req    *http.Request
+	closed sync.Once
+}
+
+func (s *sender) close() {
+	s.closed.Do(func() {
+		if s.req.Body != nil {
+			_ = s.req.Body.Close()
+		}
+	})
+}
+
+// send reads the body whole. The reading goes on in a goroutine of its own,
+// so that a body that never comes does not outlive the context.
+func (s *sender) send(ctx context.Context) ([]byte, error) {
+	defer s.close()
+	if s.req.Body == nil || s.req.Body == http.NoBody {
+		return nil, nil
+	}
+	type result struct {
+		body []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		body, err := io.ReadAll(s.req.Body)
+		done <- result{body, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case r := <-done:
+		if r.err != nil {
+			// http.Transport's words.
+			return nil, fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", r.err)
+		}
+		if n := s.req.ContentLength; n > 0 && n != int64(len(r.body)) {
+			return nil, fmt.Errorf("http: ContentLength=%d with Body length %d", n, len(r.body))
+		}
+		return r.body, nil
+	}
+}
+
+// sleep waits for d, for the context or for closed, whichever comes first.
+func sleep(ctx context.Context, d time.Duration, closed <-chan struct{}) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-closed:
+		return http.ErrBodyReadAfterClose
+	}
+}
+
+// connReset is what reading from a reset connection returns.
+func connReset(host string) error {
+	return &net.OpError{
+		Op: "read", Net: "tcp", Source: address("client"), Addr: address(host),
+		Err: os.NewSyscallError("read", syscall.ECONNRESET),
+	}
+}
+
+// response is the reply as http.Transport gives it to the caller.
+func (r *reply) response(req *http.Request) *http.Response {
+	resp := &http.Response{
+		Status:     fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
+		StatusCode: r.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        r.header,
+		ContentLength: r.size,
+		Request:       req,
+	}
+	if r.size < 0 {
+		resp.TransferEncoding = []string{"chunked"}
+	}
+	b := &body{ctx: req.Context(), start: time.Now(), parts: r.body, end: io.EOF, closed: make(chan struct{})}
+	if r.cut {
+		b.end = io.ErrUnexpectedEOF
+	}
+	if len(r.trailer) > 0 {
+		resp.Trailer = http.Header{}
+		for key := range r.trailer {
+			resp.Trailer[key] = nil
+		}
+		b.trailer = func() {
+			for key, values := range r.trailer {
+				resp.Trailer[key] = values
+			}
+		}
+	}
+	resp.Body = b
+	if r.encoding == "gzip" && decodes(req) {
+		resp.Body = &gunzipped{body: b}
+		resp.Header.Del("Content-Encoding")
+		resp.Header.Del("Content-Length")
+		resp.ContentLength = -1
+		resp.Uncompressed = true
+	}
+	return resp
+}
+
+// decodes is http.Transport's rule: it asks for gzip itself, and decodes it,
+// unless the caller has asked or wants a range.
+func decodes(req *http.Request) bool {
+	return req.Header.Get("Accept-Encoding") == "" && req.Header.Get("Range") == "" && req.Method != http.MethodHead
+}
+
+// clientTrace fires the events of a connection; its zero value fires none.
+type clientTrace struct{ *httptrace.ClientTrace }
+
+func traceOf(ctx context.Context) clientTrace {
+	if t := httptrace.ContextClientTrace(ctx); t != nil {
+		return clientTrace{t}
+	}
+	return clientTrace{&httptrace.ClientTrace{}}
+}
+
+func (t clientTrace) getConn(host string) {
+	if t.GetConn != nil {
+		t.GetConn(hostPort(host))
+	}
+}
+
+func (t clientTrace) gotConn(host string) {
+	if t.GotConn != nil {
+		t.GotConn(httptrace.GotConnInfo{Conn: conn{remote: address(host)}})
+	}
+}
+
+func (t clientTrace) wroteHeaders() {
+	if t.WroteHeaders != nil {
+		t.WroteHeaders()
+	}
+}
+
+func (t clientTrace) wroteRequest(err error) {
+	if t.WroteRequest != nil {
+		t.WroteRequest(httptrace.WroteRequestInfo{Err: err})
+	}
+}
+
+func (t clientTrace) gotFirstByte() {
+	if t.GotFirstResponseByte != nil {
+		t.GotFirstResponseByte()
+	}
+}
+
+// conn is the connection that GotConn tells of; there is nothing behind it.
+type conn struct {
+	net.Conn
+	remote net.Addr
+}
+
+func (c conn) RemoteAddr() net.Addr             { return c.remote }
+func (c conn) LocalAddr() net.Addr              { return address("client") }
+func (c conn) Read([]byte) (int, error)         { return 0, net.ErrClosed }
+func (c conn) Write([]byte) (int, error)        { return 0, net.ErrClosed }
+func (c conn) Close() error                     { return nil }
+func (c conn) SetDeadline(time.Time) error      { return nil }
+func (c conn) SetReadDeadline(time.Time) error  { return nil }
+func (c conn) SetWriteDeadline(time.Time) error { return nil }
+
+// address is a host as a net.Addr.
+type address string
+
+func (a address) Network() string { return "tcp" }
+func (a address) String() string  { return string(a) }
+
+func hostPort(host string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(host, "443")
+}
+
+// withBody is the request with the body that was read of it.
+func withBody(req *http.Request, body []byte) *http.Request {
+	out := req.Clone(req.Context())
+	out.Body = io.NopCloser(bytes.NewReader(body))
+	out.ContentLength = int64(len(body))
+	return out
+}

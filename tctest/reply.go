@@ -1,0 +1,114 @@
+package tctest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// reply is an answer made ready to send: what goes over the wire, for the
+// transport in memory and for the handler alike.
+type reply struct {
+	Answer
+	// body is the encoded body; no more of it is sent than the answer keeps.
+	body []part
+	// size is the Content-Length, -1 without one.
+	size int64
+}
+
+// render makes the body and the headers of an answer.
+func render(c Call, a Answer, date time.Time) reply {
+	r := reply{Answer: a}
+	if r.kind != respond {
+		return r
+	}
+	parts, err := a.parts(c.RequestID, a.data)
+	if err == nil {
+		parts, err = encode(parts, a.encoding)
+	}
+	if err != nil {
+		// The mistake is the test's; it is said where the test will look.
+		fail := Fail("FailedOperation.Tctest", err.Error())
+		parts, _ = fail.parts(c.RequestID, nil)
+		r.Answer = fail
+	}
+	r.header = r.header.Clone()
+	if r.header == nil {
+		r.header = http.Header{}
+	}
+	r.header.Set("Date", date.UTC().Format(http.TimeFormat))
+	if r.header.Get("Content-Type") == "text/event-stream" {
+		r.header.Set("X-TC-RequestId", c.RequestID)
+	}
+	if r.encoding != "" {
+		r.header.Set("Content-Encoding", r.encoding)
+	}
+	r.size = -1
+	if !r.chunked {
+		r.size = 0
+		for _, p := range parts {
+			r.size += int64(len(p.data))
+		}
+		r.header.Set("Content-Length", strconv.FormatInt(r.size, 10))
+	}
+	r.body = parts
+	if r.cut {
+		r.body = keepBytes(parts, r.keep)
+	}
+	return r
+}
+
+// keepBytes is the first n bytes of the parts.
+func keepBytes(parts []part, n int) []part {
+	var kept []part
+	for _, p := range parts {
+		if n <= 0 {
+			break
+		}
+		p.data = p.data[:min(n, len(p.data))]
+		n -= len(p.data)
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// flushWriter is what gzip and zlib have in common.
+type flushWriter interface {
+	io.WriteCloser
+	Flush() error
+}
+
+// encode compresses the parts as one stream, flushed after each part so that
+// the events of a stream still come one by one.
+func encode(parts []part, encoding string) ([]part, error) {
+	var out bytes.Buffer
+	var w flushWriter
+	switch encoding {
+	case "gzip":
+		w = gzip.NewWriter(&out)
+	case "deflate":
+		w = zlib.NewWriter(&out)
+	default:
+		return parts, nil
+	}
+	encoded := make([]part, len(parts))
+	for i, p := range parts {
+		if _, err := w.Write(p.data); err != nil {
+			return nil, err
+		}
+		end := w.Flush
+		if i == len(parts)-1 {
+			end = w.Close
+		}
+		if err := end(); err != nil {
+			return nil, err
+		}
+		encoded[i] = part{wait: p.wait, data: bytes.Clone(out.Bytes())}
+		out.Reset()
+	}
+	return encoded, nil
+}

@@ -1,0 +1,91 @@
+package tctest
+
+import (
+	"io"
+	"net"
+	"net/http"
+)
+
+// Handler returns the API as an [http.Handler], for a server of your own.
+// [API.Start] is shorter.
+func (api *API) Handler() http.Handler { return handler{api: api} }
+
+// handler serves the API. stop ends the answers that wait; nil means never.
+type handler struct {
+	api  *API
+	stop <-chan struct{}
+}
+
+func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	sent, err := io.ReadAll(req.Body)
+	if err != nil {
+		// The attempt never arrived whole: the API does not see it.
+		panic(http.ErrAbortHandler)
+	}
+	call, answer, date := h.api.take(req, sent)
+	if sleep(req.Context(), answer.delay, h.stop) != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r := render(call, answer, date)
+	switch r.kind {
+	case refuse, drop:
+		panic(http.ErrAbortHandler)
+	case reset:
+		h.reset(w)
+	case serve:
+		for key, values := range r.header {
+			w.Header()[key] = values
+		}
+		r.handler.ServeHTTP(w, withBody(req, sent))
+	default:
+		h.respond(w, req, r)
+	}
+}
+
+// respond sends a reply, part by part.
+func (h handler) respond(w http.ResponseWriter, req *http.Request, r reply) {
+	for key, values := range r.header {
+		w.Header()[key] = values
+	}
+	for key, values := range r.trailer {
+		w.Header()[http.TrailerPrefix+key] = values
+	}
+	w.WriteHeader(r.status)
+	flush := http.NewResponseController(w).Flush
+	if r.chunked || r.cut {
+		// Without this, net/http would find a Content-Length for a short
+		// body, and send nothing of one that is cut.
+		_ = flush()
+	}
+	for _, p := range r.body {
+		if sleep(req.Context(), p.wait, h.stop) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		if _, err := w.Write(p.data); err != nil {
+			return
+		}
+		if r.chunked || r.cut {
+			_ = flush()
+		}
+	}
+	if r.cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// reset sends half of the headers and resets the connection. HTTP/2 has no half
+// of the headers: there the stream is reset.
+func (h handler) reset(w http.ResponseWriter) {
+	c, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer c.Close()
+	// Half of a line would be a malformed header to net/http, and hide the reset.
+	_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+	_ = buf.Flush()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		// Closing then sends a reset, not an end.
+		_ = tcp.SetLinger(0)
+	}
+}
