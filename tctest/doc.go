@@ -37,4 +37,9 @@
 // dropped after execution counts, a throttled one does not, and one whose
 // ClientToken was executed before is answered with the first result and does
 // not count again.
+//
+// # The kits
+//
+// [TestRoundTripper] checks any wrapper of an [http.RoundTripper] against the
+// contract of that interface, clause by clause.
 package tctest

@@ -1,0 +1,250 @@
+package tctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// TestRoundTripper checks that wrap makes an [http.RoundTripper] of a base that
+// keeps the contract of that interface, clause by clause, and that is otherwise
+// not there: the base gets the caller's request, the caller gets the base's
+// answer. Any wrapper can be checked: one that retries, signs, limits, logs or
+// traces. It may add headers to the base's request, repeat a request and wait.
+//
+//	func TestContract(t *testing.T) {
+//		tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+//			return mytransport.New(base)
+//		})
+//	}
+//
+// Every clause is a subtest with an explanation in its failure. It runs in a
+// testing/synctest bubble, so that waiting takes no time; wrap is called in the
+// bubble, once or more for each clause, and must leave no goroutine behind.
+func TestRoundTripper(t *testing.T, wrap func(base http.RoundTripper) http.RoundTripper) {
+	t.Helper()
+	for _, c := range clauses() {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, problem := range c.run(wrap) {
+					t.Errorf("%s\n\tthe contract: %s", problem, c.why)
+				}
+			})
+		})
+	}
+}
+
+// A clause is one promise of a RoundTripper.
+type clause struct {
+	name  string
+	why   string
+	check func(*probe)
+}
+
+// clauses are all of them, in the order of a call.
+func clauses() []clause {
+	return slices.Concat(requestClauses, bodyClauses, answerClauses, streamClauses, endClauses)
+}
+
+// run returns what is wrong with a wrapper by this clause. It must be called in
+// a bubble.
+func (c clause) run(wrap func(http.RoundTripper) http.RoundTripper) []string {
+	p := &probe{wrap: wrap}
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				p.errorf("it panicked: %v", v)
+			}
+		}()
+		c.check(p)
+	}()
+	return p.problems
+}
+
+// probe drives a wrapper and notes what is wrong.
+type probe struct {
+	wrap func(http.RoundTripper) http.RoundTripper
+
+	mu       sync.Mutex
+	problems []string // guarded by mu
+}
+
+func (p *probe) errorf(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	problem := fmt.Sprintf(format, args...)
+	// A wrapper that repeats would repeat its mistake.
+	if !slices.Contains(p.problems, problem) {
+		p.problems = append(p.problems, problem)
+	}
+}
+
+// call makes one call through a new wrapper.
+func (p *probe) call(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	return p.wrap(base).RoundTrip(req)
+}
+
+// answer makes one call that must end with a response; nil if it did not.
+func (p *probe) answer(situation string, base http.RoundTripper, req *http.Request) *http.Response {
+	resp, err := p.call(base, req)
+	switch {
+	case err != nil:
+		p.errorf("%s: RoundTrip returned the error %q, want the base's response", situation, err)
+		if resp != nil && resp.Body != nil {
+			_ = resp.Body.Close()
+		}
+		return nil
+	case resp == nil:
+		p.errorf("%s: RoundTrip returned neither a response nor an error", situation)
+		return nil
+	case resp.Body == nil:
+		p.errorf("%s: the response's body is nil", situation)
+		return nil
+	}
+	return resp
+}
+
+// baseFunc is a base.
+type baseFunc func(*http.Request) (*http.Response, error)
+
+func (f baseFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// polite is a base that does with the request what http.Transport does: it
+// reads the body and closes it, and refuses a context that has ended.
+func polite(answer baseFunc) baseFunc {
+	return func(req *http.Request) (*http.Response, error) {
+		if req.Body != nil {
+			_, err := io.Copy(io.Discard, req.Body)
+			_ = req.Body.Close()
+			if err != nil {
+				return nil, err
+			}
+		}
+		if req.Context().Err() != nil {
+			return nil, context.Cause(req.Context())
+		}
+		return answer(req)
+	}
+}
+
+// fixed is a base that always gives an answer made of body.
+func fixed(status int, contentType, body string) baseFunc {
+	return polite(func(req *http.Request) (*http.Response, error) {
+		return newResponse(req, status, contentType, &replyBody{data: body}, int64(len(body))), nil
+	})
+}
+
+func newResponse(req *http.Request, status int, contentType string, body io.ReadCloser, size int64) *http.Response {
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {contentType}}, Body: body, ContentLength: size, Request: req,
+	}
+}
+
+const success = `{"Response":{"TotalCount":0,"RequestId":"b5b41468-520d-4192-b42f-595cc34b6c1c"}}`
+
+// kitRequest is a request like those of the API. A nil body means none.
+func kitRequest(ctx context.Context, body io.ReadCloser, size int64) *http.Request {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://cvm.tencentcloudapi.com/", nil)
+	if err != nil {
+		panic(err) // constant arguments
+	}
+	req.Header.Set("Content-Type", "application/json")
+	// As clients write it that go past http.Header.Set.
+	req.Header["X-TC-Action"] = []string{"RunInstances"}
+	req.Header.Set("X-TC-Version", "2017-03-12")
+	if body != nil {
+		req.Body, req.ContentLength = body, size
+	}
+	return req
+}
+
+// sentBody is the body of a request; it counts how often it is closed.
+type sentBody struct {
+	io.Reader
+	mu     sync.Mutex
+	closes int
+}
+
+func newSentBody(text string) *sentBody { return &sentBody{Reader: strings.NewReader(text)} }
+
+func (b *sentBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closes++
+	return nil
+}
+
+func (b *sentBody) closed() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closes
+}
+
+// replyBody is the body of a response: its data, then its error or io.EOF.
+type replyBody struct {
+	data string
+	err  error
+	// ctx, if set, ends the reading when it ends.
+	ctx context.Context
+	// atEnd, if set, is called before io.EOF.
+	atEnd func()
+
+	mu     sync.Mutex
+	off    int // guarded by mu
+	closes int // guarded by mu
+}
+
+func (b *replyBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closes > 0:
+		return 0, http.ErrBodyReadAfterClose
+	case b.ctx != nil && b.ctx.Err() != nil:
+		return 0, context.Cause(b.ctx)
+	case b.off == len(b.data):
+		if b.err != nil {
+			return 0, b.err
+		}
+		if b.atEnd != nil {
+			b.atEnd()
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, b.data[b.off:])
+	b.off += n
+	return n, nil
+}
+
+func (b *replyBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closes++
+	return nil
+}
+
+func (b *replyBody) closed() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closes
+}
+
+// baseError is the error of a base.
+type baseError struct{ cause error }
+
+func (e *baseError) Error() string { return "base: " + e.cause.Error() }
+func (e *baseError) Unwrap() error { return e.cause }
+
+var (
+	errDetail = errors.New("the cable is cut")
+	errPair   = errors.New("the base could not")
+)

@@ -1,0 +1,235 @@
+package tctest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rt is a wrapper's RoundTrip with one fault, given its base.
+type rt func(base http.RoundTripper, req *http.Request) (*http.Response, error)
+
+// faulty is a wrapper that is right but for its RoundTrip.
+type faulty struct {
+	base http.RoundTripper
+	trip rt
+}
+
+func (f faulty) RoundTrip(req *http.Request) (*http.Response, error) { return f.trip(f.base, req) }
+
+func (f faulty) CloseIdleConnections() { (&http.Client{Transport: f.base}).CloseIdleConnections() }
+
+func wrapping(trip rt) func(http.RoundTripper) http.RoundTripper {
+	return func(base http.RoundTripper) http.RoundTripper { return faulty{base, trip} }
+}
+
+// fault is a wrapper with a mistake, and the clause that must catch it.
+type fault struct {
+	clause string
+	name   string
+	trip   rt
+}
+
+// sending is a wrapper that changes what the base gets, correctly cloned.
+func sending(change func(*http.Request)) rt {
+	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		sent := req.Clone(req.Context())
+		change(sent)
+		return base.RoundTrip(sent)
+	}
+}
+
+// receiving is a wrapper that changes what the caller gets.
+func receiving(change func(*http.Response)) rt {
+	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		resp, err := base.RoundTrip(req)
+		if resp != nil {
+			change(resp)
+		}
+		return resp, err
+	}
+}
+
+// closing is a wrapper that closes the request's body itself: times times in
+// the situation, once in others.
+func closing(times int, in func(*http.Request, *http.Response) bool) rt {
+	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		if req.Body == nil || req.Body == http.NoBody {
+			return base.RoundTrip(req)
+		}
+		sent := req.Clone(req.Context())
+		sent.Body = io.NopCloser(req.Body)
+		resp, err := base.RoundTrip(sent)
+		n := 1
+		if in(req, resp) {
+			n = times
+		}
+		for range n {
+			_ = req.Body.Close()
+		}
+		return resp, err
+	}
+}
+
+// onPair is a wrapper that mistreats one error of the base.
+func onPair(answer func(error) (*http.Response, error)) rt {
+	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		resp, err := base.RoundTrip(req)
+		if errors.Is(err, errPair) {
+			return answer(err)
+		}
+		return resp, err
+	}
+}
+
+// lastResponse is a wrapper that keeps the response in a field.
+func lastResponse() rt {
+	var mu sync.Mutex
+	var last *http.Response
+	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		resp, err := base.RoundTrip(req)
+		if resp == nil || req.URL.RawQuery == "" || req.Method != http.MethodPost {
+			return resp, err
+		}
+		mu.Lock()
+		last = resp
+		mu.Unlock()
+		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		return last, err
+	}
+}
+
+// swallow ends at an error.
+type swallow struct{ r io.Reader }
+
+func (s swallow) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// hoarder fills its buffer before it gives anything.
+type hoarder struct{ r io.Reader }
+
+func (h *hoarder) Read(p []byte) (int, error) {
+	buf := make([]byte, 4096)
+	n, err := io.ReadFull(h.r, buf)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	h.r = io.MultiReader(bytes.NewReader(buf[:n]), h.r)
+	if err != nil {
+		return 0, err
+	}
+	rest := io.LimitReader(h.r, int64(n))
+	return rest.Read(p)
+}
+
+// closeOnce fails when it is closed again.
+type closeOnce struct {
+	io.ReadCloser
+	closed bool
+}
+
+func (c *closeOnce) Close() error {
+	if c.closed {
+		return errors.New("closed already")
+	}
+	c.closed = true
+	return c.ReadCloser.Close()
+}
+
+// broken are the clauses that a wrapper breaks, with what was found.
+func broken(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for _, c := range clauses() {
+		synctest.Test(t, func(*testing.T) {
+			if problems := c.run(wrap); len(problems) > 0 {
+				found[c.name] = problems
+			}
+		})
+	}
+	return found
+}
+
+func TestEachFaultIsCaughtByTheClauseThatNamesIt(t *testing.T) {
+	for _, f := range slices.Concat(sendFaults, answerFaults) {
+		t.Run(f.clause+"/"+f.name, func(t *testing.T) {
+			found := broken(t, wrapping(f.trip))
+			require.Contains(t, found, f.clause)
+			require.Len(t, found, 1, "other clauses caught it too: %q", found)
+		})
+	}
+}
+
+func TestAWrapperWithoutCloseIdleConnectionsIsCaught(t *testing.T) {
+	found := broken(t, func(base http.RoundTripper) http.RoundTripper { return baseFunc(base.RoundTrip) })
+	require.Equal(t, map[string][]string{
+		"CloseIdleConnections passes through": {"the base was told 0 times to close its idle connections, want once"},
+	}, found)
+}
+
+func TestEveryClauseHasAPlantedFault(t *testing.T) {
+	planted := map[string]bool{"CloseIdleConnections passes through": true}
+	for _, f := range slices.Concat(sendFaults, answerFaults) {
+		planted[f.clause] = true
+	}
+	for _, c := range clauses() {
+		require.True(t, planted[c.name], c.name)
+		require.NotEmpty(t, c.why, c.name)
+	}
+}
+
+func TestAPanickingWrapperIsReported(t *testing.T) {
+	found := broken(t, wrapping(func(http.RoundTripper, *http.Request) (*http.Response, error) {
+		var none *http.Response
+		runtime.KeepAlive(none.Body)
+		return nil, nil
+	}))
+	require.Contains(t, found["request is not modified"][0], "it panicked: runtime error")
+	require.Contains(t, strings.Join(found["concurrent calls"], "\n"), "a concurrent call panicked")
+}
+
+func TestTheKitPassesWhatIsRight(t *testing.T) {
+	t.Run("no wrapper at all", func(t *testing.T) {
+		TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return base })
+	})
+	t.Run("a wrapper that adds a header to a copy", func(t *testing.T) {
+		TestRoundTripper(t, wrapping(sending(func(sent *http.Request) { sent.Header.Set("X-Mine", "1") })))
+	})
+	t.Run("a wrapper that repeats", func(t *testing.T) { TestRoundTripper(t, wrapping(repeat)) })
+}
+
+// repeat is a simple, right wrapper that makes a second attempt a minute after
+// a failed one, if it can.
+func repeat(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	resp, err := base.RoundTrip(req)
+	if req.Body != nil || err == nil && resp.StatusCode < 500 {
+		return resp, err
+	}
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	select {
+	case <-time.After(time.Minute):
+	case <-req.Context().Done():
+		return nil, context.Cause(req.Context())
+	}
+	return base.RoundTrip(req.Clone(req.Context()))
+}
