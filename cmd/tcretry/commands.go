@@ -108,7 +108,7 @@ func (e env) codes(args []string) int {
 	}
 	var class tcretry.Class // Undecided is any: no code has it
 	if *className != "" {
-		if err := class.UnmarshalText([]byte(*className)); err != nil {
+		if err := class.UnmarshalText([]byte(*className)); err != nil || class == tcretry.Undecided {
 			return e.misuse("codes: unknown class %q", *className)
 		}
 	}

@@ -37,8 +37,8 @@ func (t table) read(path string, parse func([]string) (row, error)) error {
 			continue
 		}
 		r, err := parse(columns[1:])
-		if err == nil && (code == "" || seen[code]) {
-			err = fmt.Errorf("code %q is empty or there twice", code)
+		if err == nil && (code == "" || len(code) > 255 || seen[code]) {
+			err = fmt.Errorf("code %q is empty, longer than 255 bytes or there twice", code)
 		}
 		if err == nil {
 			r = r.over(t[code])

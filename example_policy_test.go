@@ -1,0 +1,142 @@
+package tcretry_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/tcretry/tcretry"
+)
+
+// Turn a default off: no InternalError is repeated any more.
+func ExamplePolicy_turnOff() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}}}
+	fmt.Println(p.Explain("InternalError.ServerBusy").Repeat)
+	// Output: no
+}
+
+// Turn another code on: what the table does not know, you may.
+func ExamplePolicy_turnOn() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ServiceUnavailable": {Class: tcretry.Transient}}}
+	fmt.Println(tcretry.Explain("ServiceUnavailable").Class, "becomes", p.Explain("ServiceUnavailable").Class)
+	// Output: terminal becomes transient
+}
+
+// Wait longer for one code. What the rule does not say stays as it was: the
+// delays still double and still vary by a fifth.
+func ExamplePolicy_slower() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {Backoff: tcretry.Backoff{Initial: 10 * time.Second}}}}
+	fmt.Println(p.Explain("ResourceInUse").Delays)
+	// Output: [8s to 12s 16s to 24s 20s to 30s]
+}
+
+// Limit one code within a call: its second InternalError is its last.
+func ExamplePolicy_fewer() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {MaxAttempts: 2}}}
+	fmt.Println(p.Explain("InternalError").MaxAttempts, p.Explain("ResourceInUse").MaxAttempts)
+	// Output: 2 4
+}
+
+// Repeat a code only if that is harmless: no second order after an InternalError.
+func ExampleRule_idempotentOnly() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {IdempotentOnly: true}}}
+	fmt.Println(p.Explain("InternalError").Repeat)
+	// Output: only if that is harmless, as it is for a read or with a ClientToken: it may have been executed
+}
+
+// The same as a policy that is ready-made.
+func ExampleCareful() {
+	fmt.Println(tcretry.Careful().Explain("InternalError.NoSuchCode").IdempotentOnly)
+	fmt.Println(tcretry.Careful().Explain("RequestLimitExceeded").IdempotentOnly)
+	// Output:
+	// true
+	// false
+}
+
+// The same code can mean something else to another product.
+func ExamplePolicy_service() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"vpc:ResourceInUse": {Class: tcretry.Terminal}}}
+	fmt.Println(p.Explain("vpc:ResourceInUse").Class, p.Explain("cvm:ResourceInUse").Class)
+	// Output: terminal busy
+}
+
+// One action of one product.
+func ExamplePolicy_action() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}}}
+	fmt.Println(p.Explain("cvm.RunInstances:InternalError").Class, p.Explain("cvm.DescribeInstances:InternalError").Class)
+	// Output: terminal transient
+}
+
+// Any sequence of delays that backoff/v4 can make.
+func ExampleBackoff_new() {
+	constant := func() backoff.BackOff { return backoff.NewConstantBackOff(3 * time.Second) }
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {Backoff: tcretry.Backoff{New: constant}}}}
+	fmt.Println(p.Validate())
+	// Output: <nil>
+}
+
+// Bounds of every call.
+func ExamplePolicy_bounds() {
+	p := tcretry.Policy{MaxAttempts: 6, MaxElapsed: time.Minute, MaxDelay: 3 * time.Second}
+	fmt.Println(p.Explain("RequestLimitExceeded").Delays)
+	// Output: [1s to 1.5s 2s to 3s 3s 3s 3s]
+}
+
+// A policy as data.
+func ExampleParsePolicy() {
+	p, err := tcretry.ParsePolicy(strings.NewReader(`{
+		"maxElapsed": "1m",
+		"codes": {
+			"InternalError": {"idempotentOnly": true},
+			"cvm:ResourceInUse": {"maxAttempts": 3, "backoff": {"initial": "5s"}}
+		}
+	}`))
+	fmt.Println(p.Codes["cvm:ResourceInUse"].Backoff.Initial, err)
+	// Output: 5s <nil>
+}
+
+// Every mistake is reported, with its path and what is accepted.
+func ExampleParsePolicy_incorrect() {
+	_, err := tcretry.ParsePolicy(strings.NewReader(`{"maxElapsed": 60, "codes": {"InternalError": {"class": "retry"}}}`))
+	fmt.Println(err)
+	// Output:
+	// tcretry: policy: maxElapsed: 60: want a string such as "500ms", "2s" or "1m30s"
+	// tcretry: policy: codes["InternalError"].class: "retry": want one of success, terminal, throttled, busy, transient, ambiguous
+}
+
+func ExamplePolicy_MarshalJSON() {
+	_ = json.NewEncoder(os.Stdout).Encode(tcretry.Careful())
+	// Output: {"codes":{"InternalError":{"idempotentOnly":true}}}
+}
+
+// A policy that was written by hand can be checked before it is used.
+func ExamplePolicy_Validate() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError.*": {MaxAttempts: -1}}}
+	fmt.Println(p.Validate())
+	// Output:
+	// tcretry: policy: Codes["InternalError.*"]: want a code or family such as "InternalError" or "InternalError.Test"; a family covers its sub-codes, without a "*"
+	// tcretry: policy: Codes["InternalError.*"].MaxAttempts: -1: want 0, which means the default, or more
+}
+
+// What a code means, for the person on call.
+func ExampleExplain() {
+	fmt.Println(tcretry.Explain("RequestLimitExceeded.RotateRateLimited"))
+	// Output:
+	// RequestLimitExceeded.RotateRateLimited: terminal
+	//   reason    allowed once in 24 hours
+	//   repeat    no
+	//   rule      built in, code RequestLimitExceeded.RotateRateLimited
+	//   products  kms
+}
+
+func ExampleCodes() {
+	for _, code := range tcretry.Codes() {
+		if strings.HasPrefix(code, "OperationDenied.Freq") {
+			fmt.Println(code, tcretry.Explain(code).Class)
+		}
+	}
+	// Output: OperationDenied.FreqOverLimit throttled
+}
