@@ -2,6 +2,7 @@ package tcretry
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -140,4 +141,21 @@ func TestOnlyARuleWithABackoffHasItsOwn(t *testing.T) {
 	require.False(t, family.ownBackoff)
 	a, _ := p.ofCode(Target{}, "RequestLimitExceeded.A")
 	require.True(t, a.ownBackoff)
+}
+
+func TestASequenceDoesNotEndByTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		delays := defaultRules().ofClass(Busy).newBackOff(time.Minute)
+		time.Sleep(24 * time.Hour)
+		require.Positive(t, delays.NextBackOff())
+	})
+}
+
+func TestARuleOfAnotherClassHasNoLeastDelay(t *testing.T) {
+	const code = "InvalidParameter.OperationIsTooFrequent"
+	same, _ := Policy{Codes: map[string]Rule{code: {Class: Throttled}}}.compile().ofCode(Target{}, code)
+	require.Equal(t, time.Minute, same.leastDelay)
+	busy, _ := Policy{Codes: map[string]Rule{code: {Class: Busy}}}.compile().ofCode(Target{}, code)
+	require.Equal(t, Busy, busy.class)
+	require.Zero(t, busy.leastDelay)
 }

@@ -100,6 +100,11 @@ func TestExplainedDelaysAreWithinMaxDelay(t *testing.T) {
 	}, e.Delays)
 }
 
+func TestARuleDoesNotRaiseTheAttemptsOfThePolicy(t *testing.T) {
+	p := tcretry.Policy{MaxAttempts: 3, Codes: map[string]tcretry.Rule{"InternalError": {MaxAttempts: 9}}}
+	require.Equal(t, 3, p.Explain("InternalError").MaxAttempts)
+}
+
 func TestOneAttemptExplainsNoDelays(t *testing.T) {
 	e := tcretry.Policy{MaxAttempts: 1}.Explain("InternalError")
 	require.Equal(t, 1, e.MaxAttempts)

@@ -241,7 +241,7 @@ func (v *variant) resolve(table verdict) (*resolved, bool) {
 	if v.overrules(table) {
 		class, known = v.class, true
 	}
-	if table.least > 0 && class == table.class && table.size > v.backoffSize {
+	if table.least > 0 && table.size > v.backoffSize {
 		for _, slow := range v.slow {
 			if slow.class == class && slow.leastDelay == table.least {
 				return slow, known
