@@ -20,7 +20,7 @@ var requestClauses = []clause{{
 		req := kitRequest(context.Background(), body, 2)
 		req.Trailer = http.Header{"X-Sum": {"1"}}
 		before := takeSnapshot(req)
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := baseFunc(func(sent *http.Request) (*http.Response, error) {
 			if diff := before.diff(req); diff != "" {
 				p.errorf("while the base runs, the caller's request has another %s", diff)
 			}
@@ -114,7 +114,7 @@ var requestClauses = []clause{{
 	name: "concurrent calls",
 	why:  `http.RoundTripper: "must be safe for concurrent use by multiple goroutines"; run the kit with -race`,
 	check: func(p *probe) {
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := baseFunc(func(sent *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second) // so that the calls overlap
 			return fixed(http.StatusOK, "application/json", fmt.Sprintf(`{"Response":{"RequestId":%q}}`, sent.URL.RawQuery))(sent)
 		})

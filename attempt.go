@@ -1,0 +1,150 @@
+package tcretry
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// attempt makes one trip through the base and judges it.
+func (c *call) attempt() {
+	c.attempts++
+	c.charged++
+	c.tracer.reset()
+	c.out = Outcome{Request: c.req, Target: c.id.Target}
+	c.look = peeked{}
+	if c.lane != nil {
+		// Deferred so that a base that panics keeps no place in the lane.
+		defer c.leaveLane()
+	}
+	c.exchange()
+	c.ended = time.Now()
+	c.classify()
+	c.record()
+}
+
+// exchange sends the request and peeks at the answer.
+func (c *call) exchange() {
+	if c.attempts == 1 {
+		c.traced = c.tracer.watch(c.ctx)
+	}
+	ctx, timer := startTimer(c.traced, c.t.attemptTimeout)
+	sent, err := c.request(ctx)
+	var resp *http.Response
+	if err == nil {
+		resp, err = c.t.wrapped().RoundTrip(sent)
+	}
+	switch {
+	case err != nil && resp != nil:
+		discard(resp)
+		resp = nil
+	case err == nil && resp == nil:
+		err = errNoAnswer
+	case resp != nil:
+		c.look = peek(resp, cmp.Or(c.t.peekLimit, defaultPeekLimit), c.nextBody())
+		err = c.look.err
+	}
+	if resp != nil && resp.Request == sent {
+		// The caller's, as from a base without us.
+		resp.Request = c.req
+	}
+	if timer != nil {
+		resp, err = timer.end(resp, err, c.look.whole)
+	}
+	c.resp, c.err = resp, err
+	c.out.Response, c.out.Envelope, c.out.Task, c.out.legacy = resp, c.look.envelope, c.look.task, c.look.legacy
+	c.out.Err, c.out.Written = err, resp != nil || c.tracer.mayHaveLeft()
+}
+
+// request returns the request of the attempt: the caller's with a body of its
+// own. Its header is the caller's too, which a base does not modify.
+func (c *call) request(ctx context.Context) (*http.Request, error) {
+	sent := &c.sent
+	if c.attempts > 1 {
+		// The base may still be busy with the last one.
+		sent = new(http.Request)
+	}
+	if err := c.prepareBody(); err != nil {
+		return nil, err
+	}
+	*sent = *c.req.WithContext(ctx)
+	sent.Body, sent.GetBody = c.next.Body, c.next.GetBody
+	c.next.ready = false
+	return sent, nil
+}
+
+// prepareBody gets the request's body for the next attempt, unless it is there.
+func (c *call) prepareBody() (err error) {
+	if !c.next.ready {
+		c.next.Body, c.next.GetBody, err = c.body.next()
+		c.next.ready = err == nil
+	}
+	return err
+}
+
+// nextBody returns the storage for the body of the attempt's answer.
+func (c *call) nextBody() *peekedBody {
+	if c.attempts == 1 {
+		return &c.first
+	}
+	return new(peekedBody)
+}
+
+// classify asks the user's classifiers, then the rules of the call.
+func (c *call) classify() {
+	decided := Undecided
+	if len(c.t.classifiers) > 0 {
+		seen := c.out
+		if seen.Response != nil {
+			r := *seen.Response
+			r.Body = http.NoBody
+			seen.Response = &r
+		}
+		for _, classifier := range c.t.classifiers {
+			if decided = contained(func() Class { return classifier.Classify(seen) }); decided != Undecided {
+				break
+			}
+		}
+	}
+	c.rule = c.rules.judge(&c.out, decided)
+}
+
+// record tells the budget of the attempt: of an answer, or of a failure that is
+// not the caller's doing.
+func (c *call) record() {
+	budget := c.t.budgetOf()
+	if budget == nil {
+		return
+	}
+	failed := c.rule.class == Transient || c.rule.class == Ambiguous
+	if (failed || c.out.Err != nil) && c.ctx.Err() != nil || c.out.Err != nil && !failed {
+		return
+	}
+	budget.Record(c.host, failed)
+}
+
+// leaveLane tells the pacer how the attempt ended.
+func (c *call) leaveLane() {
+	c.lane.Done(paceResult(&c.out))
+}
+
+// tally is what a call has had of one rule.
+type tally struct {
+	rule     *resolved
+	attempts int
+	delays   backoff.BackOff // nil until the first is asked for
+}
+
+// tally returns the tally of the last attempt's rule.
+func (c *call) tally() *tally {
+	i := slices.IndexFunc(c.tallies, func(t tally) bool { return t.rule == c.rule })
+	if i < 0 {
+		i = len(c.tallies)
+		c.tallies = append(c.tallies, tally{rule: c.rule})
+	}
+	return &c.tallies[i]
+}

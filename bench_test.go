@@ -1,0 +1,259 @@
+package tcretry_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+)
+
+// roundTripperFunc is a function as a RoundTripper.
+type roundTripperFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// memoryBase answers every request with a JSON body out of memory, and reads the
+// request's body, as a real base does.
+func memoryBase(body []byte, length int64) http.RoundTripper {
+	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		if req.Body != nil {
+			buf := readBuffers.Get().(*[]byte)
+			defer readBuffers.Put(buf)
+			if err := readAll(req.Body, *buf); err != nil {
+				return nil, err
+			}
+			_ = req.Body.Close()
+		}
+		return &http.Response{
+			Status: "200 OK", StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header:        http.Header{"Content-Type": {"application/json"}},
+			Body:          io.NopCloser(bytes.NewReader(body)),
+			ContentLength: length,
+			Request:       req,
+		}, nil
+	})
+}
+
+var readBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+func readAll(r io.Reader, buf []byte) error {
+	for {
+		if _, err := r.Read(buf); err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// success is an answer without a failure, of about n bytes.
+func success(n int) []byte {
+	item := `{"InstanceId":"ins-1a2b3c4d","InstanceState":"RUNNING","CPU":4,"Memory":8,"Zone":"ap-guangzhou-3"},`
+	var b strings.Builder
+	b.WriteString(`{"Response":{"InstanceSet":[`)
+	for b.Len() < n-80 {
+		b.WriteString(item)
+	}
+	b.WriteString(`{}],"RequestId":"3c140219-cfe9-470e-b241-907877d6fb03"}}`)
+	return []byte(b.String())
+}
+
+// sdkRequest is a request as the official SDK makes it.
+func sdkRequest(tb testing.TB, action string, body io.Reader) *http.Request {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://cvm.tencentcloudapi.com/", body)
+	require.NoError(tb, err)
+	req.Header["X-Tc-Action"] = []string{action}
+	req.Header["X-Tc-Version"] = []string{"2017-03-12"}
+	req.Header["X-Tc-Region"] = []string{"ap-guangzhou"}
+	req.Header["Content-Type"] = []string{"application/json"}
+	return req
+}
+
+// call makes one call over rt and reads its answer.
+func roundTrip(tb testing.TB, rt http.RoundTripper, req *http.Request) {
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	buf := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(buf)
+	if err := readAll(resp.Body, *buf); err != nil {
+		tb.Fatal(err)
+	}
+	_ = resp.Body.Close()
+}
+
+// pattern is an upload that has a GetBody and no memory of its own.
+type pattern struct{ left int64 }
+
+func (p *pattern) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(int64(len(b)), p.left)
+	p.left -= n
+	return int(n), nil
+}
+
+func upload(tb testing.TB, size int64) *http.Request {
+	req := sdkRequest(tb, "UploadImage", nil)
+	req.ContentLength = size
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(&pattern{size}), nil }
+	req.Body, _ = req.GetBody()
+	return req
+}
+
+// BenchmarkRoundTrip measures calls over a base in memory, and in turn the same
+// ones without us: "x-bare" is how many times as long ours take.
+func BenchmarkRoundTrip(b *testing.B) {
+	cases := []struct {
+		name    string
+		batch   int
+		answer  []byte
+		length  int64 // -1: unknown
+		request func(testing.TB) *http.Request
+	}{
+		{"4KiB", 200, success(4 << 10), 4 << 10, nil},
+		{"64KiB", 20, success(64 << 10), 64 << 10, nil},
+		{"10MiB", 1, success(10 << 20), 10 << 20, nil},
+		{"10MiB chunked", 1, success(10 << 20), -1, nil},
+		{"10MiB upload", 1, success(200), 200, func(tb testing.TB) *http.Request { return upload(tb, 10<<20) }},
+	}
+	for _, c := range cases {
+		b.Run(c.name, func(b *testing.B) {
+			if c.length > 0 {
+				c.length = int64(len(c.answer))
+			}
+			base := memoryBase(c.answer, c.length)
+			ours := tcretry.New(base)
+			request := c.request
+			if request == nil {
+				request = func(tb testing.TB) *http.Request {
+					return sdkRequest(tb, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
+				}
+			}
+			run := func(rt http.RoundTripper) time.Duration {
+				reqs := make([]*http.Request, c.batch)
+				for i := range reqs {
+					reqs[i] = request(b)
+				}
+				start := time.Now()
+				for _, req := range reqs {
+					roundTrip(b, rt, req)
+				}
+				return time.Since(start)
+			}
+			var with, without time.Duration
+			for b.Loop() {
+				without += run(base)
+				with += run(ours)
+			}
+			b.ReportMetric(float64(with)/float64(without), "x-bare")
+			b.ReportMetric(float64(without.Nanoseconds())/float64(b.N*c.batch), "ns-bare")
+			b.ReportMetric(float64(with.Nanoseconds())/float64(b.N*c.batch), "ns-ours")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+	b.Run("one retry", func(b *testing.B) {
+		failure := []byte(`{"Response":{"Error":{"Code":"InternalError","Message":"An internal error has occurred."},"RequestId":"r"}}`)
+		answers := []http.RoundTripper{memoryBase(failure, int64(len(failure))), memoryBase(success(4<<10), -1)}
+		n := 0
+		ours := tcretry.New(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			n++
+			return answers[(n-1)%2].RoundTrip(req)
+		}), tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{
+			"InternalError": {Backoff: tcretry.Backoff{Initial: 1, Max: 1, Jitter: tcretry.NoJitter}},
+		}}))
+		b.ReportAllocs()
+		for b.Loop() {
+			roundTrip(b, ours, sdkRequest(b, "DescribeInstances", strings.NewReader(`{}`)))
+		}
+	})
+}
+
+// added is the number of allocations that tcretry adds to a call.
+func added(t *testing.T, base http.RoundTripper, opts ...tcretry.Option) float64 {
+	t.Helper()
+	ours := tcretry.New(base, opts...)
+	measure := func(rt http.RoundTripper) float64 {
+		req := sdkRequest(t, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
+		return testing.AllocsPerRun(500, func() { roundTrip(t, rt, req) })
+	}
+	return measure(ours) - measure(base)
+}
+
+func TestASuccessOf4KiBAddsAtMostThreeAllocations(t *testing.T) {
+	body := success(4 << 10)
+	require.LessOrEqual(t, added(t, memoryBase(body, int64(len(body)))), 3.0)
+	require.LessOrEqual(t, added(t, memoryBase(body, -1)), 3.0, "a chunked one")
+}
+
+func TestHooksThatAreNotSetCostNoAllocation(t *testing.T) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	require.Equal(t, added(t, base), added(t, base, tcretry.WithHooks(tcretry.Hooks{})))
+}
+
+func TestThirtyTwoLargeAnswersAtOnceTakeLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 320 MiB")
+	}
+	for _, length := range []int64{10 << 20, -1} {
+		t.Run(fmt.Sprintf("length %d", length), func(t *testing.T) {
+			require.LessOrEqual(t, heapOf32Answers(t, length), uint64(2<<20))
+		})
+	}
+}
+
+// heapOf32Answers returns the live heap that 32 answers of 10 MiB, half read,
+// add.
+func heapOf32Answers(t *testing.T, length int64) uint64 {
+	base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(&pattern{10 << 20}), ContentLength: length, Request: req,
+		}, nil
+	})
+	ours := tcretry.New(base)
+	before := liveHeap()
+	var read, done sync.WaitGroup
+	goOn := make(chan struct{})
+	for range 32 {
+		read.Add(1)
+		done.Go(func() {
+			resp, err := ours.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			if err != nil {
+				t.Error(err)
+			}
+			_, _ = io.CopyN(io.Discard, resp.Body, 5<<20)
+			read.Done()
+			<-goOn
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		})
+	}
+	read.Wait()
+	now := liveHeap()
+	close(goOn)
+	done.Wait()
+	return max(now, before) - before
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

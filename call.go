@@ -1,0 +1,209 @@
+package tcretry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// call is one RoundTrip: its state belongs to the goroutine that makes it. It is
+// allocated as a whole, with the request of the attempts, the trace and the body
+// of the first answer in it, because each of those would cost an allocation of
+// its own on the way of every call.
+type call struct {
+	t     *Transport
+	req   *http.Request // the caller's
+	ctx   context.Context
+	id    identity
+	rules *rules
+
+	host   string          // where the request lands
+	sent   http.Request    // the request of the first attempt
+	traced context.Context // of the attempts
+	tracer tracer
+	body   replay
+	next   struct { // the body of the next attempt
+		Body    io.ReadCloser
+		GetBody func() (io.ReadCloser, error)
+		ready   bool // we have it, and must close it unless the base gets it
+	}
+	first peekedBody // the body of the first answer
+
+	resp *http.Response // the last response, until it is discarded or returned
+	err  error          // why there is no response
+	out  Outcome        // of the last attempt
+	look peeked         // at its answer
+	rule *resolved      // what to do about it
+
+	attempts int     // made so far
+	charged  int     // of those, the ones that count against MaxAttempts
+	tallies  []tally // by rule, of the attempts that failed
+	lane     Lane    // nil without a pacer
+	accepted uint64  // by the lane, when it last rejected us
+	harmless *bool   // whether repeating is; nil until somebody asks
+
+	start    time.Time
+	began    time.Time     // of the last attempt
+	ended    time.Time     // of the last attempt
+	paceWait time.Duration // before the last attempt
+	waited   time.Duration // in all
+}
+
+func (t *Transport) newCall(req *http.Request) *call {
+	c := &call{t: t, req: req, ctx: req.Context(), id: identify(req)}
+	c.rules, c.err = t.rulesOf(c.ctx)
+	limit := t.replayLimit
+	switch {
+	case c.err != nil || c.rules.maxAttempts == 1 || limit < 0:
+		limit = 0
+	case limit == 0:
+		limit = defaultReplayLimit
+	}
+	c.body.init(req, limit)
+	if req.URL != nil {
+		c.host = req.URL.Host
+	}
+	c.start = time.Now()
+	return c
+}
+
+// begin waits for the pace of the first attempt.
+func (c *call) begin() StopReason {
+	if c.err != nil {
+		return StopTerminal
+	}
+	if pacer := c.t.pacer; pacer != nil {
+		c.lane = pacer.Lane(PaceKey{Host: c.host, Action: c.id.Action, Credential: c.id.credential})
+		c.accepted = c.lane.Accepted()
+	}
+	return c.admit(c.start, false)
+}
+
+// admit waits until the pace lets the next attempt start. now is the time.
+func (c *call) admit(now time.Time, again bool) StopReason {
+	c.began = now
+	if c.lane == nil {
+		return 0
+	}
+	latest, late := c.latest(now)
+	if err := c.lane.Wait(c.ctx, Turn{Again: again, Latest: latest}); err != nil {
+		c.wait(time.Since(now))
+		if errors.Is(err, ErrPaceLate) {
+			c.fail(err)
+			return late
+		}
+		c.drop()
+		c.err = err
+		return StopCanceled
+	}
+	c.began = time.Now()
+	c.paceWait = c.wait(c.began.Sub(now))
+	return 0
+}
+
+// noticeable is the least time that counts as a wait: asking takes some, too.
+const noticeable = 100 * time.Microsecond
+
+// wait counts a wait, and returns it.
+func (c *call) wait(d time.Duration) time.Duration {
+	if d < noticeable {
+		return 0
+	}
+	c.waited += d
+	return d
+}
+
+// fail keeps err as the call's, unless there still is a response to return.
+func (c *call) fail(err error) {
+	if c.resp == nil {
+		c.err = err
+	}
+}
+
+// latest is when the next attempt must start at the latest, and what ends the
+// call if it cannot.
+func (c *call) latest(now time.Time) (time.Time, StopReason) {
+	latest, reason := c.start.Add(c.rules.maxElapsed), StopElapsed
+	if d, ok := c.ctx.Deadline(); ok && !d.After(latest) {
+		latest, reason = d, StopDeadline
+	}
+	// The first attempt goes out whatever its signature says: that is the
+	// caller's business. It only must not get too old by waiting.
+	if until, ok := c.validUntil(); ok && until.Before(latest) && (c.attempts > 0 || until.After(now)) {
+		latest, reason = until, StopSignature
+	}
+	return latest, reason
+}
+
+// The API refuses a timestamp more than five minutes off; an attempt is not sent
+// later than ten seconds before, the time that a request may be on its way.
+// Source: cloud.tencent.com/document/product/213/30654.
+const (
+	signatureLife   = 5 * time.Minute
+	signatureMargin = 10 * time.Second
+)
+
+// validUntil is when an attempt with the request's signature must be sent.
+func (c *call) validUntil() (time.Time, bool) {
+	return c.id.signedAt.Add(signatureLife - signatureMargin), !c.id.signedAt.IsZero()
+}
+
+// isHarmless says whether the request may be executed twice.
+func (c *call) isHarmless() bool {
+	if c.harmless == nil {
+		rule := c.t.idempotent
+		if rule == nil {
+			rule = Idempotent
+		}
+		harmless := contained(func() bool { return rule(c.asked()) })
+		c.harmless = &harmless
+	}
+	return *c.harmless
+}
+
+// asked is the caller's request, with a GetBody if the body was kept.
+func (c *call) asked() *http.Request {
+	if c.req.GetBody != nil || c.body.getBody() == nil {
+		return c.req
+	}
+	r := *c.req
+	r.GetBody = c.body.getBody()
+	return &r
+}
+
+// contained returns what f returns, or the zero value if it panics.
+func contained[T any](f func() T) (result T) {
+	defer func() {
+		if recover() != nil {
+			var zero T
+			result = zero
+		}
+	}()
+	return f()
+}
+
+// drop discards the last response: the caller will not get it.
+func (c *call) drop() {
+	if c.resp != nil {
+		discard(c.resp)
+		c.resp = nil
+	}
+}
+
+// finish ends the call: it returns the last response, or the error.
+func (c *call) finish(reason StopReason) (*http.Response, error) {
+	if c.next.ready && c.next.Body != nil {
+		_ = c.next.Body.Close()
+	}
+	c.body.close()
+	err := c.err
+	if c.resp != nil {
+		err = nil
+	} else if c.attempts != 1 || reason == StopCanceled && err != c.out.Err {
+		err = &Error{Reason: reason, Attempts: c.attempts, Action: c.id.Action, Err: err}
+	}
+	c.callDone(reason, err)
+	return c.resp, err
+}

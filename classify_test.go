@@ -1,0 +1,223 @@
+package tcretry_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// quick are delays of a nanosecond for the three families.
+func quick() tcretry.Policy {
+	b := tcretry.Backoff{Initial: 1, Max: 1, Multiplier: 1, Jitter: tcretry.NoJitter}
+	return tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"RequestLimitExceeded": {Backoff: b}, "InternalError": {Backoff: b}, "ResourceInUse": {Backoff: b},
+	}}
+}
+
+// publishedCodes are the codes of the API's two tables, common and business, and
+// how many attempts of 3 a call makes at a server that answers nothing else.
+// Source: cloud.tencent.com/document/product/213/30435 and the older list of
+// cloud.tencent.com/document/api/628/45176.
+var publishedCodes = map[string]int{
+	"AuthFailure.InvalidSecretId":       1,
+	"AuthFailure.MFAFailure":            1,
+	"AuthFailure.SecretIdNotFound":      1,
+	"AuthFailure.SignatureExpire":       1,
+	"AuthFailure.SignatureFailure":      1,
+	"AuthFailure.TokenFailure":          1,
+	"AuthFailure.UnauthorizedOperation": 1,
+	"DryRunOperation":                   1,
+	"FailedOperation":                   1,
+	"InternalError":                     3,
+	"InternalError.Test":                1,
+	"InvalidAction":                     1,
+	"InvalidParameter":                  1,
+	"InvalidParameterValue":             1,
+	"LimitExceeded":                     1,
+	"MissingParameter":                  1,
+	"NoSuchVersion":                     1,
+	"RequestLimitExceeded":              3,
+	"ResourceInUse":                     3,
+	"ResourceInsufficient":              1,
+	"ResourceNotFound":                  1,
+	"ResourceUnavailable":               1,
+	"UnauthorizedOperation":             1,
+	"UnknownParameter":                  1,
+	"UnsupportedOperation":              1,
+	"UnsupportedProtocol":               1,
+	"UnsupportedRegion":                 1,
+	// Sub-codes follow their family.
+	"InternalError.NeverHeardOf":        3,
+	"ResourceInUse.NeverHeardOf":        3,
+	"RequestLimitExceeded.NeverHeardOf": 3,
+	// A family is a whole word.
+	"InternalErrors":      1,
+	"ResourceInUseNot.It": 1,
+}
+
+func TestEveryPublishedCodeIsRetriedOrNot(t *testing.T) {
+	rows := publishedCodes
+	var common []struct{ Code string }
+	readJSON(t, "testdata/vectors/common_codes.json", &common)
+	require.Len(t, common, 38)
+	for _, c := range common {
+		if _, known := rows[c.Code]; !known {
+			rows[c.Code] = 1
+			if strings.HasPrefix(c.Code, "RequestLimitExceeded.") {
+				rows[c.Code] = 3
+			}
+		}
+	}
+	attempts := 0
+	code := ""
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		attempts++
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"Response":{"Error":{"Code":%q,"Message":"m"},"RequestId":"r"}}`, code)
+	}))
+	defer srv.Close()
+	policy := quick()
+	policy.MaxAttempts = 3
+	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(policy), tcretry.WithoutBudget())}
+	for row, want := range rows {
+		t.Run(row, func(t *testing.T) {
+			attempts, code = 0, row
+			req := sdkRequest(t, "RunInstances", strings.NewReader(`{}`))
+			req.URL, _ = url.Parse(srv.URL)
+			resp, err := client.Do(req)
+			require.NoError(t, err)
+			requireCode(t, row, tcretry.CheckResponse(resp))
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, want, attempts)
+		})
+	}
+}
+
+func TestTransportErrorsAreJudged(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	rows := []struct {
+		name    string
+		err     error
+		written bool
+		class   tcretry.Class
+	}{
+		{"refused", refused, false, tcretry.Transient},
+		{"refused, by a base that has no traces", refused, true, tcretry.Transient},
+		{"DNS", &net.DNSError{Err: "no such host", Name: "x"}, true, tcretry.Transient},
+		{"a handshake that failed", errors.New("tls: handshake failure"), false, tcretry.Transient},
+		{"lost after it was written", io.EOF, true, tcretry.Ambiguous},
+		{"reset after it was written", syscall.ECONNRESET, true, tcretry.Ambiguous},
+		{"an untrusted certificate", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false, tcretry.Terminal},
+		{"a bad scheme", errors.New(`unsupported protocol scheme "ftp"`), false, tcretry.Terminal},
+		{"a bad header", errors.New(`net/http: invalid header field value for "X"`), false, tcretry.Terminal},
+		{"redirects", errors.New("stopped after 10 redirects"), true, tcretry.Terminal},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			o := tcretry.Outcome{Err: row.err, Written: row.written}
+			require.Equal(t, row.class, tcretry.DefaultClassifier().Classify(o))
+			o.Err = fmt.Errorf("wrapped: %w", row.err)
+			require.Equal(t, row.class, tcretry.DefaultClassifier().Classify(o))
+		})
+	}
+}
+
+func TestChainReturnsTheFirstClassThatIsDecided(t *testing.T) {
+	say := func(c tcretry.Class) tcretry.Classifier {
+		return tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { return c })
+	}
+	require.Equal(t, tcretry.Busy,
+		tcretry.Chain(nil, say(tcretry.Undecided), say(tcretry.Busy), say(tcretry.Terminal)).Classify(tcretry.Outcome{}))
+	require.Equal(t, tcretry.Undecided, tcretry.Chain().Classify(tcretry.Outcome{}))
+}
+
+func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.Fail("FailedOperation", "please wait"), tctest.OK(nil))
+		var seen []tcretry.Outcome
+		rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
+			seen = append(seen, o)
+			_, err := io.ReadAll(o.Response.Body)
+			require.NoError(t, err)
+			if o.Envelope != nil && o.Envelope.Message == "please wait" {
+				return tcretry.Busy
+			}
+			return tcretry.Undecided
+		})))
+		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Contains(t, string(body), "RequestId")
+		require.Len(t, seen, 2)
+		require.Equal(t, "FailedOperation", seen[0].Envelope.Code)
+		require.Equal(t, tcretry.Target{Service: "cvm", Action: "DescribeInstances", Region: "ap-guangzhou"}, seen[0].Target)
+	})
+}
+
+func TestAClassifierThatPanicsCountsAsUndecided(t *testing.T) {
+	api := always(tctest.Fail("InvalidParameter", ""))
+	rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { panic("no") })))
+	resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	require.NoError(t, err)
+	requireCode(t, "InvalidParameter", tcretry.CheckResponse(resp))
+}
+
+func TestASlowClassifierDelaysItsCallOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
+			if o.Target.Action == "Slow" {
+				time.Sleep(time.Minute)
+			}
+			return tcretry.Undecided
+		})))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = rt.RoundTrip(sdkRequest(t, "Slow", nil))
+		}()
+		start := time.Now()
+		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.NoError(t, err)
+		require.Zero(t, time.Since(start))
+		<-done
+		require.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+func TestIdempotentRuleIsReplaceable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.DropAfter(), tctest.OK(nil))
+		rt := tcretry.New(api, tcretry.WithIdempotent(func(req *http.Request) bool {
+			return req.Header["X-Tc-Action"][0] == "RunInstances"
+		}))
+		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+		require.NoError(t, err)
+		require.Equal(t, 2, api.Executions("RunInstances"))
+
+		api.Script("DescribeInstances", tctest.DropAfter())
+		panics := tcretry.New(api, tcretry.WithIdempotent(func(*http.Request) bool { panic("no") }))
+		_, err = panics.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.Error(t, err, "a rule that panics says no")
+	})
+}

@@ -1,0 +1,309 @@
+package tcretry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+func TestRoundTripperContract(t *testing.T) {
+	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) })
+}
+
+func TestRoundTripperContractWithEveryOption(t *testing.T) {
+	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+		return tcretry.New(base, tcretry.WithAttemptTimeout(time.Hour), tcretry.WithPolicy(exact()),
+			tcretry.WithHooks(new(lockedTold).hooks()), tcretry.WithPeekLimit(1<<20), tcretry.WithReplayLimit(1<<20),
+			tcretry.WithClassifier(tcretry.DefaultClassifier()))
+	})
+}
+
+// lockedTold counts what hooks are told, from many goroutines.
+type lockedTold struct{ attempts, retries, done atomic.Int64 }
+
+func (l *lockedTold) hooks() tcretry.Hooks {
+	return tcretry.Hooks{
+		AttemptDone:    func(context.Context, tcretry.AttemptInfo) { l.attempts.Add(1) },
+		RetryScheduled: func(context.Context, tcretry.RetryInfo) { l.retries.Add(1) },
+		CallDone:       func(context.Context, tcretry.CallInfo) { l.done.Add(1) },
+	}
+}
+
+// flaky is a server that fails every first, third … request, and counts its
+// connections.
+func flaky(t *testing.T) (*httptest.Server, *atomic.Int64) {
+	t.Helper()
+	var requests atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		if requests.Add(1)%2 == 1 {
+			_, _ = io.WriteString(w, `{"Response":{"Error":{"Code":"InternalError","Message":"m"},"RequestId":"r"}}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"Response":{"RequestId":"r"}}`)
+	}))
+	t.Cleanup(srv.Close)
+	return srv, &requests
+}
+
+func TestFiftyRetriedCallsUseOneConnectionAndLeaveNoGoroutine(t *testing.T) {
+	srv, requests := flaky(t)
+	base := &http.Transport{}
+	client := &http.Client{Transport: tcretry.New(base, tcretry.WithPolicy(quick()))}
+	before := runtime.NumGoroutine()
+	connections := 0
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		if !i.Reused {
+			connections++
+		}
+	}})
+	for range 50 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, strings.NewReader(`{}`))
+		require.NoError(t, err)
+		req.Header.Set("X-TC-Action", "RunInstances")
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, tcretry.CheckResponse(resp))
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+	}
+	require.EqualValues(t, 100, requests.Load())
+	require.Equal(t, 1, connections)
+	client.CloseIdleConnections()
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 10*time.Second, time.Millisecond)
+}
+
+func TestTheCallersTraceSeesEveryAttempt(t *testing.T) {
+	srv, _ := flaky(t)
+	wrote := 0
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteHeaders: func() { wrote++ }})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, nil)
+	require.NoError(t, err)
+	resp, err := tcretry.New(nil, tcretry.WithPolicy(quick())).RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 2, wrote)
+	require.Same(t, req, resp.Request)
+}
+
+func TestTheClientsTimeoutBoundsAllAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Delay(2*time.Second, tctest.Fail("InternalError", "")))
+		client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(exact())), Timeout: 7 * time.Second}
+		start := time.Now()
+		req := sdkRequest(t, "DescribeInstances", nil)
+		resp, err := client.Do(req)
+		// Two attempts of 2 s and a delay of 1 s; the next attempt would start
+		// at 7 s, when the time is over.
+		require.NoError(t, err)
+		requireCode(t, "InternalError", tcretry.CheckResponse(resp))
+		require.Equal(t, 5*time.Second, time.Since(start))
+		require.Len(t, api.Calls(), 2)
+		require.NoError(t, resp.Body.Close())
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestABodyWithoutGetBodyIsRepeatedUpToTheReplayLimit(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		size     int
+		known    bool
+		attempts int
+		reason   tcretry.StopReason
+	}{
+		{"within", 1000, true, 2, tcretry.StopAnswered},
+		{"within, of unknown length", 1000, false, 2, tcretry.StopAnswered},
+		{"beyond", 1001, true, 1, tcretry.StopNotReplayable},
+		{"beyond, of unknown length", 1001, false, 1, tcretry.StopNotReplayable},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var lengths []int64
+			var bodies []string
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				bodies, lengths = append(bodies, string(b)), append(lengths, r.ContentLength)
+				w.Header().Set("Content-Type", "application/json")
+				if len(bodies) == 1 {
+					_, _ = io.WriteString(w, `{"Response":{"Error":{"Code":"InternalError","Message":"m"},"RequestId":"r"}}`)
+				}
+			}))
+			defer srv.Close()
+			var told told
+			rt := tcretry.New(nil, tcretry.WithPolicy(quick()), tcretry.WithReplayLimit(1000), tcretry.WithHooks(told.hooks()))
+			text := strings.Repeat("x", row.size)
+			body := &closeCounter{Reader: strings.NewReader(text)}
+			req := sdkRequest(t, "RunInstances", body)
+			req.URL, _ = url.Parse(srv.URL)
+			length := int64(-1)
+			if row.known {
+				length = int64(row.size)
+				req.ContentLength = length
+			}
+			resp, err := rt.RoundTrip(req)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, row.reason, told.done[0].Reason)
+			require.Len(t, bodies, row.attempts)
+			for i := range bodies {
+				require.Equal(t, text, bodies[i])
+				require.Equal(t, length, lengths[i])
+			}
+			require.Equal(t, 1, body.closed)
+		})
+	}
+}
+
+func TestGetBodyIsUsedAndNothingIsCopied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []io.Reader
+		base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			got = append(got, req.Body)
+			_ = req.Body.Close()
+			return nil, io.EOF
+		})
+		own := &closeCounter{Reader: strings.NewReader("{}")}
+		req := sdkRequest(t, "DescribeInstances", own)
+		var copies []*closeCounter
+		req.GetBody = func() (io.ReadCloser, error) {
+			copies = append(copies, &closeCounter{Reader: strings.NewReader("{}")})
+			return copies[len(copies)-1], nil
+		}
+		_, err := tcretry.New(base).RoundTrip(req)
+		require.ErrorIs(t, err, io.EOF)
+		require.Equal(t, []io.Reader{own, copies[0], copies[1], copies[2]}, got)
+		for _, c := range append(copies, own) {
+			require.Equal(t, 1, c.closed)
+		}
+	})
+}
+
+func TestAGetBodyThatFailsEndsTheCallWithItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told told
+		rt := tcretry.New(always(tctest.Fail("InternalError", "")), tcretry.WithHooks(told.hooks()))
+		req := sdkRequest(t, "DescribeInstances", strings.NewReader("{}"))
+		req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
+		resp, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		requireCode(t, "InternalError", tcretry.CheckResponse(resp))
+		require.Equal(t, tcretry.StopNotReplayable, told.done[0].Reason)
+	})
+}
+
+func TestABodyIsClosedWhenTheCallEndsBeforeAnAttempt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	body := &closeCounter{Reader: strings.NewReader("{}")}
+	var told told
+	pacer := pacerFunc(func(ctx context.Context) error { return context.Cause(ctx) })
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithPacer(pacer), tcretry.WithHooks(told.hooks()))
+	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", body).WithContext(ctx))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, body.closed)
+	require.Equal(t, 0, told.done[0].Attempts)
+	require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
+}
+
+// pacerFunc is a pacer with one lane whose Wait is the function.
+type pacerFunc func(context.Context) error
+
+func (f pacerFunc) Lane(tcretry.PaceKey) tcretry.Lane              { return f }
+func (f pacerFunc) Wait(ctx context.Context, _ tcretry.Turn) error { return f(ctx) }
+func (f pacerFunc) Done(tcretry.PaceResult)                        {}
+func (f pacerFunc) Accepted() uint64                               { return 0 }
+
+func TestATurnThatComesTooLateHandsTheLastAnswerBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := 0
+		pacer := pacerFunc(func(context.Context) error {
+			if turns++; turns == 2 {
+				return tcretry.ErrPaceLate
+			}
+			return nil
+		})
+		var told told
+		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithPacer(pacer), tcretry.WithHooks(told.hooks()))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.NoError(t, err)
+		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
+		require.Equal(t, tcretry.StopDeadline, told.done[0].Reason)
+
+		turns = 1
+		_, err = rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.ErrorIs(t, err, tcretry.ErrPaceLate, "without an answer it is an error")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// panicBase is a base with a bug.
+type panicBase struct{}
+
+func (panicBase) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug in the base") }
+
+func TestABaseThatPanicsKeepsNoPlaceInTheLane(t *testing.T) {
+	pacer := &countingPacer{}
+	rt := tcretry.New(panicBase{}, tcretry.WithPacer(pacer))
+	require.Panics(t, func() { _, _ = rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil)) })
+	require.Equal(t, 1, pacer.done)
+}
+
+type countingPacer struct{ done int }
+
+func (p *countingPacer) Lane(tcretry.PaceKey) tcretry.Lane        { return p }
+func (p *countingPacer) Wait(context.Context, tcretry.Turn) error { return nil }
+func (p *countingPacer) Done(tcretry.PaceResult)                  { p.done++ }
+func (p *countingPacer) Accepted() uint64                         { return 0 }
+
+func TestAThousandGoroutinesShareATransport(t *testing.T) {
+	srv, _ := flaky(t)
+	var told lockedTold
+	base := &http.Transport{MaxIdleConnsPerHost: 50, MaxConnsPerHost: 50}
+	rt := tcretry.New(base, tcretry.WithPolicy(quick()), tcretry.WithHooks(told.hooks()), tcretry.WithoutBudget())
+	defer rt.CloseIdleConnections()
+	var wg sync.WaitGroup
+	for i := range 1000 {
+		wg.Go(func() {
+			text := []byte(strings.Repeat("y", i))
+			req, err := http.NewRequest(http.MethodPost, srv.URL, io.NopCloser(bytes.NewReader(text)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		})
+		if i%100 == 50 {
+			require.NoError(t, rt.SetPolicy(quick()))
+		}
+	}
+	wg.Wait()
+	require.EqualValues(t, 1000, told.done.Load())
+	require.Equal(t, told.attempts.Load(), 1000+told.retries.Load())
+}

@@ -1,0 +1,182 @@
+package tcretry
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// plan is how the next attempt comes about.
+type plan struct {
+	delay time.Duration // before it
+	paced bool          // the pacer knows that the quota refused us: it says when
+}
+
+// decide says how the call goes on, or why it stops. Questions that are cheap
+// and certain come first; the budget, which is paid, comes last, in pause.
+func (c *call) decide() (plan, StopReason) {
+	if reason := c.mayRepeat(); reason != 0 {
+		return plan{}, reason
+	}
+	return c.schedule()
+}
+
+// mayRepeat says why there must not be another attempt, or 0.
+func (c *call) mayRepeat() StopReason {
+	class := c.rule.class
+	switch {
+	case class == Success:
+		return StopAnswered
+	case c.ctx.Err() != nil:
+		return StopCanceled
+	case class == Terminal:
+		return StopTerminal
+	case (class == Ambiguous || c.rule.idempotentOnly) && !c.isHarmless():
+		return StopNotIdempotent
+	case c.spent():
+		return StopAttempts
+	case !c.body.repeatable():
+		return StopNotReplayable
+	}
+	return 0
+}
+
+// spent counts the last attempt and says that the call, or its rule, has had all
+// it may. A rejection by the quota is not counted while others of its key get
+// through: it waits its turn, however often it takes.
+func (c *call) spent() bool {
+	tally := c.tally()
+	if c.rules.maxAttempts == 1 {
+		return true
+	}
+	if c.paced() {
+		if now := c.lane.Accepted(); now > c.accepted {
+			c.accepted = now
+			c.charged--
+			return false
+		}
+	}
+	tally.attempts++
+	return c.charged >= c.rules.maxAttempts ||
+		c.rule.maxAttempts > 0 && tally.attempts >= c.rule.maxAttempts
+}
+
+// paced says that the quota which the pacer learns refused the last attempt.
+func (c *call) paced() bool {
+	return c.lane != nil && c.rule.class == Throttled && paceResult(&c.out).Verdict == PaceRejected
+}
+
+// schedule says when the next attempt is to be made, or why it is too late.
+func (c *call) schedule() (plan, StopReason) {
+	p := plan{paced: c.paced()}
+	asked := max(retryAfter(c.resp), c.rule.leastDelay)
+	if asked > c.rule.maxDelay {
+		return p, StopDelay
+	}
+	if !p.paced || c.rule.ownBackoff {
+		tally := c.tally()
+		if tally.delays == nil {
+			tally.delays = c.rule.newBackOff(c.rule.maxDelay)
+		}
+		if p.delay = tally.delays.NextBackOff(); p.delay == backoff.Stop {
+			return p, StopAttempts
+		}
+	}
+	p.delay = max(p.delay, asked, 0)
+	next := c.ended.Add(p.delay)
+	latest, late := c.latest(c.ended)
+	if next.After(latest) || late == StopDeadline && next.Equal(latest) {
+		return p, late
+	}
+	return p, 0
+}
+
+// retryAfter is the wait that an answer asks for, 0 if it does not.
+func retryAfter(resp *http.Response) time.Duration {
+	if resp == nil || len(resp.Header["Retry-After"]) == 0 {
+		return 0
+	}
+	if value := resp.Header["Retry-After"][0]; len(value) > 9 && value[0] >= '0' && value[0] <= '9' {
+		// More than the reader below can hold; dates begin with a letter.
+		return math.MaxInt64
+	}
+	// It reads the header of these statuses only; we believe it of every answer.
+	asked := &http.Response{StatusCode: http.StatusTooManyRequests, Header: resp.Header}
+	return retryablehttp.DefaultBackoff(0, 0, 0, asked)
+}
+
+// pause waits until the next attempt may start, or says why it will not. As long
+// as it holds the last response, that is what the caller gets then.
+func (c *call) pause(p plan) StopReason {
+	if err := c.prepareBody(); err != nil {
+		return StopNotReplayable
+	}
+	if reason := c.withdraw(); reason != 0 {
+		return reason
+	}
+	if !c.look.whole && !p.paced {
+		// Its connection is free before the wait. A whole one freed it when it
+		// was peeked at, and stays at hand. So does one whose turn may never
+		// come: the pacer tells that at once.
+		c.drop()
+	}
+	c.retryScheduled(p)
+	if !c.sleep(c.ended.Add(p.delay)) {
+		return StopCanceled
+	}
+	if reason := c.admit(time.Now(), p.paced); reason != 0 {
+		return reason
+	}
+	c.drop()
+	return 0
+}
+
+// withdraw asks the budget for leave to retry. Throttled and Busy answers prove
+// that the service is up: they cost nothing.
+func (c *call) withdraw() StopReason {
+	budget := c.t.budgetOf()
+	if budget == nil || c.rule.class != Transient && c.rule.class != Ambiguous {
+		return 0
+	}
+	latest, _ := c.latest(c.ended)
+	from := time.Now()
+	err := budget.Withdraw(c.ctx, Withdrawal{Host: c.host, Start: c.start, Latest: latest})
+	c.wait(time.Since(from))
+	switch {
+	case err == nil:
+		return 0
+	case c.ctx.Err() != nil && !errors.Is(err, ErrBudgetSpent):
+		c.cancel()
+		return StopCanceled
+	}
+	return StopBudget
+}
+
+// sleep waits until then. It is false if the call was canceled.
+func (c *call) sleep(then time.Time) bool {
+	from := time.Now()
+	defer func() { c.wait(time.Since(from)) }()
+	timer := time.NewTimer(then.Sub(from))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.ctx.Done():
+		c.cancel()
+	case <-c.req.Cancel: //nolint:staticcheck // deprecated, but part of the contract
+		c.cancel()
+		c.err = errCanceled
+	}
+	return false
+}
+
+// cancel gives the last response up: the caller is gone.
+func (c *call) cancel() {
+	c.drop()
+	c.err = context.Cause(c.ctx)
+}

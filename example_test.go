@@ -1,0 +1,292 @@
+package tcretry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// soon is a policy without delays to speak of, so that the examples end at once.
+var soon = tcretry.Policy{Codes: map[string]tcretry.Rule{
+	"InternalError":        {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond}},
+	"RequestLimitExceeded": {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond}},
+	"ResourceInUse":        {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond}},
+}}
+
+// newRequest makes a request as a program without an SDK does.
+func newRequest(action, body string) *http.Request {
+	req, err := http.NewRequest(http.MethodPost, "https://cvm.tencentcloudapi.com/", strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-TC-Action", action)
+	req.Header.Set("X-TC-Version", "2017-03-12")
+	return req
+}
+
+// always returns an API that gives one answer whatever it is asked.
+func always(a tctest.Answer) *tctest.API {
+	api := tctest.NewAPI()
+	api.Default(a)
+	return api
+}
+
+// The API fails in passing, then answers. The caller sees the answer.
+func ExampleNew() {
+	api := tctest.NewAPI()
+	api.Script("DescribeZones", tctest.Fail("InternalError", "try again"), tctest.OK(map[string]any{"TotalCount": 7}))
+
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(soon))}
+	resp, err := client.Do(newRequest("DescribeZones", `{}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	fmt.Println(bytes.Contains(body, []byte(`"TotalCount":7`)), "after", len(api.Calls()), "attempts")
+	// Output: true after 2 attempts
+}
+
+// Every mistake is reported at once.
+func ExampleNewTransport() {
+	_, err := tcretry.NewTransport(nil, tcretry.WithPeekLimit(0), tcretry.WithAttemptTimeout(-time.Second))
+	fmt.Println(err)
+	// Output:
+	// tcretry: WithPeekLimit(0): it must be at least 1
+	// tcretry: WithAttemptTimeout(-1s): it must be above zero
+}
+
+// A program without an SDK asks what the API said. The body stays readable.
+func ExampleCheckResponse() {
+	client := &http.Client{Transport: tcretry.New(always(tctest.Fail("InvalidParameter", "no such zone")))}
+	resp, err := client.Do(newRequest("RunInstances", `{}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	var envelope *tcretry.Envelope
+	if errors.As(tcretry.CheckResponse(resp), &envelope) {
+		fmt.Println(resp.StatusCode, envelope.Code, "-", envelope.Message)
+	}
+	// Output: 200 InvalidParameter - no such zone
+}
+
+// The status alone says nothing: a failed call has 200.
+func ExampleCheckResponse_incorrect() {
+	client := &http.Client{Transport: tcretry.New(always(tctest.Fail("AuthFailure.SecretIdNotFound", "")))}
+	resp, err := client.Do(newRequest("RunInstances", `{}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		fmt.Println("looks like a success")
+	}
+	fmt.Println(tcretry.CheckResponse(resp) == nil)
+	// Output:
+	// looks like a success
+	// false
+}
+
+func ExampleWithHooks() {
+	api := tctest.NewAPI()
+	api.Script("RunInstances", tctest.Fail("ResourceInUse", "busy"), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithHooks(tcretry.Hooks{
+		AttemptDone: func(_ context.Context, i tcretry.AttemptInfo) {
+			fmt.Println("attempt", i.Attempt, "of", i.Action, "was a", i.Class)
+		},
+		CallDone: func(_ context.Context, i tcretry.CallInfo) {
+			fmt.Printf("done after %d attempts: %s\n", i.Attempts, i.Reason)
+		},
+	}))}
+	resp, err := client.Do(newRequest("RunInstances", `{}`))
+	if err == nil {
+		resp.Body.Close()
+	}
+	// Output:
+	// attempt 1 of RunInstances was a busy
+	// attempt 2 of RunInstances was a success
+	// done after 2 attempts: answered
+}
+
+func ExampleLogHooks() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Key {
+		case slog.TimeKey, "request_id", "duration":
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	client := &http.Client{Transport: tcretry.New(
+		always(tctest.Fail("InvalidParameter", "")), tcretry.WithHooks(tcretry.LogHooks(logger)))}
+	resp, err := client.Do(newRequest("RunInstances", `{}`))
+	if err == nil {
+		resp.Body.Close()
+	}
+	// Output: level=WARN msg="tcretry: call failed" api.service=cvm api.action=RunInstances call.attempts=1 call.reason=terminal answer.class=terminal answer.code=InvalidParameter answer.status=200
+}
+
+// A classifier of one's own sees what the API said, before the defaults do.
+func ExampleWithClassifier() {
+	api := tctest.NewAPI()
+	api.Script("CreateDisks", tctest.Fail("FailedOperation", "please try again later"), tctest.OK(nil))
+	again := tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
+		if o.Envelope != nil && strings.Contains(o.Envelope.Message, "try again later") {
+			return tcretry.Transient
+		}
+		return tcretry.Undecided
+	})
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithClassifier(again))}
+	resp, err := client.Do(newRequest("CreateDisks", `{}`))
+	if err == nil {
+		fmt.Println(tcretry.CheckResponse(resp) == nil, len(api.Calls()))
+		resp.Body.Close()
+	}
+	// Output: true 2
+}
+
+// An action that is not a read by its name, but is harmless to repeat.
+func ExampleWithIdempotent() {
+	api := tctest.NewAPI()
+	api.Script("StartInstances", tctest.DropAfter(), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithIdempotent(func(req *http.Request) bool {
+		return tcretry.Idempotent(req) || req.Header.Get("X-TC-Action") == "StartInstances"
+	}))}
+	resp, err := client.Do(newRequest("StartInstances", `{"InstanceIds":["ins-1"]}`))
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(err, api.Executions("StartInstances"))
+	// Output: <nil> 2
+}
+
+// To repeat every POST is how to buy a second server.
+func ExampleWithIdempotent_incorrect() {
+	api := tctest.NewAPI()
+	api.Script("RunInstances", tctest.DropAfter(), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithIdempotent(func(*http.Request) bool { return true }))}
+	resp, err := client.Do(newRequest("RunInstances", `{}`))
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println("servers bought:", api.Executions("RunInstances"))
+	// Output: servers bought: 2
+}
+
+// A ClientToken lets the API tell a repeated order from a second one.
+func ExampleIdempotent() {
+	fmt.Println(tcretry.Idempotent(newRequest("DescribeInstances", `{}`)))
+	fmt.Println(tcretry.Idempotent(newRequest("RunInstances", `{}`)))
+	fmt.Println(tcretry.Idempotent(newRequest("RunInstances", `{"ClientToken":"order-4711"}`)))
+	// Output:
+	// true
+	// false
+	// true
+}
+
+// One call of a batch job may take its time.
+func ExampleContextWithPolicy() {
+	api := always(tctest.Fail("InternalError", ""))
+	client := &http.Client{Transport: tcretry.New(api)}
+	patient := soon
+	patient.MaxAttempts = 6
+	req := newRequest("DescribeInstances", `{}`)
+	resp, err := client.Do(req.WithContext(tcretry.ContextWithPolicy(req.Context(), patient)))
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(len(api.Calls()))
+	// Output: 6
+}
+
+// A new policy holds for the calls that start from now on.
+func ExampleTransport_SetPolicy() {
+	api := always(tctest.Fail("InternalError", ""))
+	transport := tcretry.New(api)
+	if err := transport.SetPolicy(tcretry.Policy{MaxAttempts: 1}); err != nil {
+		fmt.Println(err)
+	}
+	resp, err := transport.RoundTrip(newRequest("DescribeInstances", `{}`))
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(len(api.Calls()))
+	// Output: 1
+}
+
+// An attempt that hangs does not eat the whole call.
+func ExampleWithAttemptTimeout() {
+	api := tctest.NewAPI()
+	api.Script("DescribeInstances", tctest.Delay(time.Hour, tctest.OK(nil)), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithAttemptTimeout(20*time.Millisecond))}
+	resp, err := client.Do(newRequest("DescribeInstances", `{}`))
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(err, len(api.Calls()))
+	// Output: <nil> 2
+}
+
+// Transports that share a budget spend its tokens together: here one token for
+// the retries of both, and nothing succeeds.
+func ExampleWithBudget() {
+	budget := &tcretry.TokenBudget{Capacity: 1}
+	api := always(tctest.Fail("InternalError", ""))
+	for range 2 {
+		transport := tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithBudget(budget))
+		resp, err := transport.RoundTrip(newRequest("RunInstances", `{}`))
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+	fmt.Println(len(api.Calls()), "attempts of 2 calls")
+	// Output: 3 attempts of 2 calls
+}
+
+// An existing client keeps its loop and takes the judgement.
+func ExampleCheckRetry() {
+	api := tctest.NewAPI()
+	api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.OK(nil))
+
+	client := retryablehttp.NewClient()
+	client.Logger = nil
+	client.HTTPClient.Transport = api
+	client.CheckRetry = tcretry.CheckRetry(nil)
+	client.Backoff = tcretry.RetryableBackoff(soon)
+
+	req, _ := retryablehttp.FromRequest(newRequest("DescribeInstances", `{}`))
+	resp, err := client.Do(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	fmt.Println(err, len(api.Calls()))
+	// Output: <nil> 2
+}
+
+// What ended the call, and how many attempts it had.
+func ExampleError() {
+	api := always(tctest.DropAfter())
+	client := &http.Client{Transport: tcretry.New(api)}
+	_, err := client.Do(newRequest("DescribeInstances", `{}`))
+	var e *tcretry.Error
+	if errors.As(err, &e) {
+		fmt.Println(e.Action, e.Attempts, e.Reason)
+	}
+	// Output: DescribeInstances 4 attempts
+}

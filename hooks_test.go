@@ -1,0 +1,245 @@
+package tcretry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// requireGolden compares text with a file in testdata.
+func requireGolden(t *testing.T, file, text string) {
+	t.Helper()
+	file = filepath.Join("testdata", file)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text)
+}
+
+func TestHooksTellOfEveryEventInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.Delay(50*time.Millisecond, tctest.Fail("InternalError", "again,\nplease")), tctest.OK(nil))
+		var order []string
+		var told told
+		note := tcretry.Hooks{
+			AttemptDone:    func(context.Context, tcretry.AttemptInfo) { order = append(order, "attempt") },
+			RetryScheduled: func(context.Context, tcretry.RetryInfo) { order = append(order, "retry") },
+			CallDone:       func(context.Context, tcretry.CallInfo) { order = append(order, "done") },
+		}
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(note), tcretry.WithHooks(told.hooks()))
+		resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{}`)))
+		require.NoError(t, err)
+		require.Equal(t, []string{"attempt", "retry", "attempt", "done"}, order)
+
+		target := tcretry.Target{Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou"}
+		failed := told.attempts[0]
+		require.NotEmpty(t, failed.RequestID)
+		require.Positive(t, failed.Peeked)
+		require.Equal(t, tcretry.AttemptInfo{
+			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError", Message: `again, please`,
+			RequestID: failed.RequestID, Status: 200, Duration: 50 * time.Millisecond, Peeked: failed.Peeked,
+		}, failed)
+		require.Equal(t, tcretry.Success, told.attempts[1].Class)
+		require.Equal(t, []tcretry.RetryInfo{{
+			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError", Delay: time.Second,
+		}}, told.retries)
+		require.Equal(t, []tcretry.CallInfo{{
+			Target: target, Attempts: 2, Class: tcretry.Success, Status: 200, Reason: tcretry.StopAnswered,
+			Duration: 1050 * time.Millisecond, Waited: time.Second,
+		}}, told.done)
+		require.NoError(t, resp.Body.Close())
+	})
+}
+
+func TestAHookThatPanicsIsContained(t *testing.T) {
+	api := tctest.NewAPI()
+	var told told
+	rt := tcretry.New(api, tcretry.WithHooks(tcretry.Hooks{
+		AttemptDone: func(context.Context, tcretry.AttemptInfo) { panic("in a hook") },
+		CallDone:    func(context.Context, tcretry.CallInfo) { panic("in a hook") },
+	}), tcretry.WithHooks(told.hooks()))
+	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	require.NoError(t, err)
+	require.Len(t, told.done, 1, "the other hooks run")
+}
+
+func TestHooksGetTheContextOfTheCall(t *testing.T) {
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, "mine")
+	var got []any
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithHooks(tcretry.Hooks{
+		AttemptDone: func(ctx context.Context, _ tcretry.AttemptInfo) { got = append(got, ctx.Value(key{})) },
+		CallDone:    func(ctx context.Context, _ tcretry.CallInfo) { got = append(got, ctx.Value(key{})) },
+	}))
+	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+	require.NoError(t, err)
+	require.Equal(t, []any{"mine", "mine"}, got)
+}
+
+func TestCallDoneComesExactlyOnceForEveryReason(t *testing.T) {
+	internal := tctest.Fail("InternalError", "")
+	rows := map[tcretry.StopReason]struct {
+		answer  tctest.Answer
+		action  string
+		policy  tcretry.Policy
+		options []tcretry.Option
+		change  func(*http.Request) *http.Request
+	}{
+		tcretry.StopAnswered:      {answer: tctest.OK(nil)},
+		tcretry.StopTerminal:      {answer: tctest.Fail("AuthFailure", "")},
+		tcretry.StopNotIdempotent: {answer: tctest.DropAfter(), action: "RunInstances"},
+		tcretry.StopNotReplayable: {answer: internal, options: []tcretry.Option{tcretry.WithReplayLimit(0)}, change: func(r *http.Request) *http.Request {
+			r.Body, r.GetBody = io.NopCloser(strings.NewReader("{}")), nil
+			return r
+		}},
+		tcretry.StopAttempts: {answer: internal},
+		tcretry.StopElapsed:  {answer: internal, policy: tcretry.Policy{MaxElapsed: 1}},
+		tcretry.StopDelay:    {answer: retryAfter("3600")},
+		tcretry.StopDeadline: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
+			ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+			context.AfterFunc(ctx, cancel)
+			return r.WithContext(ctx)
+		}},
+		tcretry.StopSignature: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
+			r.Header.Set("X-TC-Timestamp", timestamp(time.Now().Add(-280*time.Second)))
+			return r
+		}},
+		tcretry.StopBudget: {answer: internal, options: []tcretry.Option{tcretry.WithBudget(noBudget{})}},
+		tcretry.StopCanceled: {answer: internal, change: func(r *http.Request) *http.Request {
+			ctx, cancel := context.WithCancel(r.Context())
+			cancel()
+			return r.WithContext(ctx)
+		}},
+	}
+	require.Len(t, rows, 11)
+	for reason, row := range rows {
+		t.Run(reason.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told told
+				opts := append(row.options, tcretry.WithHooks(told.hooks()), tcretry.WithPolicy(row.policy))
+				if row.action == "" {
+					row.action = "DescribeInstances"
+				}
+				req := sdkRequest(t, row.action, strings.NewReader("{}"))
+				if row.change != nil {
+					req = row.change(req)
+				}
+				resp, err := tcretry.New(always(row.answer), opts...).RoundTrip(req)
+				require.True(t, (resp == nil) != (err == nil))
+				require.Len(t, told.done, 1)
+				require.Equal(t, reason, told.done[0].Reason)
+				require.Equal(t, err, told.done[0].Err)
+				require.Len(t, told.attempts, told.done[0].Attempts)
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}
+
+// noBudget has no token.
+type noBudget struct{}
+
+func (noBudget) Withdraw(context.Context, tcretry.Withdrawal) error { return tcretry.ErrBudgetSpent }
+func (noBudget) Record(string, bool)                                {}
+
+func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("ResourceInUse", ""), tctest.OK(nil))
+		resp, err := tcretry.New(api, tcretry.WithBudget(noBudget{})).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.NoError(t, err)
+		require.NoError(t, tcretry.CheckResponse(resp))
+		require.Len(t, api.Calls(), 3)
+	})
+}
+
+func TestWithoutBudgetRetriesGoOnInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Fail("InternalError", ""))
+		rt := tcretry.New(api, tcretry.WithoutBudget())
+		for range 40 {
+			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			require.NoError(t, err)
+		}
+		require.Len(t, api.Calls(), 160)
+	})
+}
+
+// secrets are what must not be told.
+var secrets = []string{"SECRETSIG", "SECRETTOKEN", "SECRETBODY", "AKIDSECRET"}
+
+func secretRequest(t *testing.T, action string) *http.Request {
+	req := sdkRequest(t, action, strings.NewReader(`{"Password":"SECRETBODY"}`))
+	req.Header.Set("Authorization", "TC3-HMAC-SHA256 Credential=AKIDSECRET/2026-11-23/cvm/tc3_request, SignedHeaders=host, Signature=SECRETSIG")
+	req.Header.Set("X-TC-Token", "SECRETTOKEN")
+	return req
+}
+
+func TestLogHooksWriteALineACallAndNoSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey && len(groups) == 0 {
+				return slog.Attr{}
+			}
+			return a
+		}}))
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.OK(nil), tctest.Fail("InternalError", "oh\x1b[31m no\n"), tctest.OK(nil))
+		api.Script("RunInstances", tctest.Fail("InvalidParameter", "bad"), tctest.DropAfter())
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(tcretry.LogHooks(logger)))
+		for _, action := range []string{"DescribeInstances", "DescribeInstances", "RunInstances", "RunInstances"} {
+			_, _ = rt.RoundTrip(secretRequest(t, action))
+		}
+		for _, secret := range secrets {
+			require.NotContains(t, out.String(), secret)
+		}
+		require.NotContains(t, out.String(), "\x1b")
+		requireGolden(t, "log.txt", out.String())
+	})
+}
+
+func TestLogHooksWithoutDebugWriteFailuresOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.OK(nil), tctest.Fail("InternalError", ""), tctest.OK(nil), tctest.Fail("InvalidParameter", ""))
+		rt := tcretry.New(api, tcretry.WithHooks(tcretry.LogHooks(logger)))
+		for range 3 {
+			_, _ = rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		}
+		require.Equal(t, 1, strings.Count(out.String(), "\n"))
+		require.Contains(t, out.String(), "level=WARN")
+	})
+}
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("lost") })
+		_, err := tcretry.New(base).RoundTrip(secretRequest(t, "DescribeInstances"))
+		for _, secret := range secrets {
+			require.NotContains(t, err.Error(), secret)
+		}
+	})
+}

@@ -1,0 +1,91 @@
+package tcretry
+
+import "time"
+
+// said is what the last answer said of its failure, fit to be shown.
+func (c *call) said() (code, message, requestID string) {
+	if e := c.out.Envelope; e != nil {
+		return printable(e.Code, maxCode), printable(e.Message, maxMessage), printable(e.RequestID, maxRequestID)
+	}
+	return "", "", ""
+}
+
+// status is that of the last answer, 0 if there was none.
+func (c *call) status() int {
+	if c.out.Response != nil {
+		return c.out.Response.StatusCode
+	}
+	return 0
+}
+
+func (c *call) attemptDone() {
+	if len(c.t.hooks) == 0 {
+		return
+	}
+	info := AttemptInfo{
+		Target:   c.id.Target,
+		Attempt:  c.attempts,
+		Class:    c.rule.class,
+		Status:   c.status(),
+		Err:      c.out.Err,
+		Duration: c.ended.Sub(c.began),
+		PaceWait: c.paceWait,
+		Peeked:   c.look.size,
+	}
+	info.Code, info.Message, info.RequestID = c.said()
+	for _, h := range c.t.hooks {
+		if h.AttemptDone != nil {
+			c.tell(func() { h.AttemptDone(c.ctx, info) })
+		}
+	}
+}
+
+func (c *call) retryScheduled(p plan) {
+	if len(c.t.hooks) == 0 {
+		return
+	}
+	code, _, _ := c.said()
+	info := RetryInfo{
+		Target:  c.id.Target,
+		Attempt: c.attempts,
+		Class:   c.rule.class,
+		Code:    code,
+		Delay:   p.delay,
+		Paced:   p.paced,
+	}
+	for _, h := range c.t.hooks {
+		if h.RetryScheduled != nil {
+			c.tell(func() { h.RetryScheduled(c.ctx, info) })
+		}
+	}
+}
+
+func (c *call) callDone(reason StopReason, err error) {
+	if len(c.t.hooks) == 0 {
+		return
+	}
+	info := CallInfo{
+		Target:   c.id.Target,
+		Attempts: c.attempts,
+		Status:   c.status(),
+		Reason:   reason,
+		Err:      err,
+		Duration: time.Since(c.start),
+		Waited:   c.waited,
+	}
+	if c.rule != nil {
+		info.Class = c.rule.class
+	}
+	info.Code, _, info.RequestID = c.said()
+	for _, h := range c.t.hooks {
+		if h.CallDone != nil {
+			c.tell(func() { h.CallDone(c.ctx, info) })
+		}
+	}
+}
+
+// tell runs a hook. One that panics must not end the call, nor lose its answer.
+func (c *call) tell(hook func()) {
+	defer func() { _ = recover() }()
+	hook()
+}

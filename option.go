@@ -1,0 +1,166 @@
+package tcretry
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// defaultReplayLimit is the API's own limit: it takes no larger request.
+// Source: cloud.tencent.com/document/product/306/75053.
+const defaultReplayLimit = 10 << 20
+
+// An Option changes a Transport that is being made. Later options win, but for
+// hooks, which add up.
+type Option interface{ apply(*settings) error }
+
+type optionFunc func(*settings) error
+
+func (f optionFunc) apply(s *settings) error { return f(s) }
+
+// settings are what options set. The zero settings are the defaults.
+type settings struct {
+	rules          *rules
+	classifiers    []Classifier
+	hooks          []Hooks
+	idempotent     func(*http.Request) bool // nil means Idempotent
+	peekLimit      int64                    // 0 means defaultPeekLimit
+	replayLimit    int64                    // 0 means defaultReplayLimit
+	attemptTimeout time.Duration            // 0 means none
+	budget         Budget                   // nil means the Transport's own
+	pacer          Pacer                    // nil means none
+	unbudgeted     bool
+}
+
+// WithPolicy sets the policy of calls that have none of their own. The default
+// is the zero Policy. A later [Transport.SetPolicy] replaces it.
+func WithPolicy(p Policy) Option {
+	return optionFunc(func(s *settings) error {
+		if err := p.Validate(); err != nil {
+			return &OptionError{Option: "WithPolicy", Value: p, Reason: "it is not valid", Err: err}
+		}
+		s.rules = p.compile()
+		return nil
+	})
+}
+
+// WithClassifier asks c before the default classifier and the policy's rules,
+// after those of earlier options. You do not need it for a class by code: that
+// is a [Rule]. A classifier that panics counts as Undecided. One that is slow
+// delays its call, which goes on when it returns.
+func WithClassifier(c Classifier) Option {
+	return optionFunc(func(s *settings) error {
+		if c == nil {
+			return &OptionError{Option: "WithClassifier", Value: c, Reason: "it is nil"}
+		}
+		s.classifiers = append(s.classifiers, c)
+		return nil
+	})
+}
+
+// WithHooks adds hooks. They run after those of earlier options.
+func WithHooks(h Hooks) Option {
+	return optionFunc(func(s *settings) error {
+		s.hooks = append(s.hooks, h)
+		return nil
+	})
+}
+
+// WithIdempotent replaces the rule that tells which requests are harmless to
+// repeat; the default is [Idempotent]. It is called from many goroutines at
+// once, must not read or change the request, and finds a request's body through
+// GetBody only. A rule that panics says no.
+func WithIdempotent(harmless func(*http.Request) bool) Option {
+	return optionFunc(func(s *settings) error {
+		if harmless == nil {
+			return &OptionError{Option: "WithIdempotent", Value: "nil", Reason: "it is nil"}
+		}
+		s.idempotent = harmless
+		return nil
+	})
+}
+
+// WithBudget bounds the retries of all calls together by b. The default is a
+// [TokenBudget] of the Transport's own; give one to several Transports to share
+// it.
+func WithBudget(b Budget) Option {
+	return optionFunc(func(s *settings) error {
+		if b == nil {
+			return &OptionError{Option: "WithBudget", Value: b, Reason: "it is nil: WithoutBudget turns it off"}
+		}
+		if v, ok := b.(interface{ Validate() error }); ok {
+			if err := v.Validate(); err != nil {
+				return &OptionError{Option: "WithBudget", Value: b, Reason: "it is not valid", Err: err}
+			}
+		}
+		s.budget, s.unbudgeted = b, false
+		return nil
+	})
+}
+
+// WithoutBudget lets every call retry as its policy says, whatever happens to
+// the others.
+func WithoutBudget() Option {
+	return optionFunc(func(s *settings) error {
+		s.budget, s.unbudgeted = nil, true
+		return nil
+	})
+}
+
+// WithPacer lets p say when attempts may start, first ones too. The default is
+// none: throttled calls wait by backoff. Give one to several Transports that
+// share a quota.
+func WithPacer(p Pacer) Option {
+	return optionFunc(func(s *settings) error {
+		if p == nil {
+			return &OptionError{Option: "WithPacer", Value: p, Reason: "it is nil"}
+		}
+		s.pacer = p
+		return nil
+	})
+}
+
+// WithPeekLimit sets how many bytes of an answer are read, and kept in memory
+// until the caller has read them, to find a failure; at least 1. The default is
+// 64 KiB. An answer that is longer is handed on as an answer.
+func WithPeekLimit(bytes int64) Option {
+	return limit("WithPeekLimit", bytes, 1, func(s *settings) { s.peekLimit = bytes })
+}
+
+// WithReplayLimit sets how much of a request's body is kept for the next
+// attempt when the request has no GetBody; 0 keeps nothing. The default is
+// 10 MiB, the API's own limit. You do not need it for requests made with
+// http.NewRequest from a buffer or a string: nothing is copied of those.
+func WithReplayLimit(bytes int64) Option {
+	return limit("WithReplayLimit", bytes, 0, func(s *settings) {
+		s.replayLimit = bytes
+		if bytes == 0 {
+			s.replayLimit = -1
+		}
+	})
+}
+
+// WithAttemptTimeout bounds the time from the start of an attempt to its
+// answer's header and what is read of the body to judge it. An attempt that
+// takes longer is ended, alone, and counts as one without an answer. Reading the
+// body that a call returned is not bounded by it: that is for
+// http.Client.Timeout or the context. It is off by default.
+func WithAttemptTimeout(d time.Duration) Option {
+	return optionFunc(func(s *settings) error {
+		if d <= 0 {
+			return &OptionError{Option: "WithAttemptTimeout", Value: d, Reason: "it must be above zero"}
+		}
+		s.attemptTimeout = d
+		return nil
+	})
+}
+
+func limit(option string, bytes, least int64, set func(*settings)) Option {
+	return optionFunc(func(s *settings) error {
+		if bytes < least {
+			return &OptionError{Option: option, Value: bytes, Reason: fmt.Sprintf("it must be at least %d", least)}
+		}
+		set(s)
+		return nil
+	})
+}

@@ -1,0 +1,53 @@
+package tcretry
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// pacedCodes are the codes by which the API's own layer refuses a request for
+// its rate. Others in the family are limits of products, which wait by backoff.
+// Source: cloud.tencent.com/document/product/213/30435.
+var pacedCodes = []string{
+	"RequestLimitExceeded",
+	"RequestLimitExceeded.GlobalRegionUinLimitExceeded",
+	"RequestLimitExceeded.IPLimitExceeded",
+	"RequestLimitExceeded.UinLimitExceeded",
+}
+
+// paceResult is what an outcome tells the pacer.
+func paceResult(o *Outcome) PaceResult {
+	switch {
+	case o.Envelope != nil && slices.Contains(pacedCodes, o.Envelope.Code):
+		count, limit := quotaNumbers(o.Envelope.Message)
+		return PaceResult{Verdict: PaceRejected, Code: o.Envelope.Code, Count: count, Limit: limit}
+	case o.Response == nil:
+		return PaceResult{}
+	case o.Envelope != nil:
+		return PaceResult{Verdict: PaceAccepted}
+	case o.Response.StatusCode == http.StatusTooManyRequests:
+		return PaceResult{Verdict: PaceRejected}
+	case o.Response.StatusCode >= 500:
+		return PaceResult{}
+	}
+	return PaceResult{Verdict: PaceAccepted}
+}
+
+// quotaNumbers reads the current count and the limit out of a rejection's text,
+// 0 and 0 if it does not hold just these two. They stand in backticks, in Chinese
+// and in English; the wording around them changes, so they are a hint and no
+// more.
+func quotaNumbers(message string) (count, limit int) {
+	parts := strings.SplitN(message, "`", 6)
+	if len(parts) != 5 {
+		return 0, 0
+	}
+	count, errCount := strconv.Atoi(parts[1])
+	limit, errLimit := strconv.Atoi(parts[3])
+	if errCount != nil || errLimit != nil || count <= 0 || limit <= 0 {
+		return 0, 0
+	}
+	return count, limit
+}

@@ -1,0 +1,77 @@
+package tcretry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// attemptTimer ends one attempt that takes too long.
+type attemptTimer struct {
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+}
+
+var errAttemptTimeout error = attemptTimeout{errors.New("tcretry: the attempt's time is over (WithAttemptTimeout)")}
+
+// startTimer returns the context of an attempt that may take d, and its timer; a
+// d of 0 is for ever, and needs none.
+func startTimer(ctx context.Context, d time.Duration) (context.Context, *attemptTimer) {
+	if d <= 0 {
+		return ctx, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, &attemptTimer{time.AfterFunc(d, func() { cancel(errAttemptTimeout) }), cancel}
+}
+
+// end stops the timer when the attempt has led to resp and err. An answer that
+// has more to read is given up if the timer was faster. Otherwise its body stays
+// readable for as long as the caller likes, and frees the context at its end:
+// until then net/http needs it.
+func (t *attemptTimer) end(resp *http.Response, err error, whole bool) (*http.Response, error) {
+	expired := !t.timer.Stop()
+	if resp == nil || resp.Body == nil || resp.Body == http.NoBody || whole {
+		t.cancel(nil)
+		if expired && err != nil {
+			err = errAttemptTimeout
+		}
+		return resp, err
+	}
+	if expired {
+		t.cancel(nil)
+		_ = resp.Body.Close()
+		return nil, errAttemptTimeout
+	}
+	b := &freeingBody{ReadCloser: resp.Body, free: sync.OnceFunc(func() { t.cancel(nil) })}
+	resp.Body = b
+	if w, ok := b.ReadCloser.(io.Writer); ok {
+		// The answer to an upgrade: what it switched to is written here.
+		resp.Body = struct {
+			*freeingBody
+			io.Writer
+		}{b, w}
+	}
+	return resp, err
+}
+
+// freeingBody calls free at its end or its Close, whatever comes first.
+type freeingBody struct {
+	io.ReadCloser
+	free func()
+}
+
+func (b *freeingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.free()
+	}
+	return n, err
+}
+
+func (b *freeingBody) Close() error {
+	defer b.free()
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,144 @@
+package tcretry
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+)
+
+// Transport is an http.RoundTripper that repeats calls which failed in passing.
+// The zero Transport is ready to use: it wraps http.DefaultTransport and consists
+// of defaults. It is safe for use from many goroutines and must not be copied.
+//
+// It reads at most 64 KiB of an answer to find out whether the API reports a
+// failure, and hands every byte on. A response is never turned into an error:
+// when retries end the caller gets the last response, whole, and a nil error.
+type Transport struct {
+	base http.RoundTripper // nil means http.DefaultTransport
+	settings
+	policy    atomic.Pointer[rules] // nil means the zero Policy
+	ownBudget TokenBudget
+}
+
+// New returns a Transport that wraps base; nil means http.DefaultTransport. Like
+// regexp.MustCompile it panics when an option is not valid, with what
+// [NewTransport] returns.
+func New(base http.RoundTripper, opts ...Option) *Transport {
+	t, err := NewTransport(base, opts...)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// NewTransport returns a Transport that wraps base; nil means
+// http.DefaultTransport. Its error joins every mistake, each an *OptionError.
+func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
+	t := &Transport{base: base}
+	var errs []error
+	for _, o := range opts {
+		if o == nil {
+			errs = append(errs, &OptionError{Option: "Option", Value: o, Reason: "it is nil"})
+			continue
+		}
+		errs = append(errs, o.apply(&t.settings))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	t.policy.Store(t.rules)
+	return t, nil
+}
+
+// RoundTrip makes one call: an attempt, and others as long as they fail in
+// passing and the policy, the budget, the context and the request allow. It
+// returns the last response, or an error if the last attempt had none. It is
+// part of http.RoundTripper, keeps that interface's whole contract and may be
+// called from many goroutines.
+//
+// The error of a call of one attempt is the base's, as it came; that of a longer
+// one is an [*Error].
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := t.newCall(req)
+	reason := c.begin()
+	for reason == 0 {
+		c.attempt()
+		var next plan
+		if next, reason = c.decide(); reason == 0 {
+			c.attemptDone()
+			reason = c.pause(next)
+		} else {
+			c.attemptDone()
+		}
+	}
+	return c.finish(reason)
+}
+
+// CloseIdleConnections closes the idle connections of the base, if it has such a
+// method. http.Client.CloseIdleConnections calls it.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.wrapped().(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// SetPolicy replaces the policy for calls that start from now on; those in
+// flight keep theirs. It returns what [Policy.Validate] returns, and changes
+// nothing unless that is nil. It may be called from any goroutine.
+func (t *Transport) SetPolicy(p Policy) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	t.policy.Store(p.compile())
+	return nil
+}
+
+// policyKey is the key of a call's own policy in its context.
+type policyKey struct{}
+
+// ownPolicy is a call's own policy, or why it has none.
+type ownPolicy struct {
+	rules *rules
+	err   error
+}
+
+// ContextWithPolicy returns a context whose calls follow p, in place of the
+// Transport's policy. A call whose policy is not valid makes no attempt: its
+// error tells what [Policy.Validate] says.
+func ContextWithPolicy(ctx context.Context, p Policy) context.Context {
+	own := ownPolicy{err: p.Validate()}
+	if own.err == nil {
+		own.rules = p.compile()
+	}
+	return context.WithValue(ctx, policyKey{}, own)
+}
+
+// rulesOf returns the rules of a call with this context.
+func (t *Transport) rulesOf(ctx context.Context) (*rules, error) {
+	if own, ok := ctx.Value(policyKey{}).(ownPolicy); ok {
+		return own.rules, own.err
+	}
+	if r := t.policy.Load(); r != nil {
+		return r, nil
+	}
+	return defaultRules(), nil
+}
+
+func (t *Transport) wrapped() http.RoundTripper {
+	if t.base == nil {
+		return http.DefaultTransport
+	}
+	return t.base
+}
+
+// budgetOf returns the budget of the calls, nil if they have none.
+func (t *Transport) budgetOf() Budget {
+	switch {
+	case t.unbudgeted:
+		return nil
+	case t.budget == nil:
+		return &t.ownBudget
+	}
+	return t.budget
+}
