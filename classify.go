@@ -1,8 +1,15 @@
 package tcretry
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Class says what the outcome of one attempt means for the next one.
@@ -63,6 +70,9 @@ type Outcome struct {
 	Task bool
 	// Target is what the request asks for.
 	Target Target
+
+	// legacy is the code number of a 2.0 envelope, 0 without one.
+	legacy int
 }
 
 // A Classifier tells the class of an outcome. It must be pure: no I/O, no
@@ -77,3 +87,109 @@ type ClassifierFunc func(Outcome) Class
 
 // Classify calls f.
 func (f ClassifierFunc) Classify(o Outcome) Class { return f(o) }
+
+// Chain asks classifiers in turn and returns the first class that is not
+// Undecided. A nil classifier is passed over.
+func Chain(classifiers ...Classifier) Classifier {
+	return ClassifierFunc(func(o Outcome) Class {
+		for _, c := range classifiers {
+			if c == nil {
+				continue
+			}
+			if class := c.Classify(o); class != Undecided {
+				return class
+			}
+		}
+		return Undecided
+	})
+}
+
+// DefaultClassifier returns what a Transport without options judges by: the code
+// the API answered, by the longest of its dotted prefixes in the built-in table;
+// then the HTTP status; then the error of the base. It never returns Undecided.
+func DefaultClassifier() Classifier {
+	return ClassifierFunc(func(o Outcome) Class { return defaultRules().judge(&o, Undecided).class })
+}
+
+// judge returns what to do about an outcome. decided is the class that a
+// user's classifier gave it, or Undecided.
+func (r *rules) judge(o *Outcome, decided Class) *resolved {
+	code := ""
+	if o.Envelope != nil {
+		code = o.Envelope.Code
+	}
+	switch {
+	case decided != Undecided && code != "":
+		return r.ofCodeAs(o.Target, code, decided)
+	case decided != Undecided:
+		return r.ofClass(decided)
+	case o.Task:
+		// The call itself succeeded: it told of a task that failed, and would
+		// tell so again.
+		return r.ofClass(Terminal)
+	case code != "":
+		// Also if the body was cut short after it: the API said what it had to.
+	case o.Err != nil:
+		return r.ofClass(classOfError(o.Err, o.Written))
+	default:
+		return r.ofClass(classOfStatus(o))
+	}
+	if rule, known := r.ofCode(o.Target, code); known {
+		return rule
+	}
+	if class := classOfStatus(o); class == Throttled {
+		return r.ofClass(class)
+	}
+	// Whatever the status: the API has spoken, not a gateway before it.
+	return r.ofClass(Terminal)
+}
+
+// classOfStatus judges an answer without a code, or with one that is not known.
+func classOfStatus(o *Outcome) Class {
+	switch {
+	case o.legacy == legacyQuota:
+		return Throttled
+	case o.Response == nil:
+		return Success
+	case o.Response.StatusCode == http.StatusTooManyRequests:
+		return Throttled
+	case o.Response.StatusCode == http.StatusNotImplemented:
+		return Terminal
+	case o.Response.StatusCode >= 500:
+		// A gateway's page: what stands behind it may have executed the request.
+		return Ambiguous
+	case o.Response.StatusCode >= 400:
+		return Terminal
+	}
+	return Success
+}
+
+// legacyQuota is the 2.0 envelope's number for a quota that is used up.
+// Source: cloud.tencent.com/document/product/406/5881.
+const legacyQuota = 4400
+
+// classOfError judges an attempt that was not answered, or not to the end.
+func classOfError(err error, written bool) Class {
+	// The policy tells apart what another attempt cannot mend: an untrusted
+	// certificate, a bad scheme or header, too many redirects. It looks for that
+	// in an url.Error only, as http.Client makes it, and directly below it.
+	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
+		err = cert
+	}
+	wrapped := &url.Error{Op: "Post", Err: err}
+	if again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, wrapped); !again {
+		return Terminal
+	}
+	if !written || neverLeft(err) {
+		return Transient
+	}
+	return Ambiguous
+}
+
+// neverLeft says that err is one of connecting, whatever the trace tells: a base
+// that has no traces still shows these.
+func neverLeft(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
+}

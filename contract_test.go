@@ -89,7 +89,8 @@ func TestFiftyRetriedCallsUseOneConnectionAndLeaveNoGoroutine(t *testing.T) {
 	require.EqualValues(t, 100, requests.Load())
 	require.Equal(t, 1, connections)
 	client.CloseIdleConnections()
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 10*time.Second, time.Millisecond)
+	// The condition runs in a goroutine of its own.
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, time.Millisecond)
 }
 
 func TestTheCallersTraceSeesEveryAttempt(t *testing.T) {

@@ -1,6 +1,10 @@
 package tcretry
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // StopReason is why a call ended. The list is closed.
 type StopReason uint8
@@ -46,3 +50,87 @@ func (r StopReason) String() string {
 	}
 	return fmt.Sprintf("stop(%d)", uint8(r))
 }
+
+// Error is the error of a call that ended without a response, if there is more
+// to tell than the error of its only attempt: that one is returned as it came.
+// It holds neither the address nor a header nor a body of the request.
+type Error struct {
+	// Reason is why the call ended.
+	Reason StopReason
+	// Attempts is the number of attempts made, 0 if the call ended before one.
+	Attempts int
+	// Action is the action of the request, "" if it tells none.
+	Action string
+	// Err is the error of the last attempt, the context's cause, or what kept
+	// the call from its next attempt.
+	Err error
+}
+
+// Error returns the text of e.
+func (e *Error) Error() string {
+	action := e.Action
+	if action == "" {
+		action = "the call"
+	}
+	plural := "s"
+	if e.Attempts == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("tcretry: %s ended (%s) after %d attempt%s: %v",
+		printable(action, maxCode), e.Reason, e.Attempts, plural, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is says that a call which could not go on before its deadline exceeded it.
+func (e *Error) Is(target error) bool {
+	return e.Reason == StopDeadline && target == context.DeadlineExceeded
+}
+
+// Timeout says whether time ran out. An url.Error asks its direct cause only.
+func (e *Error) Timeout() bool {
+	if e.Reason == StopDeadline {
+		return true
+	}
+	var t interface{ Timeout() bool }
+	return errors.As(e.Err, &t) && t.Timeout()
+}
+
+// OptionError is one mistake in the options of a Transport.
+type OptionError struct {
+	// Option is the name of the function that made the option, "WithPeekLimit"
+	// for example.
+	Option string
+	// Value is what it was given.
+	Value any
+	// Reason says what is wrong with it.
+	Reason string
+	// Err is the mistake in the value itself, if it has an error of its own.
+	Err error
+}
+
+// Error returns the text of e.
+func (e *OptionError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("tcretry: %s: %v", e.Option, e.Err)
+	}
+	return fmt.Sprintf("tcretry: %s(%v): %s", e.Option, e.Value, e.Reason)
+}
+
+// Unwrap returns Err.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// attemptTimeout is the cause of an attempt that WithAttemptTimeout ended.
+type attemptTimeout struct{ error }
+
+func (attemptTimeout) Timeout() bool   { return true }
+func (attemptTimeout) Temporary() bool { return true }
+
+// Unwrap makes it a context.DeadlineExceeded, which callers look for.
+func (attemptTimeout) Unwrap() error { return context.DeadlineExceeded }
+
+var (
+	errNoAnswer = errors.New("tcretry: the base returned neither a response nor an error")
+	errCanceled = errors.New("tcretry: the request's Cancel channel was closed")
+)
