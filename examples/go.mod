@@ -2,5 +2,19 @@ module github.com/tcretry/tcretry/examples
 
 go 1.25.0
 
+require (
+	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/stretchr/testify v1.12.1
+	github.com/tcretry/tcretry v0.0.0
+	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.166
+	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm v1.3.100
+)
+
+require (
+	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
+
 // The examples show the library of this checkout.
 replace github.com/tcretry/tcretry => ../

@@ -1,0 +1,96 @@
+// Command policy shows what a policy changes, and that the same policy can come
+// from a literal or from a file: policy.json, beside this program.
+//
+//	go run ./examples/policy
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+//go:embed policy.json
+var file string
+
+// literal waits for stock, does not trust InternalError with what must not
+// happen twice, and leaves an order whose payment failed to a person.
+var literal = tcretry.Policy{
+	MaxAttempts: 5,
+	MaxElapsed:  30 * time.Second,
+	Codes: map[string]tcretry.Rule{
+		"ResourceInsufficient": {
+			Class:       tcretry.Busy,
+			MaxAttempts: 3,
+			Backoff:     tcretry.Backoff{Initial: 100 * time.Millisecond, Max: time.Second, Multiplier: 2},
+		},
+		"InternalError":                   {IdempotentOnly: true},
+		"InternalError.TradeUnknownError": {Class: tcretry.Terminal},
+	},
+}
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run shows the effect of no policy, of the one of the file, and of one that a
+// single call has.
+func run(w io.Writer) error {
+	parsed, err := tcretry.ParsePolicy(strings.NewReader(file))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "the policy of policy.json is that of the literal: %t\n\n", reflect.DeepEqual(parsed, literal))
+	once := tcretry.ContextWithPolicy(context.Background(), tcretry.Policy{MaxAttempts: 1})
+	columns(w, "action", "the API keeps answering", "zero policy", "policy.json", "one attempt")
+	for _, c := range []struct{ action, code string }{
+		{"RunInstances", "ResourceInsufficient.SpecifiedInstanceType"},
+		{"RunInstances", "InternalError"},
+		{"DescribeInstances", "InternalError"},
+		{"DescribeInstances", "InternalError.TradeUnknownError"},
+	} {
+		columns(w, c.action, c.code,
+			effect(context.Background(), tcretry.Policy{}, c.action, c.code),
+			effect(context.Background(), parsed, c.action, c.code),
+			effect(once, parsed, c.action, c.code))
+	}
+	return nil
+}
+
+// effect is how many attempts a call makes while the API answers with a code,
+// and why it made no more.
+func effect(ctx context.Context, p tcretry.Policy, action, code string) (told string) {
+	api := tctest.NewAPI()
+	api.Default(tctest.Fail(code, ""))
+	hooks := tcretry.Hooks{CallDone: func(_ context.Context, i tcretry.CallInfo) {
+		told = fmt.Sprintf("%d, %s", i.Attempts, i.Reason)
+	}}
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(p), tcretry.WithHooks(hooks))}
+	request, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://cvm.tencentcloudapi.com", strings.NewReader("{}"))
+	request.Header.Set("X-TC-Action", action)
+	if response, err := client.Do(request); err == nil {
+		response.Body.Close()
+	}
+	return told
+}
+
+// columns writes a row of a table.
+func columns(w io.Writer, action, code string, effects ...string) {
+	line := fmt.Sprintf("%-18s %-43s", action, code)
+	for _, e := range effects {
+		line += fmt.Sprintf(" %-18s", e)
+	}
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}

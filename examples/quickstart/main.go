@@ -1,0 +1,92 @@
+// Command quickstart shows what tcretry does, attempt by attempt: the official
+// SDK and a plain http.Client call an embedded API that throttles, fails and
+// loses connections, without tcretry and with it. It needs no account.
+//
+//	go run ./examples/quickstart
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// scenario is one call and what the API does with its attempts, in order.
+type scenario struct {
+	title, action string
+	call          func(server string, transport http.RoundTripper) (string, error)
+	answers       []tctest.Answer
+}
+
+var scenarios = []scenario{
+	{
+		"the official SDK asks for zones, and the API throttles it twice", "DescribeZones", describeZones,
+		[]tctest.Answer{tctest.Throttle(), tctest.Throttle(), tctest.OK(map[string]any{"TotalCount": 7})},
+	},
+	{
+		"the official SDK buys a server, and the API fails in passing", "RunInstances", runInstances,
+		[]tctest.Answer{
+			tctest.Fail("InternalError", "An internal error has occurred."),
+			tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}),
+		},
+	},
+	{
+		"the official SDK asks for an image that is not there", "RunInstances", runInstances,
+		[]tctest.Answer{tctest.Fail("InvalidImageId.NotFound", "The image does not exist.")},
+	},
+	{
+		"an http.Client starts a server, and the API is throttling", "StartInstances", startInstances,
+		[]tctest.Answer{tctest.Throttle(), tctest.OK(nil)},
+	},
+	{
+		"an http.Client starts a server, and the answer is lost on the way", "StartInstances", startInstances,
+		[]tctest.Answer{tctest.DropAfter()},
+	},
+}
+
+func main() {
+	if err := run(os.Stdout, colored(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run plays every scenario twice, each time on an API of its own.
+func run(w io.Writer, color bool) error {
+	for i, s := range scenarios {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		out := &page{w: w, color: color}
+		out.title(s.title)
+		base := http.DefaultTransport.(*http.Transport).Clone()
+		if err := s.play(out, "without tcretry", base); err != nil {
+			return err
+		}
+		// This is all that a program has to change.
+		if err := s.play(out, "with tcretry", tcretry.New(base, tcretry.WithHooks(out.hooks()))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// play makes the call of a scenario over a transport and shows what the caller
+// gets.
+func (s scenario) play(out *page, how string, transport http.RoundTripper) error {
+	api := tctest.NewAPI()
+	api.Script(s.action, s.answers...)
+	server, err := api.Serve()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	out.start(how)
+	answer, err := s.call(server.URL, transport)
+	out.result(answer, err, api.Executions(s.action))
+	return nil
+}

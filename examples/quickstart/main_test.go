@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// times are what differs from run to run.
+var times = regexp.MustCompile(` +\d+ ms`)
+
+func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(&out, false))
+	got := times.ReplaceAll(out.Bytes(), []byte("     # ms"))
+	if *update {
+		require.NoError(t, os.WriteFile("testdata/output.txt", got, 0o644))
+	}
+	want, err := os.ReadFile("testdata/output.txt")
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got))
+}
+
+func TestColorsComeOnlyWhenAskedFor(t *testing.T) {
+	var out bytes.Buffer
+	(&page{w: &out}).line("caller gets", good, "7 zones", "")
+	require.NotContains(t, out.String(), "\x1b")
+	(&page{w: &out, color: true}).line("caller gets", good, "7 zones", "")
+	require.Contains(t, out.String(), "\x1b[32m7 zones")
+}
+
+func TestAFileIsNoTerminal(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/out")
+	require.NoError(t, err)
+	defer f.Close()
+	require.False(t, colored(f))
+}

@@ -1,0 +1,79 @@
+// Command retryablehttp gives an existing retryablehttp.Client the judgement and
+// the delays of tcretry. A new program is better off with tcretry.New, which
+// knows more of a call: see the quickstart.
+//
+//	go run ./examples/retryablehttp
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run makes the same call before and after the client learnt to read what the
+// API says.
+func run(w io.Writer) error {
+	// The client of the program, as it is.
+	client := retryablehttp.NewClient()
+	client.Logger = nil
+	if err := call(w, "by itself it sees status 200", client); err != nil {
+		return err
+	}
+	// These two lines are all that a program has to add.
+	client.CheckRetry = tcretry.CheckRetry(nil)
+	client.Backoff = tcretry.RetryableBackoff(tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"RequestLimitExceeded": {Backoff: tcretry.Backoff{Initial: 1200 * time.Millisecond}},
+	}})
+	return call(w, "with tcretry it sees the code", client)
+}
+
+// call asks an API that throttles and fails before it answers, and writes what
+// the program gets.
+func call(w io.Writer, how string, client *retryablehttp.Client) error {
+	api := tctest.NewAPI(tctest.Throttle(), tctest.Fail("InternalError", "An internal error has occurred."), tctest.OK(nil))
+	server, err := api.Serve()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	request, err := retryablehttp.NewRequest(http.MethodPost, server.URL, []byte("{}"))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("X-TC-Action", "RunInstances")
+	started := time.Now()
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	outcome := "success"
+	if err := tcretry.CheckResponse(response); err != nil {
+		outcome = err.Error()
+	}
+	fmt.Fprintf(w, "%s\n", how)
+	for i, c := range api.Calls() {
+		code := c.Code
+		if code == "" {
+			code = "success"
+		}
+		fmt.Fprintf(w, "  attempt %d  %5d ms  status %d  %s\n", i+1, c.Time.Sub(started).Milliseconds(), c.Status, code)
+	}
+	_, err = fmt.Fprintf(w, "  the program gets: %s\n", outcome)
+	return err
+}
