@@ -168,7 +168,8 @@ func (c *call) sleep(then time.Time) bool {
 		return true
 	case <-c.ctx.Done():
 		c.cancel()
-	case <-c.req.Cancel: //nolint:staticcheck // deprecated, but part of the contract
+	//lint:ignore SA1019 http.Client.Timeout and old callers cancel by it
+	case <-c.req.Cancel:
 		c.cancel()
 		c.err = errCanceled
 	}

@@ -184,8 +184,12 @@ func TestAPolicyThatIsNotValidIsCompiledWithoutPanic(t *testing.T) {
 // The words of the universe that random policies are made of.
 var (
 	someScopes = []ruleKey{
-		{}, {service: "cvm"}, {service: "vpc"},
-		{service: "cvm", action: "RunInstances"}, {service: "cvm", action: "StopInstances"}, {service: "vpc", action: "RunInstances"},
+		{},
+		{service: "cvm"},
+		{service: "vpc"},
+		{service: "cvm", action: "RunInstances"},
+		{service: "cvm", action: "StopInstances"},
+		{service: "vpc", action: "RunInstances"},
 	}
 	someCodes = []string{
 		"InternalError", "InternalError.Test", "InternalError.Test.Sub", "InternalError.ServerBusy", "InternalError.New",
@@ -274,8 +278,14 @@ func expected(p Policy, target Target, code string) said {
 func TestTheMostSpecificRuleWinsFieldByField(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	targets := []Target{
-		{}, {Service: "cvm"}, {Service: "tke", Action: "RunInstances"}, {Action: "RunInstances"},
-		runInstances, {Service: "cvm", Action: "StopInstances"}, {Service: "cvm", Action: "Other"}, {Service: "vpc", Action: "RunInstances"},
+		{},
+		{Service: "cvm"},
+		{Service: "tke", Action: "RunInstances"},
+		{Action: "RunInstances"},
+		runInstances,
+		{Service: "cvm", Action: "StopInstances"},
+		{Service: "cvm", Action: "Other"},
+		{Service: "vpc", Action: "RunInstances"},
 	}
 	asked := append(slices.Clone(someCodes), "New.Sub.Sub", "Newer", "InternalError.Test.Other", "")
 	for range 150 {

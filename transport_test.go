@@ -325,6 +325,21 @@ func TestCancellationDuringADelayReturnsAtOnceWithTheCause(t *testing.T) {
 	})
 }
 
+func TestTheRequestsCancelChannelEndsADelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cancel := make(chan struct{})
+		time.AfterFunc(300*time.Millisecond, func() { close(cancel) })
+		req := sdkRequest(t, "DescribeInstances", nil)
+		//lint:ignore SA1019 part of the contract as long as http.Request has it
+		req.Cancel = cancel
+		start := time.Now()
+		resp, err := tcretry.New(always(tctest.Fail("InternalError", "")), tcretry.WithPolicy(exact())).RoundTrip(req)
+		require.Nil(t, resp)
+		require.ErrorContains(t, err, "Cancel channel was closed")
+		require.Equal(t, 300*time.Millisecond, time.Since(start))
+	})
+}
+
 func TestTheErrorOfTheOnlyAttemptIsReturnedAsItCame(t *testing.T) {
 	failure := errors.New("no such luck")
 	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, failure })

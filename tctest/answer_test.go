@@ -78,48 +78,80 @@ var answers = []struct {
 	{"OK", tctest.OK(map[string]any{"TotalCount": 1}), json200(`{"Response":{"TotalCount":1,"RequestId":"` + id + `"}}`)},
 	{"OK without data", tctest.OK(nil), json200(`{"Response":{"RequestId":"` + id + `"}}`)},
 	{"OK of an empty struct", tctest.OK(struct{}{}), json200(`{"Response":{"RequestId":"` + id + `"}}`)},
-	{"Fail", tctest.Fail("InternalError", `a "quoted" text`),
-		json200(`{"Response":{"Error":{"Code":"InternalError","Message":"a \"quoted\" text"},"RequestId":"` + id + `"}}`)},
-	{"FailTask", tctest.FailTask("FailedOperation", "task", map[string]any{"Status": "FAILED"}),
-		json200(`{"Response":{"Error":{"Code":"FailedOperation","Message":"task"},"Status":"FAILED","RequestId":"` + id + `"}}`)},
-	{"Throttle", tctest.Throttle(),
+	{
+		"Fail", tctest.Fail("InternalError", `a "quoted" text`),
+		json200(`{"Response":{"Error":{"Code":"InternalError","Message":"a \"quoted\" text"},"RequestId":"` + id + `"}}`),
+	},
+	{
+		"FailTask", tctest.FailTask("FailedOperation", "task", map[string]any{"Status": "FAILED"}),
+		json200(`{"Response":{"Error":{"Code":"FailedOperation","Message":"task"},"Status":"FAILED","RequestId":"` + id + `"}}`),
+	},
+	{
+		"Throttle", tctest.Throttle(),
 		json200(`{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"Your current request times equals to ` +
 			"`21` in a second, which exceeds the frequency limit `20` for a second. Please reduce the frequency of calls." +
-			`"},"RequestId":"` + id + `"}}`)},
-	{"Throttle in Chinese, of a sub-code", tctest.Throttle(tctest.Chinese(), tctest.Numbers(6, 5), tctest.SubCode("UinLimitExceeded")),
+			`"},"RequestId":"` + id + `"}}`),
+	},
+	{
+		"Throttle in Chinese, of a sub-code", tctest.Throttle(tctest.Chinese(), tctest.Numbers(6, 5), tctest.SubCode("UinLimitExceeded")),
 		json200(`{"Response":{"Error":{"Code":"RequestLimitExceeded.UinLimitExceeded","Message":"您当前每秒请求 ` +
-			"`6` 次，超过了每秒频率上限 `5`，请稍后重试。" + `"},"RequestId":"` + id + `"}}`)},
+			"`6` 次，超过了每秒频率上限 `5`，请稍后重试。" + `"},"RequestId":"` + id + `"}}`),
+	},
 	{"data that is no object", tctest.OK([]int{1}), json200(
 		`{"Response":{"Error":{"Code":"FailedOperation.Tctest","Message":"tctest: data \"[1]\" is not an object"},"RequestId":"` + id + `"}}`)},
 	{"Status", tctest.Status(503, "busy"), seen{Status: 503, Type: "text/plain; charset=utf-8", Length: 4, Body: "busy"}},
 	{"Status without a body", tctest.Status(429, ""), seen{Status: 429, Type: "text/plain; charset=utf-8"}},
-	{"RawBody", tctest.RawBody("application/octet-stream", []byte("\x00\x01")),
-		seen{Status: 200, Type: "application/octet-stream", Length: 2, Body: "\x00\x01"}},
-	{"Header", tctest.Header("Content-Type", "text/plain", tctest.RawBody("x/y", []byte("1"))),
-		seen{Status: 200, Type: "text/plain", Length: 1, Body: "1"}},
-	{"Chunked", tctest.Chunked(tctest.Status(200, "abc")),
-		seen{Status: 200, Type: "text/plain; charset=utf-8", Length: -1, Body: "abc"}},
-	{"Trailer", tctest.Trailer("Grpc-Status", "0", tctest.RawBody("a/b", []byte("abc"))),
-		seen{Status: 200, Type: "a/b", Length: -1, Body: "abc", Trailer: "0"}},
-	{"Stream", tctest.Stream(0, `{"n":1}`, `{"n":2}`),
-		seen{Status: 200, Type: "text/event-stream", Length: -1, Body: "data: {\"n\":1}\n\ndata: {\"n\":2}\n\n"}},
-	{"Truncate", tctest.Truncate(3, tctest.RawBody("a/b", []byte("abcdef"))),
-		seen{Status: 200, Type: "a/b", Length: 6, Body: "abc", ReadErr: io.ErrUnexpectedEOF}},
-	{"Truncate before the first byte", tctest.Truncate(0, tctest.RawBody("a/b", []byte("abcdef"))),
-		seen{Status: 200, Type: "a/b", Length: 6, ReadErr: io.ErrUnexpectedEOF}},
-	{"Truncate of a stream", tctest.Truncate(10, tctest.Stream(0, "12345", "678")),
-		seen{Status: 200, Type: "text/event-stream", Length: -1, Body: "data: 1234", ReadErr: io.ErrUnexpectedEOF}},
-	{"Gzip, not asked for", tctest.Gzip(tctest.RawBody("a/b", []byte("abc"))),
-		seen{Status: 200, Type: "a/b", Length: -1, Uncompressed: true, Body: "abc"}},
-	{"Gzip of a cut body", tctest.Truncate(12, tctest.Gzip(tctest.RawBody("a/b", []byte("abcdef")))),
-		seen{Status: 200, Type: "a/b", Length: -1, Uncompressed: true, Body: "a", ReadErr: io.ErrUnexpectedEOF}},
-	{"Deflate", tctest.Deflate(tctest.RawBody("a/b", []byte("abc"))),
-		seen{Status: 200, Type: "a/b", Length: int64(len(deflated("abc"))), Encoding: "deflate", Body: deflated("abc")}},
+	{
+		"RawBody", tctest.RawBody("application/octet-stream", []byte("\x00\x01")),
+		seen{Status: 200, Type: "application/octet-stream", Length: 2, Body: "\x00\x01"},
+	},
+	{
+		"Header", tctest.Header("Content-Type", "text/plain", tctest.RawBody("x/y", []byte("1"))),
+		seen{Status: 200, Type: "text/plain", Length: 1, Body: "1"},
+	},
+	{
+		"Chunked", tctest.Chunked(tctest.Status(200, "abc")),
+		seen{Status: 200, Type: "text/plain; charset=utf-8", Length: -1, Body: "abc"},
+	},
+	{
+		"Trailer", tctest.Trailer("Grpc-Status", "0", tctest.RawBody("a/b", []byte("abc"))),
+		seen{Status: 200, Type: "a/b", Length: -1, Body: "abc", Trailer: "0"},
+	},
+	{
+		"Stream", tctest.Stream(0, `{"n":1}`, `{"n":2}`),
+		seen{Status: 200, Type: "text/event-stream", Length: -1, Body: "data: {\"n\":1}\n\ndata: {\"n\":2}\n\n"},
+	},
+	{
+		"Truncate", tctest.Truncate(3, tctest.RawBody("a/b", []byte("abcdef"))),
+		seen{Status: 200, Type: "a/b", Length: 6, Body: "abc", ReadErr: io.ErrUnexpectedEOF},
+	},
+	{
+		"Truncate before the first byte", tctest.Truncate(0, tctest.RawBody("a/b", []byte("abcdef"))),
+		seen{Status: 200, Type: "a/b", Length: 6, ReadErr: io.ErrUnexpectedEOF},
+	},
+	{
+		"Truncate of a stream", tctest.Truncate(10, tctest.Stream(0, "12345", "678")),
+		seen{Status: 200, Type: "text/event-stream", Length: -1, Body: "data: 1234", ReadErr: io.ErrUnexpectedEOF},
+	},
+	{
+		"Gzip, not asked for", tctest.Gzip(tctest.RawBody("a/b", []byte("abc"))),
+		seen{Status: 200, Type: "a/b", Length: -1, Uncompressed: true, Body: "abc"},
+	},
+	{
+		"Gzip of a cut body", tctest.Truncate(12, tctest.Gzip(tctest.RawBody("a/b", []byte("abcdef")))),
+		seen{Status: 200, Type: "a/b", Length: -1, Uncompressed: true, Body: "a", ReadErr: io.ErrUnexpectedEOF},
+	},
+	{
+		"Deflate", tctest.Deflate(tctest.RawBody("a/b", []byte("abc"))),
+		seen{Status: 200, Type: "a/b", Length: int64(len(deflated("abc"))), Encoding: "deflate", Body: deflated("abc")},
+	},
 	{"DropBefore", tctest.DropBefore(), seen{Err: io.EOF}},
 	{"DropAfter", tctest.DropAfter(), seen{Err: io.EOF}},
 	{"HandlerFunc", tctest.HandlerFunc(echo), seen{Status: 201, Type: "e/o", Length: 2, Body: "{}"}},
-	{"HandlerFunc that aborts", tctest.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
-		seen{Err: io.EOF}},
+	{
+		"HandlerFunc that aborts", tctest.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+		seen{Err: io.EOF},
+	},
 	{"Func", tctest.Delay(time.Millisecond, tctest.Func(func(c tctest.Call) tctest.Answer {
 		return tctest.RawBody("a/b", []byte(c.Action))
 	})), seen{Status: 200, Type: "a/b", Length: 17, Body: "DescribeInstances"}},

@@ -137,8 +137,10 @@ func (p *probe) wantHead(req *http.Request, change func(*http.Response)) {
 		return
 	}
 	defer got.Body.Close()
-	for _, field := range []string{"Status", "StatusCode", "Proto", "ProtoMajor", "ProtoMinor", "ContentLength",
-		"TransferEncoding", "Close", "Uncompressed", "TLS"} {
+	for _, field := range []string{
+		"Status", "StatusCode", "Proto", "ProtoMajor", "ProtoMinor", "ContentLength",
+		"TransferEncoding", "Close", "Uncompressed", "TLS",
+	} {
 		g, w := reflect.ValueOf(*got).FieldByName(field).Interface(), reflect.ValueOf(*want).FieldByName(field).Interface()
 		if !reflect.DeepEqual(g, w) {
 			p.errorf("the response's %s is %v, want %v", field, g, w)
