@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +20,20 @@ import (
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/tctest"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// requireGolden compares text with a file in testdata.
+func requireGolden(t *testing.T, file, text string) {
+	t.Helper()
+	file = filepath.Join("testdata", file)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text, "if this is meant: go test -run %s -update", t.Name())
+}
 
 func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +215,7 @@ func TestLogHooksWriteALineACallAndNoSecret(t *testing.T) {
 			require.NotContains(t, out.String(), secret)
 		}
 		require.NotContains(t, out.String(), "\x1b")
-		golden(t, filepath.Join("testdata", "log.txt"), out.String())
+		requireGolden(t, "log.txt", out.String())
 	})
 }
 
