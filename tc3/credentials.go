@@ -12,10 +12,10 @@ import (
 const redacted = "REDACTED"
 
 // Credentials are what requests are signed with. SecretKey and Token never
-// appear in what fmt, slog and encoding/json make of Credentials, whatever the
-// verb. That does not reach an unexported field of another struct which holds
-// Credentials by value: fmt prints such a field without asking its methods, so
-// hold a pointer there.
+// appear in what fmt, slog and encoding/json make of Credentials. Two things are
+// out of a type's reach: an unexported field of another struct, which fmt prints
+// without asking its methods (hold a Source from [Static] there), and the verbs
+// %p and %w, which are mistakes here that go vet reports.
 type Credentials struct {
 	// SecretID names the key; it travels in clear in every request.
 	SecretID string

@@ -38,16 +38,22 @@ type Refreshing struct {
 	Timeout time.Duration
 
 	mu      sync.Mutex
-	current *Credentials // guarded by mu; nil before the first refresh
-	due     time.Time    // guarded by mu; when to replace current, zero means never
-	refused time.Time    // guarded by mu; when a refusal last started a refresh
-	running *refresh     // guarded by mu; nil when none runs
+	current kept      // guarded by mu; nil before the first refresh
+	due     time.Time // guarded by mu; when to replace current, zero means never
+	refused time.Time // guarded by mu; when a refusal last started a refresh
+	running *refresh  // guarded by mu; nil when none runs
 }
+
+// kept holds credentials where fmt cannot reach them: it prints unexported
+// fields without asking their methods, and follows pointers.
+type kept func() Credentials
+
+func keep(c Credentials) kept { return func() Credentials { return c } }
 
 // refresh is one trip to the source. Its result is set before done is closed.
 type refresh struct {
 	done  chan struct{}
-	creds *Credentials
+	creds kept
 	err   error
 }
 
@@ -59,12 +65,12 @@ func (r *Refreshing) Credentials(ctx context.Context) (Credentials, error) {
 	now := time.Now()
 	if r.current != nil && (r.due.IsZero() || now.Before(r.due)) {
 		defer r.mu.Unlock()
-		return *r.current, nil
+		return r.current(), nil
 	}
 	running := r.start(ctx)
 	if r.usable(now) {
 		defer r.mu.Unlock()
-		return *r.current, nil
+		return r.current(), nil
 	}
 	r.mu.Unlock()
 	return running.wait(ctx)
@@ -72,7 +78,7 @@ func (r *Refreshing) Credentials(ctx context.Context) (Credentials, error) {
 
 // usable says whether the kept credentials last. It requires that r.mu is held.
 func (r *Refreshing) usable(now time.Time) bool {
-	return r.current != nil && (r.current.Expires.IsZero() || now.Before(r.current.Expires))
+	return r.current != nil && (r.current().Expires.IsZero() || now.Before(r.current().Expires))
 }
 
 // Refresh returns credentials other than the refused ones. It asks the source
@@ -83,9 +89,9 @@ func (r *Refreshing) Refresh(ctx context.Context, refused Credentials) (Credenti
 	r.mu.Lock()
 	now := time.Now()
 	paused := r.running == nil && now.Before(r.refused.Add(refreshPause))
-	if r.current != nil && (!r.current.same(refused) || paused) {
+	if r.current != nil && (!r.current().same(refused) || paused) {
 		defer r.mu.Unlock()
-		return *r.current, nil
+		return r.current(), nil
 	}
 	r.refused = now
 	running := r.start(ctx)
@@ -123,7 +129,7 @@ func (r *Refreshing) run(ctx context.Context, running *refresh) {
 	}()
 	creds, err := ask(ctx, r.Source)
 	if err == nil {
-		running.creds = &creds
+		running.creds = keep(creds)
 	}
 	running.err = err
 }
@@ -133,7 +139,7 @@ func (r *Refreshing) finish(running *refresh) {
 	now := time.Now()
 	switch {
 	case running.creds != nil:
-		r.current, r.due = running.creds, r.dueAt(now, running.creds.Expires)
+		r.current, r.due = running.creds, r.dueAt(now, running.creds().Expires)
 	case r.usable(now):
 		r.due = now.Add(refreshPause)
 	default: // there is nothing to use meanwhile: the next call asks again
@@ -170,5 +176,5 @@ func (f *refresh) wait(ctx context.Context) (Credentials, error) {
 	if f.err != nil {
 		return Credentials{}, f.err
 	}
-	return *f.creds, nil
+	return f.creds(), nil
 }
