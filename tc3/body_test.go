@@ -89,11 +89,11 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestAnErrorOfTheBodyIsReturnedAndTheBodyClosed(t *testing.T) {
 	fail := func() (io.ReadCloser, error) { return nil, errBroken }
-	breaks := func() (io.ReadCloser, error) { return io.NopCloser(&brokenReader{"{"}), nil }
+	breaks := func() (io.ReadCloser, error) { return io.NopCloser(&brokenReader{rest: "{"}), nil }
 	for name, getBody := range map[string]func() (io.ReadCloser, error){"no GetBody": nil, "GetBody fails": fail, "its body fails": breaks} {
 		t.Run(name, func(t *testing.T) {
 			req := newRequest(t, nil)
-			body := &closeCounter{Reader: &brokenReader{"{"}}
+			body := &closeCounter{Reader: &brokenReader{rest: "{"}}
 			req.Body, req.GetBody = body, getBody
 			_, err := (&tc3.Transport{Source: tc3.Static(keyA), Base: unreached(t)}).RoundTrip(req)
 			require.ErrorIs(t, err, errBroken)
@@ -137,7 +137,7 @@ func TestTheLookPutsBackEveryByteAndTheErrorAtItsPlace(t *testing.T) {
 			t.Run(row.name, func(t *testing.T) {
 				var r io.Reader = strings.NewReader(row.body)
 				if broken {
-					r = &brokenReader{row.body}
+					r = &brokenReader{rest: row.body}
 				}
 				body := &closeCounter{Reader: r}
 				rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
@@ -168,7 +168,7 @@ func TestStreamsAndLongAnswersAreNotLookedAt(t *testing.T) {
 	}{{"text/event-stream", -1}, {"application/octet-stream", 10}, {"application/json", 4097}, {"bad/type/;;", -1}}
 	for _, row := range rows {
 		t.Run(row.contentType, func(t *testing.T) {
-			body := &brokenReader{"{}"}
+			body := &brokenReader{rest: "{}"}
 			rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
 				return &http.Response{
 					Header: http.Header{"Content-Type": {row.contentType}}, Body: io.NopCloser(body), ContentLength: row.length,
@@ -208,6 +208,40 @@ func TestARefusalIsSeenThroughAContentEncoding(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, body, string(got), "the bytes are handed on as they came")
 			require.Equal(t, body == text, asked == 0, "an encoding that is not known holds no refusal")
+		})
+	}
+}
+
+// What may be a refusal, by the headers and the length.
+func TestARefusalIsSeenInSmallAnswersThatMayBeJSON(t *testing.T) {
+	const text = `{"Response":{"Error":{"Code":"AuthFailure.TokenFailure","Message":"m"},"RequestId":"r"}}`
+	rows := []struct {
+		contentType, body string
+		want              bool
+	}{
+		{"application/json", text, true},
+		{"application/json; charset=utf-8", text, true},
+		{"text/plain; charset=utf-8", text, true},
+		{"", text, true},
+		{"text/html", text, false},
+		{"application/json", text + strings.Repeat(" ", 4097-len(text)), false},
+		{"application/json", `{"Response":{"Error":"AuthFailure.TokenFailure"}}`, false},
+		{"application/json", `{"Response":{"Error":{"Code":"AuthFailure.TokenFailureOther"}}}`, false},
+		{"application/json", `{"Response":{"Data":{"Error":{"Code":"AuthFailure.TokenFailure"}}}}`, false},
+	}
+	for _, row := range rows {
+		t.Run(row.contentType, func(t *testing.T) {
+			asked := false
+			rt := &tc3.Transport{Source: refreshFunc(func() tc3.Credentials { asked = true; return temp }), Base: baseFunc(
+				func(*http.Request) (*http.Response, error) {
+					return &http.Response{
+						Header: http.Header{"Content-Type": {row.contentType}}, ContentLength: -1,
+						Body: io.NopCloser(strings.NewReader(row.body)),
+					}, nil
+				})}
+			_, err := rt.RoundTrip(newRequest(t, nil))
+			require.NoError(t, err)
+			require.Equal(t, row.want, asked)
 		})
 	}
 }

@@ -27,9 +27,9 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.offset.L
 // most trusted first, and reports whether one of them explains the refusal: a
 // signature made now is likely to be taken then.
 //
-// The offset changes only if the clock as mended so far is wrong. A signature
-// that was made before another call mended the clock, or that grew old while
-// it waited for a connection, says nothing new of it.
+// The offset is taken from the local clock as it is, not as mended so far, so
+// calls that are refused together all learn the same. A signature that grew old
+// while it waited for a connection explains itself and leaves the offset at zero.
 func (c *clock) learn(signed time.Time, told []time.Time) bool {
 	for _, server := range told {
 		offset := server.Sub(time.Now())
@@ -39,9 +39,7 @@ func (c *clock) learn(signed time.Time, told []time.Time) bool {
 		if !beyond(offset, skewFloor) {
 			offset = 0 // the local clock was set right
 		}
-		if beyond(server.Sub(c.now()), skewFloor) {
-			c.offset.Store(int64(offset))
-		}
+		c.offset.Store(int64(offset))
 		return true
 	}
 	return false

@@ -120,6 +120,25 @@ func TestTheDateIsPreferredToTheMessage(t *testing.T) {
 	})
 }
 
+// The message is asked when the Date, which a proxy may have written, explains
+// nothing.
+func TestADateThatDoesNotExplainTheRefusalGivesWayToTheMessage(t *testing.T) {
+	for ahead, want := range map[time.Duration]int{time.Hour: 2, time.Minute: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			attempts := 0
+			rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
+				attempts++
+				now := time.Now()
+				resp := answer("AuthFailure.SignatureExpire", "the server time "+strconv.FormatInt(now.Add(ahead).Unix(), 10)+".")
+				resp.Header.Set("Date", now.UTC().Format(http.TimeFormat))
+				return resp, nil
+			})}
+			require.Equal(t, "AuthFailure.SignatureExpire", do(t, rt, newRequest(t, nil)))
+			require.Equal(t, want, attempts)
+		})
+	}
+}
+
 // The numbers of a message that are not times of now move nothing.
 func TestNumbersThatAreNotTheTimeAreIgnored(t *testing.T) {
 	for _, message := range []string{"uin 1000000001", "id 17954609850000", "at 179546098", "at 17954609", "9999999999", ""} {

@@ -72,6 +72,12 @@ func TestPrintedCredentialsSayWhichAndWhetherThereAreSecrets(t *testing.T) {
 		fmt.Sprint(tc3.Credentials{SecretID: "AKIDEXAMPLE"}))
 }
 
+func TestLoggedCredentialsAreAGroup(t *testing.T) {
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).Info("m", "creds", secret)
+	require.Contains(t, b.String(), "creds.SecretID=AKIDEXAMPLE creds.SecretKey=REDACTED creds.Token=REDACTED creds.Expires=2026-11-23T19:09:45Z")
+}
+
 func TestCredentialsAreReadFromJSONButNotWrittenToIt(t *testing.T) {
 	var c tc3.Credentials
 	require.NoError(t, json.Unmarshal([]byte(`{"SecretID":"a","SecretKey":"b","Token":"c"}`), &c))

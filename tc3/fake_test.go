@@ -158,11 +158,18 @@ func (c *closeCounter) Close() error { c.closed++; return nil }
 
 var errBroken = errors.New("broken")
 
-// brokenReader gives some bytes and then an error.
-type brokenReader struct{ rest string }
+// brokenReader gives some bytes and then, once, an error.
+type brokenReader struct {
+	rest string
+	told bool
+}
 
 func (b *brokenReader) Read(p []byte) (int, error) {
+	if b.rest == "" && b.told {
+		return 0, io.EOF
+	}
 	if b.rest == "" {
+		b.told = true
 		return 0, errBroken
 	}
 	n := copy(p, b.rest)

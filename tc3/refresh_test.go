@@ -249,6 +249,44 @@ func TestATokenThatIsRefusedAgainIsTheAnswer(t *testing.T) {
 	})
 }
 
+// However many tokens a source has: a call is signed again once.
+func TestACallIsSignedAgainOnceForItsToken(t *testing.T) {
+	base := &api{accepts: tc3.Credentials{Token: "never"}}
+	require.Equal(t, "AuthFailure.TokenFailure", do(t, &tc3.Transport{Source: &sts{}, Base: base}, newRequest(t, strings.NewReader("{}"))))
+	require.EqualValues(t, 2, base.attempts.Load())
+}
+
+func TestARefusalOfCredentialsThatWereReplacedAsksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &sts{}
+		r := &tc3.Refreshing{Source: source}
+		old, err := r.Credentials(context.Background())
+		require.NoError(t, err)
+		for range 3 { // the second and third refusals come late
+			c, err := r.Refresh(context.Background(), old)
+			require.NoError(t, err)
+			require.Equal(t, "token-2", c.Token)
+			time.Sleep(time.Minute)
+		}
+		require.EqualValues(t, 2, source.asked.Load())
+	})
+}
+
+func TestARefreshThatFailsLeavesCredentialsWithoutExpiryInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &sts{}
+		r := &tc3.Refreshing{Source: source}
+		old, err := r.Credentials(context.Background())
+		require.NoError(t, err)
+		source.err = errBroken
+		_, err = r.Refresh(context.Background(), old)
+		require.ErrorIs(t, err, errBroken)
+		time.Sleep(time.Minute)
+		require.Equal(t, "token-1", token(t, r))
+		synctest.Wait()
+	})
+}
+
 func TestARefreshThatFailsOrGivesTheSameLeavesTheAnswer(t *testing.T) {
 	for name, source := range map[string]tc3.Source{
 		"same": tc3.Static(temp),

@@ -2,8 +2,10 @@ package tc3_test
 
 import (
 	"context"
+	"go/build"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -168,4 +170,13 @@ func TestChainLetsASourceRefresh(t *testing.T) {
 	got, err := tc3.Chain{refreshFunc(func() tc3.Credentials { return other })}.Refresh(context.Background(), temp)
 	require.NoError(t, err)
 	require.Equal(t, other, got)
+}
+
+func TestThePackageImportsTheStandardLibraryOnly(t *testing.T) {
+	pkg, err := build.ImportDir(".", 0)
+	require.NoError(t, err)
+	for _, path := range pkg.Imports {
+		first, _, _ := strings.Cut(path, "/")
+		require.NotContains(t, first, ".", path)
+	}
 }
