@@ -15,7 +15,7 @@ func (c *call) attempt() {
 	c.attempts++
 	c.charged++
 	c.tracer.reset()
-	c.out = Outcome{Request: c.req, Target: c.id.Target}
+	c.out = Outcome{Request: c.req}
 	c.look = peeked{}
 	if c.lane != nil {
 		// Deferred so that a base that panics keeps no place in the lane.
@@ -97,6 +97,9 @@ func (c *call) nextBody() *peekedBody {
 // classify asks the user's classifiers, then the rules of the call.
 func (c *call) classify() {
 	decided := Undecided
+	if len(c.t.classifiers) > 0 || c.out.Envelope != nil {
+		c.out.Target = c.identify().Target
+	}
 	if len(c.t.classifiers) > 0 {
 		seen := c.out
 		if seen.Response != nil {

@@ -16,7 +16,8 @@ type call struct {
 	t     *Transport
 	req   *http.Request // the caller's
 	ctx   context.Context
-	id    identity
+	known bool     // id is
+	id    identity // see identify
 	rules *rules
 
 	host   string          // where the request lands
@@ -52,7 +53,7 @@ type call struct {
 }
 
 func (t *Transport) newCall(req *http.Request) *call {
-	c := &call{t: t, req: req, ctx: req.Context(), id: identify(req)}
+	c := &call{t: t, req: req, ctx: req.Context()}
 	c.rules, c.err = t.rulesOf(c.ctx)
 	limit := t.replayLimit
 	switch {
@@ -69,13 +70,23 @@ func (t *Transport) newCall(req *http.Request) *call {
 	return c
 }
 
+// identify returns what the request tells of itself. A success that nobody is
+// told of never asks.
+func (c *call) identify() *identity {
+	if !c.known {
+		c.id, c.known = identify(c.req), true
+	}
+	return &c.id
+}
+
 // begin waits for the pace of the first attempt.
 func (c *call) begin() StopReason {
 	if c.err != nil {
 		return StopTerminal
 	}
 	if pacer := c.t.pacer; pacer != nil {
-		c.lane = pacer.Lane(PaceKey{Host: c.host, Action: c.id.Action, Credential: c.id.credential})
+		id := c.identify()
+		c.lane = pacer.Lane(PaceKey{Host: c.host, Action: id.Action, Credential: id.credential})
 		c.accepted = c.lane.Accepted()
 	}
 	return c.admit(c.start, false)
@@ -147,7 +158,8 @@ const (
 
 // validUntil is when an attempt with the request's signature must be sent.
 func (c *call) validUntil() (time.Time, bool) {
-	return c.id.signedAt.Add(signatureLife - signatureMargin), !c.id.signedAt.IsZero()
+	id := c.identify()
+	return id.signedAt.Add(signatureLife - signatureMargin), !id.signedAt.IsZero()
 }
 
 // isHarmless says whether the request may be executed twice.
@@ -202,7 +214,7 @@ func (c *call) finish(reason StopReason) (*http.Response, error) {
 	if c.resp != nil {
 		err = nil
 	} else if c.attempts != 1 || reason == StopCanceled && err != c.out.Err {
-		err = &Error{Reason: reason, Attempts: c.attempts, Action: c.id.Action, Err: err}
+		err = &Error{Reason: reason, Attempts: c.attempts, Action: c.identify().Action, Err: err}
 	}
 	c.callDone(reason, err)
 	return c.resp, err

@@ -23,7 +23,7 @@ func (c *call) attemptDone() {
 		return
 	}
 	info := AttemptInfo{
-		Target:   c.id.Target,
+		Target:   c.identify().Target,
 		Attempt:  c.attempts,
 		Class:    c.rule.class,
 		Status:   c.status(),
@@ -46,7 +46,7 @@ func (c *call) retryScheduled(p plan) {
 	}
 	code, _, _ := c.said()
 	info := RetryInfo{
-		Target:  c.id.Target,
+		Target:  c.identify().Target,
 		Attempt: c.attempts,
 		Class:   c.rule.class,
 		Code:    code,
@@ -65,7 +65,7 @@ func (c *call) callDone(reason StopReason, err error) {
 		return
 	}
 	info := CallInfo{
-		Target:   c.id.Target,
+		Target:   c.identify().Target,
 		Attempts: c.attempts,
 		Status:   c.status(),
 		Reason:   reason,
