@@ -170,6 +170,10 @@ const legacyQuota = 4400
 
 // classOfError judges an attempt that was not answered, or not to the end.
 func classOfError(err error, written bool) Class {
+	// A base that knows better says so, tc3 of a request that it cannot sign.
+	if t := interface{ Terminal() bool }(nil); errors.As(err, &t) && t.Terminal() {
+		return Terminal
+	}
 	// The policy tells apart what another attempt cannot mend: an untrusted
 	// certificate, a bad scheme or header, too many redirects. It looks for that
 	// in an url.Error only, as http.Client makes it, and directly below it.

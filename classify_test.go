@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tc3"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -127,6 +128,7 @@ func TestTransportErrorsAreJudged(t *testing.T) {
 		{"an untrusted certificate", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false, tcretry.Terminal},
 		{"a bad scheme", errors.New(`unsupported protocol scheme "ftp"`), false, tcretry.Terminal},
 		{"a bad header", errors.New(`net/http: invalid header field value for "X"`), false, tcretry.Terminal},
+		{"what the base says is terminal", &tc3.RequestError{Reason: "no action"}, false, tcretry.Terminal},
 		{"redirects", errors.New("stopped after 10 redirects"), true, tcretry.Terminal},
 	}
 	for _, row := range rows {

@@ -34,6 +34,10 @@ func (e *RequestError) Error() string {
 	return "tcretry: tc3: the request cannot be signed: " + e.Reason
 }
 
+// Terminal says that no other attempt would go better: a Transport of package
+// tcretry above asks.
+func (e *RequestError) Terminal() bool { return true }
+
 // facts are what a signature takes from the headers and the address.
 type facts struct {
 	action, contentType, host, service string
