@@ -1,0 +1,5 @@
+//go:build !race
+
+package tcretry_test
+
+const raceDetector = false
