@@ -1,0 +1,122 @@
+package tcretry_test
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// socketCall makes one call to a real address and returns what its hooks were
+// told.
+func socketCall(t *testing.T, address, action, body string) (*http.Response, told, error) {
+	t.Helper()
+	var told told
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	rt := tcretry.New(base, tcretry.WithHooks(told.hooks()), tcretry.WithPolicy(quick()))
+	req := sdkRequest(t, action, strings.NewReader(body))
+	var err error
+	req.URL, err = url.Parse(address)
+	require.NoError(t, err)
+	resp, err := rt.RoundTrip(req)
+	if err == nil {
+		t.Cleanup(func() { _ = resp.Body.Close() })
+	}
+	return resp, told, err
+}
+
+func TestAnUntrustedCertificateIsTerminal(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake's failure is meant
+	srv.StartTLS()
+	defer srv.Close()
+	_, told, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
+	require.ErrorContains(t, err, "certificate")
+	require.Len(t, told.attempts, 1)
+	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)
+}
+
+func TestARefusedConnectionIsRepeatedForEveryAction(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := "http://" + listener.Addr().String()
+	require.NoError(t, listener.Close())
+	_, told, err := socketCall(t, address, "RunInstances", `{}`)
+	require.ErrorContains(t, err, "refused")
+	require.Len(t, told.attempts, 4)
+	require.Equal(t, tcretry.Transient, told.attempts[0].Class)
+	require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+}
+
+func TestAFailedHandshakeIsRepeatedForEveryAction(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler()) // speaks no TLS
+	defer srv.Close()
+	_, told, err := socketCall(t, strings.Replace(srv.URL, "http", "https", 1), "RunInstances", `{}`)
+	require.Error(t, err)
+	require.Len(t, told.attempts, 4)
+	require.Equal(t, tcretry.Transient, told.attempts[0].Class)
+}
+
+func TestABadSchemeIsTerminal(t *testing.T) {
+	_, told, err := socketCall(t, "ftp://127.0.0.1/", "DescribeInstances", `{}`)
+	require.ErrorContains(t, err, "unsupported protocol scheme")
+	require.Len(t, told.attempts, 1)
+}
+
+// TestNothingIsExecutedTwice counts executions at a server that executes and
+// then does not say so.
+func TestNothingIsExecutedTwice(t *testing.T) {
+	answers := map[string]tctest.Answer{
+		"the connection is closed":         tctest.DropAfter(),
+		"it is reset amid the headers":     tctest.ResetInHeaders(),
+		"half of the body comes":           tctest.Truncate(20, tctest.OK(nil)),
+		"a gateway answers for the server": tctest.Executed(tctest.Gateway(http.StatusBadGateway)),
+	}
+	for name, lost := range answers {
+		t.Run(name, func(t *testing.T) {
+			for _, row := range []struct {
+				action, body string
+				attempts     int
+			}{
+				{"RunInstances", `{"InstanceCount":1}`, 1},
+				{"RunInstances", `{"InstanceCount":1,"ClientToken":"order-1"}`, 2},
+				{"DescribeInstances", `{}`, 2},
+			} {
+				api := tctest.NewAPI()
+				api.Script(row.action, lost, tctest.OK(nil))
+				resp, told, err := socketCall(t, api.Start(t).URL, row.action, row.body)
+				require.Len(t, told.attempts, row.attempts, row.body)
+				require.Equal(t, tcretry.Ambiguous, told.attempts[0].Class)
+				if row.attempts == 1 {
+					require.Equal(t, 1, api.Executions(row.action))
+					require.Equal(t, tcretry.StopNotIdempotent, told.done[0].Reason)
+					continue
+				}
+				require.NoError(t, err)
+				require.NoError(t, tcretry.CheckResponse(resp))
+				if row.action == "RunInstances" {
+					require.Equal(t, 1, api.Executions(row.action), "the API knows the order by its token")
+				}
+			}
+		})
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	srv := httptest.NewServer(http.RedirectHandler("http://elsewhere.invalid/", http.StatusFound))
+	defer srv.Close()
+	resp, told, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusFound, resp.StatusCode)
+	require.Len(t, told.attempts, 1)
+}
