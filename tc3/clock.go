@@ -32,7 +32,7 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.offset.L
 // while it waited for a connection explains itself and leaves the offset at zero.
 func (c *clock) learn(signed time.Time, told []time.Time) bool {
 	for _, server := range told {
-		offset := server.Sub(time.Now())
+		offset := time.Until(server)
 		if !beyond(server.Sub(signed), skewFloor) || beyond(offset, skewCeiling) {
 			continue
 		}

@@ -138,12 +138,12 @@ func do(t testing.TB, rt http.RoundTripper, req *http.Request) string {
 	defer func() { require.NoError(t, resp.Body.Close()) }()
 	var got struct {
 		Response struct {
-			RequestId string
+			RequestID string
 			Error     struct{ Code, Message string }
 		}
 	}
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&got))
-	require.Equal(t, "r-1", got.Response.RequestId)
+	require.Equal(t, "r-1", got.Response.RequestID)
 	require.NotEqual(t, "AuthFailure.SignatureFailure", got.Response.Error.Code, got.Response.Error.Message)
 	return got.Response.Error.Code
 }
