@@ -19,10 +19,8 @@ var errAborted = io.ErrUnexpectedEOF
 func handle(req *http.Request, body []byte, r reply, trace clientTrace) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	pr, pw := io.Pipe()
-	w := &handlerWriter{pw: pw, header: http.Header{}, sent: make(chan struct{}), begun: make(chan struct{})}
-	for key, values := range r.header {
-		w.header[key] = values
-	}
+	w := &handlerWriter{pw: pw, header: http.Header{}, sent: make(chan struct{})}
+	maps.Copy(w.header, r.header)
 	go func() {
 		defer cancel()
 		w.run(r.handler, withBody(req.WithContext(ctx), body))
@@ -44,7 +42,7 @@ func handle(req *http.Request, body []byte, r reply, trace clientTrace) (*http.R
 		Header:        w.snapshot,
 		ContentLength: -1,
 		Request:       req,
-		Body:          newHandlerBody(req.Context(), pr),
+		Body:          newHandlerBody(req.Context(), pr, cancel),
 	}
 	if n, err := strconv.ParseInt(w.snapshot.Get("Content-Length"), 10, 64); err == nil {
 		resp.ContentLength = n
@@ -59,7 +57,6 @@ type handlerWriter struct {
 	pw     *io.PipeWriter
 	header http.Header
 	once   sync.Once
-	begun  chan struct{}
 	// sent is closed when the header is sent, or will never be. The fields
 	// below are set before, and not changed after.
 	sent     chan struct{}
@@ -103,11 +100,13 @@ type handlerBody struct {
 	*io.PipeReader
 	ctx  context.Context
 	stop func() bool
+	// cancel ends the handler's context, as the end of a connection does.
+	cancel context.CancelFunc
 }
 
-func newHandlerBody(ctx context.Context, pr *io.PipeReader) *handlerBody {
+func newHandlerBody(ctx context.Context, pr *io.PipeReader, cancel context.CancelFunc) *handlerBody {
 	stop := context.AfterFunc(ctx, func() { pr.CloseWithError(context.Cause(ctx)) })
-	return &handlerBody{PipeReader: pr, ctx: ctx, stop: stop}
+	return &handlerBody{PipeReader: pr, ctx: ctx, stop: stop, cancel: cancel}
 }
 
 func (b *handlerBody) Read(p []byte) (int, error) {
@@ -123,5 +122,6 @@ func (b *handlerBody) Read(p []byte) (int, error) {
 
 func (b *handlerBody) Close() error {
 	b.stop()
+	b.cancel()
 	return b.PipeReader.Close()
 }

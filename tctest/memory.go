@@ -165,6 +165,10 @@ func (r *reply) response(req *http.Request) *http.Response {
 	if r.size < 0 {
 		resp.TransferEncoding = []string{"chunked"}
 	}
+	if req.Method == http.MethodHead {
+		resp.Body = http.NoBody
+		return resp
+	}
 	b := &body{ctx: req.Context(), start: time.Now(), parts: r.body, end: io.EOF, closed: make(chan struct{})}
 	if r.cut {
 		b.end = io.ErrUnexpectedEOF

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,9 +24,22 @@ type reply struct {
 // render makes the body and the headers of an answer.
 func render(c Call, a Answer, date time.Time) reply {
 	r := reply{Answer: a}
-	if r.kind != respond {
+	if r.kind != respond && r.kind != serve {
 		return r
 	}
+	if r.header = r.header.Clone(); r.header == nil {
+		r.header = http.Header{}
+	}
+	r.header.Set("Date", date.UTC().Format(http.TimeFormat))
+	if r.kind == respond {
+		r.fill(c)
+	}
+	return r
+}
+
+// fill makes the body, and the headers that tell of it.
+func (r *reply) fill(c Call) {
+	a := r.Answer
 	parts, err := a.parts(c.RequestID, a.data)
 	if err == nil {
 		parts, err = encode(parts, a.encoding)
@@ -34,14 +48,10 @@ func render(c Call, a Answer, date time.Time) reply {
 		// The mistake is the test's; it is said where the test will look.
 		fail := Fail("FailedOperation.Tctest", err.Error())
 		parts, _ = fail.parts(c.RequestID, nil)
+		fail.header.Set("Date", r.header.Get("Date"))
 		r.Answer = fail
 	}
-	r.header = r.header.Clone()
-	if r.header == nil {
-		r.header = http.Header{}
-	}
-	r.header.Set("Date", date.UTC().Format(http.TimeFormat))
-	if r.header.Get("Content-Type") == "text/event-stream" {
+	if strings.HasPrefix(r.header.Get("Content-Type"), "text/event-stream") {
 		r.header.Set("X-TC-RequestId", c.RequestID)
 	}
 	if r.encoding != "" {
@@ -59,7 +69,6 @@ func render(c Call, a Answer, date time.Time) reply {
 	if r.cut {
 		r.body = keepBytes(parts, r.keep)
 	}
-	return r
 }
 
 // keepBytes is the first n bytes of the parts.

@@ -2,6 +2,7 @@ package tctest
 
 import (
 	"io"
+	"maps"
 	"net"
 	"net/http"
 )
@@ -33,9 +34,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case reset:
 		h.reset(w)
 	case serve:
-		for key, values := range r.header {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), r.header)
 		r.handler.ServeHTTP(w, withBody(req, sent))
 	default:
 		h.respond(w, req, r)
@@ -44,9 +43,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // respond sends a reply, part by part.
 func (h handler) respond(w http.ResponseWriter, req *http.Request, r reply) {
-	for key, values := range r.header {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), r.header)
 	for key, values := range r.trailer {
 		w.Header()[http.TrailerPrefix+key] = values
 	}

@@ -1,0 +1,263 @@
+package tctest_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// closer counts how often a body is closed.
+type closer struct {
+	io.Reader
+	mu     sync.Mutex
+	closes int
+}
+
+func (c *closer) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closes++
+	return nil
+}
+
+func (c *closer) closed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closes
+}
+
+// traced returns the request with a list that its events are added to.
+func traced(req *http.Request) (*http.Request, *[]string) {
+	var events []string
+	note := func(name string) { events = append(events, name) }
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GetConn:              func(hostPort string) { note("GetConn " + hostPort) },
+		GotConn:              func(info httptrace.GotConnInfo) { note("GotConn " + info.Conn.RemoteAddr().Network()) },
+		WroteHeaders:         func() { note("WroteHeaders") },
+		WroteRequest:         func(info httptrace.WroteRequestInfo) { note("WroteRequest") },
+		GotFirstResponseByte: func() { note("GotFirstResponseByte") },
+	})), &events
+}
+
+func TestEventsTellHowFarAnAttemptCame(t *testing.T) {
+	conn := []string{"GetConn cvm.tencentcloudapi.com:443", "GotConn tcp"}
+	sent := append(conn, "WroteHeaders", "WroteRequest")
+	answered := append(sent[:4:4], "GotFirstResponseByte")
+	for _, tt := range []struct {
+		name   string
+		answer tctest.Answer
+		want   []string
+	}{
+		{"refused", tctest.Refuse(), conn[:1]},
+		{"dropped", tctest.DropBefore(), sent},
+		{"dropped after", tctest.DropAfter(), sent},
+		{"reset", tctest.ResetInHeaders(), answered},
+		{"answered", tctest.OK(nil), answered},
+		{"answered by a handler", tctest.HandlerFunc(echo), answered},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req, events := traced(newRequest(t, "RunInstances", "{}"))
+			see(t, tctest.NewAPI(tt.answer), req)
+			require.Equal(t, tt.want, *events)
+		})
+	}
+}
+
+func TestARefusedConnectionReadsNothing(t *testing.T) {
+	for _, form := range []bool{false, true} {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.Refuse())
+		req := newRequest(t, "RunInstances", "")
+		if form {
+			req = formRequest(t, "Action=RunInstances")
+		}
+		body := &closer{Reader: strings.NewReader("Action=RunInstances")}
+		req.Body = body
+		_, err := api.RoundTrip(req)
+
+		var op *net.OpError
+		require.ErrorAs(t, err, &op)
+		require.Equal(t, "dial", op.Op)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.Equal(t, 1, body.closed())
+		rest, _ := io.ReadAll(body)
+		require.Equal(t, "Action=RunInstances", string(rest))
+		require.Equal(t, 1, api.Attempts("RunInstances"))
+		require.Zero(t, api.Executions("RunInstances"))
+		require.Equal(t, "Refuse", api.Calls()[0].Answer)
+		require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "RunInstances", "{}")).Status, "the script goes on")
+	}
+}
+
+func TestARefusalBehindOthersWaitsForItsTurn(t *testing.T) {
+	api := tctest.NewAPI(tctest.OK(nil), tctest.Refuse())
+	require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "A", "{}")).Status)
+	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
+}
+
+func TestTheRequestBodyIsClosedOnceHoweverItEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*http.Request)
+		answer tctest.Answer
+	}{
+		{"answered", func(*http.Request) {}, tctest.OK(nil)},
+		{"dropped", func(*http.Request) {}, tctest.DropBefore()},
+		{"refused", func(*http.Request) {}, tctest.Refuse()},
+		{"cut short", func(r *http.Request) { r.ContentLength = 7 }, tctest.OK(nil)},
+		{"no host", func(r *http.Request) { r.URL.Host = "" }, tctest.OK(nil)},
+		{"no URL", func(r *http.Request) { r.URL = nil }, tctest.OK(nil)},
+		{"no header", func(r *http.Request) { r.Header = nil }, tctest.OK(nil)},
+		{"odd scheme", func(r *http.Request) { r.URL.Scheme = "ftp" }, tctest.OK(nil)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body := &closer{Reader: strings.NewReader("{}")}
+			req := newRequest(t, "RunInstances", "{}")
+			req.Body = body
+			tt.change(req)
+			resp, err := tctest.NewAPI(tt.answer).RoundTrip(req)
+			require.NotEqual(t, resp == nil, err == nil)
+			if resp != nil {
+				require.NoError(t, resp.Body.Close())
+			}
+			require.Equal(t, 1, body.closed())
+		})
+	}
+}
+
+func TestALengthThatIsNotTheBodysIsAnError(t *testing.T) {
+	req := newRequest(t, "RunInstances", "{}")
+	req.ContentLength = 3
+	api := tctest.NewAPI()
+	require.EqualError(t, see(t, api, req).Err, "http: ContentLength=3 with Body length 2")
+	require.Empty(t, api.Calls())
+}
+
+func TestTheBodysErrorIsTheCallsError(t *testing.T) {
+	broken := errors.New("broken")
+	pr, pw := io.Pipe()
+	pw.CloseWithError(broken)
+	req := newRequest(t, "RunInstances", "")
+	req.Body, req.ContentLength = pr, -1
+	api := tctest.NewAPI()
+	require.ErrorIs(t, see(t, api, req).Err, broken)
+	require.Empty(t, api.Calls())
+}
+
+func TestEveryWaitEndsWithTheContext(t *testing.T) {
+	cause := errors.New("enough")
+	hang := func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+	for _, tt := range []struct {
+		name   string
+		block  bool
+		answer tctest.Answer
+	}{
+		{"a body that never comes", true, tctest.OK(nil)},
+		{"a late answer", false, tctest.Delay(time.Hour, tctest.OK(nil))},
+		{"a late drop", false, tctest.Delay(time.Hour, tctest.DropAfter())},
+		{"a handler that hangs", false, tctest.HandlerFunc(hang)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				req := newRequest(t, "RunInstances", "").WithContext(ctx)
+				if tt.block {
+					// A pipe of the bubble: one from outside would stop its clock.
+					req.Body, _ = io.Pipe()
+					req.ContentLength = -1
+				}
+				time.AfterFunc(time.Second, func() { cancel(cause) })
+				start := time.Now()
+				require.Equal(t, cause, see(t, tctest.NewAPI(tt.answer), req).Err)
+				require.Equal(t, time.Second, time.Since(start))
+			})
+		})
+	}
+}
+
+func TestAContextThatHasEndedSendsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	api := tctest.NewAPI()
+	req, events := traced(newRequest(t, "RunInstances", "{}").WithContext(ctx))
+	require.Equal(t, context.Canceled, see(t, api, req).Err)
+	require.Empty(t, *events)
+	require.Empty(t, api.Calls())
+}
+
+func TestAStreamComesEventByEvent(t *testing.T) {
+	for _, pipes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			api := tctest.NewAPI(tctest.Stream(time.Minute, "1", "2"))
+			var base http.RoundTripper = api
+			if pipes {
+				base = api.PipeTransport(t)
+			}
+			start := time.Now()
+			resp, err := base.RoundTrip(newRequest(t, "ChatCompletions", "{}"))
+			require.NoError(t, err)
+			require.Equal(t, api.Calls()[0].RequestID, resp.Header.Get("X-TC-RequestId"))
+			for i, want := range []string{"data: 1\n\n", "data: 2\n\n"} {
+				got := make([]byte, len(want))
+				_, err = io.ReadFull(resp.Body, got)
+				require.NoError(t, err)
+				require.Equal(t, want, string(got))
+				require.Equal(t, time.Duration(i)*time.Minute, time.Since(start))
+			}
+			require.NoError(t, resp.Body.Close())
+		})
+	}
+}
+
+func TestReadingEndsWithTheContextAndWithClose(t *testing.T) {
+	for _, answer := range []tctest.Answer{
+		tctest.Stream(time.Hour, "1", "2"),
+		tctest.Gzip(tctest.Stream(time.Hour, "1", "2")),
+		tctest.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			_, _ = io.WriteString(w, "data: 1\n\n")
+			<-req.Context().Done()
+		}),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			open := func() *http.Response {
+				resp, err := tctest.NewAPI(answer).RoundTrip(newRequest(t, "ChatCompletions", "{}").WithContext(ctx))
+				require.NoError(t, err)
+				_, err = io.ReadFull(resp.Body, make([]byte, 9))
+				require.NoError(t, err)
+				return resp
+			}
+			closed, canceled := open(), open()
+			time.AfterFunc(time.Second, func() { _ = closed.Body.Close() })
+			_, err := closed.Body.Read(make([]byte, 1))
+			require.Equal(t, http.ErrBodyReadAfterClose, err)
+			require.NoError(t, closed.Body.Close())
+
+			time.AfterFunc(time.Second, cancel)
+			_, err = canceled.Body.Read(make([]byte, 1))
+			require.Equal(t, context.Canceled, err)
+			require.NoError(t, canceled.Body.Close())
+		})
+	}
+}
+
+func TestAnAnswerToHeadHasALengthAndNoBody(t *testing.T) {
+	for name, base := range bases(t, tctest.RawBody("a/b", []byte("abc"))) {
+		req := newRequest(t, "X", "")
+		req.Method = http.MethodHead
+		require.Equal(t, seen{Status: 200, Type: "a/b", Length: 3}, see(t, base, req), name)
+	}
+}
