@@ -74,8 +74,10 @@ func tc3Vectors(t testing.TB) []signed {
 				v.SecretID, v.Computed.Date, v.Service, v.Computed.SignedHeaders, v.Computed.Signature))
 			return req
 		}
-		all = append(all, signed{name: "tc3 " + v.Name, id: v.SecretID, key: v.SecretKey, timestamp: v.Timestamp, request: request,
-			spoil: func(req *http.Request) { req.Host = "cbs.tencentcloudapi.com" }})
+		all = append(all, signed{
+			name: "tc3 " + v.Name, id: v.SecretID, key: v.SecretKey, timestamp: v.Timestamp, request: request,
+			spoil: func(req *http.Request) { req.Host = "cbs.tencentcloudapi.com" },
+		})
 	}
 	return all
 }
@@ -110,8 +112,10 @@ func v1Vectors(t testing.TB) []signed {
 			}
 			return req
 		}
-		all = append(all, signed{name: "v1 " + v.Name, id: v.Params["SecretId"], key: v.SecretKey, timestamp: timestamp,
-			request: request, spoil: func(req *http.Request) { req.Host = "cbs.tencentcloudapi.com" }})
+		all = append(all, signed{
+			name: "v1 " + v.Name, id: v.Params["SecretId"], key: v.SecretKey, timestamp: timestamp,
+			request: request, spoil: func(req *http.Request) { req.Host = "cbs.tencentcloudapi.com" },
+		})
 	}
 	return all
 }
