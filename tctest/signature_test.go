@@ -128,7 +128,7 @@ func checked(t *testing.T, v signed, key string, skew time.Duration, change func
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.CheckSignatures(map[string]string{v.id: key})
-		api.SetClock(time.Unix(v.timestamp, 0).Sub(time.Now()) + skew)
+		api.SetClock(time.Until(time.Unix(v.timestamp, 0)) + skew)
 		req := v.request(t)
 		change(req)
 		answer := see(t, api, req)
