@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"os"
 	"sync"
 	"syscall"
@@ -31,7 +32,7 @@ func (api *API) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, context.Cause(ctx)
 	}
 	trace := traceOf(ctx)
-	trace.getConn(req.URL.Host)
+	trace.getConn(req.URL)
 	if api.dialRefused(req) {
 		send.close()
 		return nil, &net.OpError{
@@ -39,7 +40,7 @@ func (api *API) RoundTrip(req *http.Request) (*http.Response, error) {
 			Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
 		}
 	}
-	trace.gotConn(req.URL.Host)
+	trace.gotConn()
 	trace.wroteHeaders()
 	body, err := send.send(ctx)
 	trace.wroteRequest(err)
@@ -211,15 +212,18 @@ func traceOf(ctx context.Context) clientTrace {
 	return clientTrace{&httptrace.ClientTrace{}}
 }
 
-func (t clientTrace) getConn(host string) {
+func (t clientTrace) getConn(u *url.URL) {
 	if t.GetConn != nil {
-		t.GetConn(hostPort(host))
+		t.GetConn(hostPort(u))
 	}
 }
 
-func (t clientTrace) gotConn(host string) {
+func (t clientTrace) gotConn() {
 	if t.GotConn != nil {
-		t.GotConn(httptrace.GotConnInfo{Conn: conn{remote: address(host)}})
+		// Something to ask for its addresses; there is nothing behind it.
+		c, _ := net.Pipe()
+		_ = c.Close()
+		t.GotConn(httptrace.GotConnInfo{Conn: c})
 	}
 }
 
@@ -241,32 +245,23 @@ func (t clientTrace) gotFirstByte() {
 	}
 }
 
-// conn is the connection that GotConn tells of; there is nothing behind it.
-type conn struct {
-	net.Conn
-	remote net.Addr
-}
-
-func (c conn) RemoteAddr() net.Addr             { return c.remote }
-func (c conn) LocalAddr() net.Addr              { return address("client") }
-func (c conn) Read([]byte) (int, error)         { return 0, net.ErrClosed }
-func (c conn) Write([]byte) (int, error)        { return 0, net.ErrClosed }
-func (c conn) Close() error                     { return nil }
-func (c conn) SetDeadline(time.Time) error      { return nil }
-func (c conn) SetReadDeadline(time.Time) error  { return nil }
-func (c conn) SetWriteDeadline(time.Time) error { return nil }
-
 // address is a host as a net.Addr.
 type address string
 
 func (a address) Network() string { return "tcp" }
 func (a address) String() string  { return string(a) }
 
-func hostPort(host string) string {
-	if _, _, err := net.SplitHostPort(host); err == nil {
-		return host
+// hostPort is the address that a URL is dialled at.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "http":
+		port = "80"
+	default:
+		port = "443"
 	}
-	return net.JoinHostPort(host, "443")
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // withBody is the request with the body that was read of it.

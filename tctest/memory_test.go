@@ -53,7 +53,7 @@ func traced(req *http.Request) (*http.Request, *[]string) {
 }
 
 func TestEventsTellHowFarAnAttemptCame(t *testing.T) {
-	conn := []string{"GetConn cvm.tencentcloudapi.com:443", "GotConn tcp"}
+	conn := []string{"GetConn cvm.tencentcloudapi.com:80", "GotConn pipe"}
 	sent := append(conn, "WroteHeaders", "WroteRequest")
 	answered := append(sent[:4:4], "GotFirstResponseByte")
 	for _, tt := range []struct {
@@ -74,6 +74,43 @@ func TestEventsTellHowFarAnAttemptCame(t *testing.T) {
 			require.Equal(t, tt.want, *events)
 		})
 	}
+}
+
+func TestTheDialledAddressIsTheURLs(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://cvm.tencentcloudapi.com/":  "cvm.tencentcloudapi.com:80",
+		"https://cvm.tencentcloudapi.com/": "cvm.tencentcloudapi.com:443",
+		"https://[::1]:8443/":              "[::1]:8443",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
+		require.NoError(t, err)
+		req, events := traced(req)
+		see(t, tctest.NewAPI(tctest.Refuse()), req)
+		require.Equal(t, []string{"GetConn " + want}, *events)
+	}
+}
+
+func TestAHandlersHeaderComesBeforeItsBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			w.Header().Set("X-Late", "1")
+			time.Sleep(time.Minute)
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, "late")
+		}))
+		start := time.Now()
+		resp, err := api.RoundTrip(newRequest(t, "A", "{}"))
+		require.NoError(t, err)
+		require.Zero(t, time.Since(start))
+		require.Equal(t, http.StatusAccepted, resp.StatusCode)
+		require.Empty(t, resp.Header.Get("X-Late"))
+		got, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, "late", string(got))
+		require.NoError(t, resp.Body.Close())
+		api.CloseIdleConnections()
+	})
 }
 
 func TestARefusedConnectionReadsNothing(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -153,10 +154,10 @@ const success = `{"Response":{"TotalCount":0,"RequestId":"b5b41468-520d-4192-b42
 
 // kitRequest is a request like those of the API. A nil body means none.
 func kitRequest(ctx context.Context, body io.ReadCloser, size int64) *http.Request {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://cvm.tencentcloudapi.com/", nil)
-	if err != nil {
-		panic(err) // constant arguments
-	}
+	req := (&http.Request{
+		Method: http.MethodPost, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
+		URL: &url.URL{Scheme: "https", Host: "cvm.tencentcloudapi.com", Path: "/"}, Host: "cvm.tencentcloudapi.com",
+	}).WithContext(ctx)
 	req.Header.Set("Content-Type", "application/json")
 	// As clients write it that go past http.Header.Set.
 	req.Header["X-TC-Action"] = []string{"RunInstances"}

@@ -233,3 +233,23 @@ func repeat(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 	}
 	return base.RoundTrip(req.Clone(req.Context()))
 }
+
+func TestEveryChangeOfARequestIsSeen(t *testing.T) {
+	for field, change := range map[string]func(*http.Request){
+		"Header":        func(r *http.Request) { r.Header["x-odd"] = []string{"1"} },
+		"Trailer":       func(r *http.Request) { r.Trailer = http.Header{"X-Sum": nil} },
+		"Body":          func(r *http.Request) { r.Body = http.NoBody },
+		"Method":        func(r *http.Request) { r.Method = http.MethodGet },
+		"URL":           func(r *http.Request) { r.URL.Path = "/v2" },
+		"Host":          func(r *http.Request) { r.Host = "" },
+		"ContentLength": func(r *http.Request) { r.ContentLength = -1 },
+		"GetBody":       func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, nil } },
+		"Close":         func(r *http.Request) { r.Close = true },
+	} {
+		req := kitRequest(t.Context(), newSentBody("{}"), 2)
+		before := takeSnapshot(req)
+		require.Empty(t, before.diff(req))
+		change(req)
+		require.True(t, strings.HasPrefix(before.diff(req), field), field)
+	}
+}
