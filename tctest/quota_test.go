@@ -84,12 +84,14 @@ func TestARejectionTellsTheCountAndTheLimit(t *testing.T) {
 }
 
 func TestAQuotaWithOptionsRejectsAsTheySay(t *testing.T) {
-	api := tctest.NewAPI()
-	api.Quota("A", 1, tctest.TokenBucket, tctest.SubCode("UinLimitExceeded"), tctest.WithoutNumbers())
-	see(t, api, newRequest(t, "A", "{}"))
-	got := see(t, api, newRequest(t, "A", "{}"))
-	require.Equal(t, "RequestLimitExceeded.UinLimitExceeded", code(t, got))
-	require.NotContains(t, got.Body, "`")
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Quota("A", 1, tctest.TokenBucket, tctest.SubCode("UinLimitExceeded"), tctest.WithoutNumbers())
+		see(t, api, newRequest(t, "A", "{}"))
+		got := see(t, api, newRequest(t, "A", "{}"))
+		require.Equal(t, "RequestLimitExceeded.UinLimitExceeded", code(t, got))
+		require.NotContains(t, got.Body, "`")
+	})
 }
 
 func TestRejectionsAreNotExecutedAndTakeNothingFromTheScript(t *testing.T) {
