@@ -111,11 +111,13 @@ func newHandlerBody(ctx context.Context, pr *io.PipeReader, cancel context.Cance
 
 func (b *handlerBody) Read(p []byte) (int, error) {
 	n, err := b.PipeReader.Read(p)
-	if errors.Is(err, io.ErrClosedPipe) {
+	switch {
+	case err != nil && b.ctx.Err() != nil:
+		// The handler sees the end of the context too, and may be faster to end
+		// the answer: that is no end of it.
+		err = context.Cause(b.ctx)
+	case errors.Is(err, io.ErrClosedPipe):
 		err = http.ErrBodyReadAfterClose
-		if b.ctx.Err() != nil {
-			err = context.Cause(b.ctx)
-		}
 	}
 	return n, err
 }
