@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-//go:generate go -C tools run ./codes
+//go:generate env GOWORK=off go -C tools run ./codes
 
 // codesText is the built-in table: the codes whose documented meaning differs
 // from that of their family, sorted, one a line. Its columns are the code, the

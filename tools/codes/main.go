@@ -1,7 +1,7 @@
 // Command codes rebuilds the table of codes that tcretry embeds, and says what
 // changed:
 //
-//	go -C tools run ./codes
+//	GOWORK=off go -C tools run ./codes
 //
 // It reads the documented codes whose meaning differs from that of their family
 // (code, class, products) and, over them, the notes kept beside this file (code,
