@@ -1,0 +1,146 @@
+package tcretry_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// TestCallsObeyTheRules shows by calls what the examples show by Explain.
+func TestCallsObeyTheRules(t *testing.T) {
+	const s = time.Second
+	constant := tcretry.Backoff{Initial: s, Max: s, Multiplier: 1, Jitter: tcretry.NoJitter}
+	fail := func(code string) tctest.Answer { return tctest.Fail(code, "") }
+	internal, throttled, minute := fail("InternalError"), tctest.Throttle(), fail("InvalidParameter.OperationIsTooFrequent")
+
+	rows := []struct {
+		name     string
+		action   string
+		rules    map[string]tcretry.Rule
+		bound    time.Duration // MaxDelay
+		answers  []tctest.Answer
+		attempts int
+		delays   []time.Duration // not compared if nil
+		reason   tcretry.StopReason
+	}{
+		{
+			name: "two throttles and one InternalError use two sequences and two limits",
+			rules: map[string]tcretry.Rule{
+				"RequestLimitExceeded": {MaxAttempts: 3, Backoff: tcretry.Backoff{Initial: s, Max: 9 * s, Multiplier: 2, Jitter: tcretry.NoJitter}},
+				"InternalError":        {MaxAttempts: 2, Backoff: tcretry.Backoff{Initial: 5 * s, Max: 5 * s, Jitter: tcretry.NoJitter}},
+			},
+			answers:  []tctest.Answer{throttled, internal, throttled, tctest.OK(nil)},
+			attempts: 4, delays: []time.Duration{s, 5 * s, 2 * s}, reason: tcretry.StopAnswered,
+		},
+		{
+			name:     "the second InternalError is the last, whatever else came between",
+			rules:    map[string]tcretry.Rule{"InternalError": {MaxAttempts: 2, Backoff: constant}, "RequestLimitExceeded": {Backoff: constant}},
+			answers:  []tctest.Answer{internal, throttled, internal},
+			attempts: 3, delays: []time.Duration{s, s}, reason: tcretry.StopAttempts,
+		},
+		{
+			name:    "a default turned off",
+			rules:   map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}},
+			answers: []tctest.Answer{fail("InternalError.ServerBusy")}, attempts: 1, reason: tcretry.StopTerminal,
+		},
+		{
+			name:    "another code turned on",
+			rules:   map[string]tcretry.Rule{"ServiceUnavailable": {Class: tcretry.Transient, Backoff: constant}},
+			answers: []tctest.Answer{fail("ServiceUnavailable"), tctest.OK(nil)}, attempts: 2,
+			delays: []time.Duration{s}, reason: tcretry.StopAnswered,
+		},
+		{
+			name:   "no InternalError repeated for writes",
+			action: "RunInstances", rules: tcretry.Careful().Codes,
+			answers: []tctest.Answer{internal}, attempts: 1, reason: tcretry.StopNotIdempotent,
+		},
+		{
+			name:    "but for reads",
+			rules:   tcretry.Careful().Codes,
+			answers: []tctest.Answer{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopAnswered,
+		},
+		{
+			name:    "a rule for the request's service",
+			rules:   map[string]tcretry.Rule{"cvm:ResourceInUse": {Class: tcretry.Terminal}},
+			answers: []tctest.Answer{fail("ResourceInUse")}, attempts: 1, reason: tcretry.StopTerminal,
+		},
+		{
+			name:    "a rule for another service",
+			rules:   map[string]tcretry.Rule{"vpc:ResourceInUse": {Class: tcretry.Terminal}},
+			answers: []tctest.Answer{fail("ResourceInUse"), tctest.OK(nil)}, attempts: 2, reason: tcretry.StopAnswered,
+		},
+		{
+			name:   "a rule for the request's action",
+			action: "RunInstances", rules: map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}},
+			answers: []tctest.Answer{internal}, attempts: 1, reason: tcretry.StopTerminal,
+		},
+		{
+			name:    "a rule for another action",
+			rules:   map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}},
+			answers: []tctest.Answer{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopAnswered,
+		},
+		{
+			name: "a sequence of one's own, whose Stop ends the call",
+			rules: map[string]tcretry.Rule{"InternalError": {Backoff: tcretry.Backoff{New: func() backoff.BackOff {
+				return backoff.WithMaxRetries(backoff.NewConstantBackOff(3*s), 1)
+			}}}},
+			answers: []tctest.Answer{internal, internal}, attempts: 2, delays: []time.Duration{3 * s}, reason: tcretry.StopAttempts,
+		},
+		{
+			name: "a documented wait that MaxDelay does not allow", bound: 30 * s,
+			answers: []tctest.Answer{minute}, attempts: 1, reason: tcretry.StopDelay,
+		},
+		{
+			name: "a documented wait that it does", bound: time.Minute,
+			answers: []tctest.Answer{minute, tctest.OK(nil)}, attempts: 2,
+			delays: []time.Duration{time.Minute}, reason: tcretry.StopAnswered,
+		},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if row.action == "" {
+					row.action = "DescribeInstances"
+				}
+				api := tctest.NewAPI()
+				api.Script(row.action, row.answers...)
+				policy := tcretry.Policy{MaxDelay: row.bound, Codes: row.rules}
+				var told told
+				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()))
+				_, err := rt.RoundTrip(sdkRequest(t, row.action, strings.NewReader(`{}`)))
+				require.NoError(t, err)
+				require.Len(t, told.attempts, row.attempts)
+				require.Equal(t, row.reason, told.done[0].Reason)
+				if row.delays != nil {
+					require.Equal(t, row.delays, told.delays())
+				}
+			})
+		})
+	}
+}
+
+func TestACallInFlightKeepsItsPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Fail("InternalError", ""))
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()))
+		time.AfterFunc(500*time.Millisecond, func() {
+			if err := rt.SetPolicy(tcretry.Policy{MaxAttempts: 1}); err != nil {
+				t.Error(err)
+			}
+		})
+		for _, want := range []int{4, 5} {
+			resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			require.Len(t, api.Calls(), want, "four attempts of the first call, one of the second")
+		}
+	})
+}
