@@ -220,7 +220,7 @@ func TestLatencyIsAddedToEveryAnswer(t *testing.T) {
 }
 
 func TestTheDateIsThatOfTheAPIsClock(t *testing.T) {
-	for _, answer := range []tctest.Answer{tctest.OK(nil), tctest.HandlerFunc(echo)} {
+	for _, answer := range []tctest.Answer{tctest.OK(nil), tctest.OK("no object"), tctest.HandlerFunc(echo)} {
 		synctest.Test(t, func(t *testing.T) {
 			api := tctest.NewAPI(answer)
 			api.SetClock(-10 * time.Minute)

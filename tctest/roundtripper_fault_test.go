@@ -206,6 +206,16 @@ func TestAPanickingWrapperIsReported(t *testing.T) {
 	require.Contains(t, strings.Join(found["concurrent calls"], "\n"), "a concurrent call panicked")
 }
 
+func TestAWrapperThatSaysNothingFailsWithoutHarm(t *testing.T) {
+	found := broken(t, wrapping(func(http.RoundTripper, *http.Request) (*http.Response, error) {
+		return nil, nil //nolint:nilnil // the fault
+	}))
+	require.Equal(t, []string{"a call: RoundTrip returned neither a response nor an error"}, found["context values arrive"])
+	require.Equal(t, []string{"a concurrent call got no answer (error <nil>)"}, found["concurrent calls"])
+	delete(found, "CloseIdleConnections passes through")
+	require.Len(t, found, len(clauses())-1)
+}
+
 func TestTheKitPassesWhatIsRight(t *testing.T) {
 	t.Run("no wrapper at all", func(t *testing.T) {
 		TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return base })

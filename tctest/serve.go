@@ -9,13 +9,10 @@ import (
 
 // Handler returns the API as an [http.Handler], for a server of your own.
 // [API.Start] is shorter.
-func (api *API) Handler() http.Handler { return handler{api: api} }
+func (api *API) Handler() http.Handler { return handler{api} }
 
-// handler serves the API. stop ends the answers that wait; nil means never.
-type handler struct {
-	api  *API
-	stop <-chan struct{}
-}
+// handler serves the API. Answers that wait end with the connection.
+type handler struct{ api *API }
 
 func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	sent, err := io.ReadAll(req.Body)
@@ -24,7 +21,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	call, answer, date := h.api.take(req, sent)
-	if sleep(req.Context(), answer.delay, h.stop) != nil {
+	if sleep(req.Context(), answer.delay, nil) != nil {
 		panic(http.ErrAbortHandler)
 	}
 	r := render(call, answer, date)
@@ -55,7 +52,7 @@ func (h handler) respond(w http.ResponseWriter, req *http.Request, r reply) {
 		_ = flush()
 	}
 	for _, p := range r.body {
-		if sleep(req.Context(), p.wait, h.stop) != nil {
+		if sleep(req.Context(), p.wait, nil) != nil {
 			panic(http.ErrAbortHandler)
 		}
 		if _, err := w.Write(p.data); err != nil {

@@ -22,7 +22,6 @@ type Server struct {
 
 	server *httptest.Server
 	once   sync.Once
-	stop   chan struct{}
 }
 
 // Start serves the API over HTTP/1.1 until the test ends.
@@ -57,12 +56,12 @@ func (api *API) listen(secure bool) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tctest: %w", err)
 	}
-	s := &Server{stop: make(chan struct{})}
+	s := &Server{}
 	s.server = &httptest.Server{
 		Listener:    listener,
 		EnableHTTP2: secure,
 		Config: &http.Server{
-			Handler: handler{api: api, stop: s.stop},
+			Handler: handler{api},
 			// Clients that break off are part of the tests.
 			ErrorLog: log.New(io.Discard, "", 0),
 		},
@@ -80,7 +79,6 @@ func (api *API) listen(secure bool) (*Server, error) {
 // last handler has returned. Closing again does nothing.
 func (s *Server) Close() {
 	s.once.Do(func() {
-		close(s.stop)
 		s.server.CloseClientConnections()
 		s.server.Close()
 	})
@@ -113,13 +111,11 @@ func (s *Server) Transport() *http.Transport {
 func (api *API) PipeTransport(t testing.TB) *http.Transport {
 	t.Helper()
 	pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	stop := make(chan struct{})
-	server := &http.Server{Handler: handler{api: api, stop: stop}, ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: handler{api}, ErrorLog: log.New(io.Discard, "", 0)}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(pipes) }()
 	transport := &http.Transport{DialContext: pipes.dial}
 	t.Cleanup(func() {
-		close(stop)
 		transport.CloseIdleConnections()
 		_ = server.Close()
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
