@@ -88,6 +88,14 @@ var answerFaults = []fault{
 			}{io.LimitReader(resp.Body, 64<<10), resp.Body}
 		}
 	})},
+	{"response body is intact", "loses what does not fit in a small buffer", receiving(func(resp *http.Response) {
+		if resp.ContentLength == int64(len(success)) {
+			resp.Body = &struct {
+				io.Reader
+				io.Closer
+			}{lossy{resp.Body}, resp.Body}
+		}
+	})},
 	{"trailers are intact", "copies the response too early", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if resp == nil {

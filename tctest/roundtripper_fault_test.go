@@ -123,6 +123,15 @@ func (s swallow) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// lossy reads more than it is asked for, and forgets the rest.
+type lossy struct{ r io.Reader }
+
+func (l lossy) Read(p []byte) (int, error) {
+	buf := make([]byte, 512)
+	n, err := l.r.Read(buf)
+	return copy(p, buf[:n]), err
+}
+
 // hoarder fills its buffer before it gives anything.
 type hoarder struct{ r io.Reader }
 
