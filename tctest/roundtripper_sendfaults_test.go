@@ -37,7 +37,7 @@ var sendFaults = []fault{
 		}
 	})},
 	{"request arrives as it is", "sorts the query", sending(func(sent *http.Request) { sent.URL.RawQuery = sent.URL.Query().Encode() })},
-	{"request arrives as it is", "loses the host", sending(func(sent *http.Request) { sent.Host = "" })},
+	{"request arrives as it is", "takes the host from the URL", sending(func(sent *http.Request) { sent.Host = sent.URL.Host })},
 	{"context values arrive", "starts a context of its own", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		if req.Context().Err() != nil {
