@@ -1,8 +1,11 @@
 package tcretry
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -75,3 +78,71 @@ const (
 	// PaceRejected: the attempt was over the quota.
 	PaceRejected
 )
+
+// AdaptivePacer is a [Pacer] in memory that is told nothing and learns from
+// rejections. The zero AdaptivePacer is ready to use and consists of the defaults
+// of its fields. It is safe for use from many goroutines; its fields must not be
+// changed after its first use, and it must not be copied.
+//
+// A lane whose attempts were never rejected is open: it delays nothing. After
+// that its calls wait in one queue, and attempts start at the pace of the quota:
+// see [PaceOwn] and [PaceShared]. It runs no goroutine, and remembers the last
+// thousand or two keys that were used, besides those in use.
+type AdaptivePacer struct {
+	// SlowStart lets at most 10 attempts of an open lane be in flight at first,
+	// and half an attempt more for each one that is accepted. A first burst of
+	// hundreds of calls then meets a handful of rejections instead of hundreds;
+	// it costs the burst about a tenth of a second, once. Off by default: an open
+	// lane delays nothing.
+	SlowStart bool
+
+	lanes recent[PaceKey, *lane]
+	seed  uint64 // of the random moments; 0 means a random one
+}
+
+// Lane returns the lane of a key. It is part of [Pacer].
+func (p *AdaptivePacer) Lane(key PaceKey) Lane { return p.lane(key) }
+
+func (p *AdaptivePacer) lane(key PaceKey) *lane {
+	return p.lanes.get(key, func() *lane { return p.fresh(key) }, (*lane).wanted)
+}
+
+func (p *AdaptivePacer) fresh(key PaceKey) *lane {
+	seed := p.seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	return &lane{pacer: p, key: key, pace: newPace(seed, p.SlowStart)}
+}
+
+// Pace is what an [AdaptivePacer] knows of one key. It does not show the
+// credential.
+type Pace struct {
+	// Host and Action are those of the key.
+	Host, Action string
+	// Mode is how the lane paces.
+	Mode PaceMode
+	// Quota is the quota a second that rejections told, 0 if none did.
+	Quota int
+	// Rate is how many attempts a second may start now, 0 for any number.
+	Rate float64
+	// Waiting and InFlight are the numbers of calls that wait for their turn and
+	// of attempts that have started and not ended.
+	Waiting, InFlight int
+}
+
+// Paces returns what is known of every key, in the order of their hosts and
+// actions: for a page that a person reads. It is not for the way of a call: it
+// locks the lanes one by one.
+func (p *AdaptivePacer) Paces() []Pace {
+	var paces []Pace
+	p.lanes.all(func(_ PaceKey, l *lane) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		paces = append(paces, l.describe())
+	})
+	slices.SortFunc(paces, func(a, b Pace) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Action, b.Action))
+	})
+	return paces
+}

@@ -1,0 +1,394 @@
+package tcretry
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// PaceMode is how a lane of an [AdaptivePacer] says when an attempt may start.
+type PaceMode uint8
+
+const (
+	// PaceOpen: nothing was rejected yet, and nothing waits.
+	PaceOpen PaceMode = iota
+	// PaceOwn: the quota is known and this process alone seems to use it: that
+	// many attempts start in any second.
+	PaceOwn
+	// PaceShared: others use the quota too, or it is not known: attempts start at
+	// a rate that falls with rejections and creeps up without them.
+	PaceShared
+)
+
+// String returns the name of the mode in lower case.
+func (m PaceMode) String() string {
+	return [...]string{"open", "own", "shared"}[min(m, PaceShared)]
+}
+
+// The numbers of a pace.
+const (
+	// slowStartPlaces is how many attempts of a lane with SlowStart are in flight
+	// at first: half of the usual quota, so that a first burst stays below it.
+	slowStartPlaces = 10
+	// slowStartGain is how many more each accepted attempt allows: in flight they
+	// double every two answers, so that a lane without quota is free within 0.1 s.
+	slowStartGain = 0.5
+
+	// ownShare is the part of the count that our own attempts must explain for the
+	// quota to be all ours: the rest is attempts at the edges of the second.
+	ownShare = 0.8
+
+	// guardStep is what a guard grows by: attempts of one second that arrive with
+	// those of another are kept apart by it, and four steps add up to more than
+	// the usual jitter of a network.
+	guardStep = 8 * time.Millisecond
+	// maxGuard bounds what a guard costs, 6 % of the quota.
+	maxGuard = 60 * time.Millisecond
+	// guardMelt is what a guard loses in a second: slow enough for the phase that
+	// it found to last, fast enough to cost less than a percent.
+	guardMelt = guardStep / 8
+
+	// firstHold is how long a lane rests after a rejection: less than the distance
+	// of two attempts at the usual quota, so that one miss costs nothing.
+	firstHold = 25 * time.Millisecond
+	// maxHolds doublings make firstHold most of a second: then the quota has
+	// turned over, and to wait longer gains nothing.
+	maxHolds = 5
+
+	// lookEvery is how often a lane that uses its whole quota looks for a raised
+	// one: one attempt of 300 at the usual quota.
+	lookEvery = 15 * time.Second
+	// lookCost keeps the looks of small quotas at one attempt of a hundred.
+	lookCost = 100 * time.Second
+
+	// missWindows unexplained seconds within missMemory prove that others use the
+	// quota: jitter alone is outrun by the guard after four.
+	missWindows = 6
+	missMemory  = 10 * time.Second
+
+	// blindCut is what a rejection without numbers leaves of a rate.
+	blindCut = 0.9
+	// creepStep and creepShare are what a rate gains in a second, creepDouble is
+	// the time without a rejection after which it gains twice as much: ten
+	// processes at the usual quota add one attempt a second in three seconds,
+	// and take over what another leaves within ten.
+	creepStep   = 0.02
+	creepShare  = 0.004
+	creepDouble = 2 * time.Second
+	// minRate keeps a lane alive whatever the rejections say.
+	minRate = 0.05
+	// openRate is the rate above which a lane whose quota is not known is open
+	// again: it does not wait in any sense.
+	openRate = 1000
+
+	// never is a moment that does not come.
+	never time.Duration = math.MaxInt64
+)
+
+// pace says when the attempts of one lane may start. It is a pure state machine:
+// times are given, nothing waits, and its user holds a lock.
+//
+// Times are readings of a clock that may jump. Its own time, now, is their sum
+// of steps forward: where the clock goes back it stands still, so nothing waits
+// for the clock to catch up.
+type pace struct {
+	mode     PaceMode
+	slow     bool          // start slowly
+	clock    time.Duration // the last reading
+	now      time.Duration
+	begun    starts
+	inFlight int
+	limit    int     // the quota a second; 0 if it is not known
+	accepted uint64  // attempts
+	gained   float64 // places that accepted attempts added, while slow and open
+
+	// Own: at most limit attempts start in any second and guard.
+	guard  time.Duration // 0 <= guard <= maxGuard
+	rest   time.Duration // nothing starts before
+	misses int           // rejections in a row that led to a rest
+	missed [missWindows]time.Duration
+	look   time.Duration // when to look for a raised quota
+	extra  int           // answers to come until a look has succeeded; 0: no look
+
+	// Shared: attempts start at rate, the next one at turn.
+	rate     float64
+	turn     time.Duration
+	cut      time.Duration // when the rate was last cut
+	rejected time.Duration // when an attempt was last rejected
+	full     time.Duration // since when rate is limit; never if it is less
+
+	rng rand.PCG
+}
+
+// newPace returns an open pace whose random moments follow from seed.
+func newPace(seed uint64, slow bool) pace {
+	return pace{slow: slow, rng: *rand.NewPCG(seed, seed)}
+}
+
+// random returns a random part of d.
+func (p *pace) random(d time.Duration) time.Duration {
+	return time.Duration(float64(p.rng.Uint64()>>11) / (1 << 53) * float64(d))
+}
+
+// tick moves the time to the reading clock, with all that passes by itself.
+func (p *pace) tick(clock time.Duration) {
+	step := max(0, clock-p.clock)
+	p.clock = clock
+	p.now += step
+	switch p.mode {
+	case PaceOwn:
+		p.guard = max(0, p.guard-time.Duration(float64(guardMelt)*step.Seconds()))
+	case PaceShared:
+		p.creep(step)
+	}
+}
+
+// tryAcquire starts an attempt if one may start. If not, it returns at which
+// reading of the clock the next one may: never, if only an answer can tell.
+func (p *pace) tryAcquire(clock time.Duration) (bool, time.Duration) {
+	p.tick(clock)
+	next, extra := p.next()
+	if next > p.now {
+		return false, p.reading(next)
+	}
+	p.inFlight++
+	p.begun.add(p.now)
+	if extra {
+		p.extra = p.inFlight
+	}
+	if p.mode == PaceShared {
+		p.turn = max(p.turn, p.now) + p.interval()
+	}
+	return true, 0
+}
+
+// undo takes back the last attempt that tryAcquire started: it was not made.
+func (p *pace) undo() {
+	p.inFlight--
+	p.begun.undo()
+	p.extra = 0
+	if p.mode == PaceShared {
+		p.turn -= p.interval()
+	}
+}
+
+// reading returns the reading of the clock at the own time t, if it does not jump.
+func (p *pace) reading(t time.Duration) time.Duration {
+	if t == never {
+		return never
+	}
+	return t - p.now + p.clock
+}
+
+// next returns when the next attempt may start, and whether it is a look for a
+// raised quota.
+func (p *pace) next() (at time.Duration, extra bool) {
+	switch p.mode {
+	case PaceOpen:
+		if p.slow && float64(p.inFlight) >= slowStartPlaces+p.gained {
+			return never, false
+		}
+		return p.now, false
+	case PaceShared:
+		return max(p.turn, p.now), false
+	}
+	at = p.ownTurn(0)
+	if at <= p.now || p.extra > 0 {
+		return at, false
+	}
+	look := p.look
+	if p.inFlight > 0 {
+		// A lane that is never quiet looks too, but later.
+		look += p.lookEvery()
+	}
+	if look = max(look, p.rest, p.now); look < at {
+		return look, true
+	}
+	return at, false
+}
+
+// ownTurn returns when the attempt after n others may start, while own.
+func (p *pace) ownTurn(n int) time.Duration {
+	span := quotaSecond + p.guard
+	rounds := time.Duration(n / p.limit)
+	at := max(p.now, p.rest)
+	if k := p.limit - n%p.limit; k <= p.begun.size {
+		at = max(at, p.begun.back(k)+span)
+	}
+	return at + rounds*span
+}
+
+// estimate returns the reading of the clock at which the attempt after n others
+// may start, as things stand.
+func (p *pace) estimate(n int) time.Duration {
+	switch p.mode {
+	case PaceOwn:
+		return p.reading(p.ownTurn(n))
+	case PaceShared:
+		wait := float64(n) / p.rate * float64(time.Second)
+		if wait > float64(never/2) {
+			return never
+		}
+		return p.reading(max(p.turn, p.now) + time.Duration(wait))
+	}
+	return p.reading(p.now)
+}
+
+// done tells how an attempt that started has ended.
+func (p *pace) done(clock time.Duration, r PaceResult) {
+	p.tick(clock)
+	p.inFlight = max(0, p.inFlight-1)
+	switch r.Verdict {
+	case PaceAccepted:
+		p.accept()
+	case PaceRejected:
+		p.reject(r)
+	}
+}
+
+func (p *pace) accept() {
+	p.accepted++
+	p.misses = 0
+	switch p.mode {
+	case PaceOpen:
+		p.gained += slowStartGain
+	case PaceOwn:
+		if p.extra--; p.extra == 0 {
+			p.limit = min(p.limit+1, maxLimit)
+			p.look = p.now
+		}
+		p.extra = max(0, p.extra)
+	}
+}
+
+// reject learns from an attempt that was over the quota.
+func (p *pace) reject(r PaceResult) {
+	known := 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxLimit
+	if known {
+		p.limit = r.Limit
+	}
+	ours := p.begun.after(p.now - quotaSecond)
+	switch p.mode {
+	case PaceOpen:
+		if known && float64(ours) >= ownShare*float64(r.Count) {
+			p.own()
+			p.takeRest()
+		} else {
+			p.share(ours, r, known)
+		}
+	case PaceOwn:
+		p.rejectOwn(ours, r, known)
+	case PaceShared:
+		if p.now-p.cut >= quotaSecond {
+			p.cutRate(r, known)
+		}
+	}
+	p.rejected = p.now
+}
+
+// own makes the quota all ours.
+func (p *pace) own() {
+	p.mode = PaceOwn
+	p.guard, p.rest, p.misses, p.extra = 0, 0, 0, 0
+	for i := range p.missed {
+		p.missed[i] = p.now - missMemory - 1
+	}
+	p.lookLater()
+}
+
+func (p *pace) rejectOwn(ours int, r PaceResult, known bool) {
+	if p.extra > 0 {
+		p.extra = 0
+		p.lookLater()
+	}
+	p.takeRest()
+	last := &p.missed[missWindows-1]
+	if known && r.Count <= ours || p.now-*last < quotaSecond/2 {
+		return
+	}
+	p.guard = min(p.guard+guardStep, maxGuard)
+	copy(p.missed[:], p.missed[1:])
+	*last = p.now
+	if p.now-p.missed[0] < missMemory {
+		p.share(ours, r, known)
+	}
+}
+
+// takeRest lets nothing start for a while: a rejected attempt counts too.
+func (p *pace) takeRest() {
+	if p.now < p.rest {
+		return
+	}
+	p.rest = p.now + firstHold<<p.misses
+	p.misses = min(p.misses+1, maxHolds)
+}
+
+func (p *pace) lookEvery() time.Duration { return max(lookEvery, lookCost/time.Duration(p.limit)) }
+
+// lookLater puts off the next look for a raised quota, by a random time so that
+// processes do not look together.
+func (p *pace) lookLater() {
+	every := p.lookEvery()
+	p.look = p.now + every*3/4 + p.random(every/2)
+}
+
+// share starts to share the quota, at the rate of the last second.
+func (p *pace) share(ours int, r PaceResult, known bool) {
+	p.mode = PaceShared
+	p.rate = float64(max(ours, 1))
+	p.full = never
+	p.cutRate(r, known)
+}
+
+// cutRate lowers the rate and rests until a random moment of the next second, so
+// that processes which were rejected together do not come back together.
+func (p *pace) cutRate(r PaceResult, known bool) {
+	part := blindCut
+	if known {
+		part = float64(r.Limit) / float64(r.Count)
+	}
+	p.rate = max(p.rate*part, minRate)
+	p.cut = p.now
+	p.full = never
+	p.turn = p.now + p.random(quotaSecond)
+}
+
+// interval is the time from one turn to the next while shared.
+func (p *pace) interval() time.Duration {
+	return time.Duration(float64(time.Second) / p.rate)
+}
+
+// creep raises the rate by what a step of time without rejections brings. It is
+// the closed form of rate' = (creepStep + creepShare*rate) * 2^(quiet/creepDouble),
+// so that it does not depend on how often it is asked.
+func (p *pace) creep(step time.Duration) {
+	top := float64(maxLimit)
+	if p.limit > 0 {
+		top = float64(p.limit)
+	}
+	quiet := p.now - p.rejected
+	doublings := func(d time.Duration) float64 { return min(d.Seconds()/creepDouble.Seconds(), 64) }
+	grown := (math.Exp2(doublings(quiet)) - math.Exp2(doublings(quiet-step))) * creepDouble.Seconds() / math.Ln2
+	p.rate = min((p.rate+creepStep/creepShare)*math.Exp(creepShare*grown)-creepStep/creepShare, top)
+	switch {
+	case p.limit == 0 && p.rate >= openRate:
+		p.mode = PaceOpen
+	case p.limit == 0 || p.rate < top:
+		p.full = never
+	case p.full == never:
+		p.full = p.now
+	case p.now-p.full >= quotaSecond:
+		p.own()
+	}
+}
+
+// perSecond is how many attempts a second may start, 0 for any number.
+func (p *pace) perSecond() float64 {
+	switch p.mode {
+	case PaceOwn:
+		return float64(p.limit) / (quotaSecond + p.guard).Seconds()
+	case PaceShared:
+		return p.rate
+	}
+	return 0
+}
