@@ -109,6 +109,8 @@ type pace struct {
 	missed [missWindows]time.Duration
 	look   time.Duration // when to look for a raised quota
 	extra  int           // answers to come until a look has succeeded; 0: no look
+	raised int           // looks in a row that succeeded
+	quiet  time.Duration // when the last attempt in flight was answered
 
 	// Shared: attempts start at rate, the next one at turn.
 	rate     float64
@@ -197,12 +199,12 @@ func (p *pace) next() (at time.Duration, extra bool) {
 		return at, false
 	}
 	look := p.look
-	if p.inFlight > 0 {
+	if p.quiet != p.now {
 		// A lane that is never quiet looks too, but later.
 		look += p.lookEvery()
 	}
-	if look = max(look, p.rest, p.now); look < at {
-		return look, true
+	if look = max(look, p.rest); look <= p.now {
+		return p.now, true
 	}
 	return at, false
 }
@@ -237,7 +239,9 @@ func (p *pace) estimate(n int) time.Duration {
 // done tells how an attempt that started has ended.
 func (p *pace) done(clock time.Duration, r PaceResult) {
 	p.tick(clock)
-	p.inFlight = max(0, p.inFlight-1)
+	if p.inFlight = max(0, p.inFlight-1); p.inFlight == 0 {
+		p.quiet = p.now
+	}
 	switch r.Verdict {
 	case PaceAccepted:
 		p.accept()
@@ -253,11 +257,11 @@ func (p *pace) accept() {
 	case PaceOpen:
 		p.gained += slowStartGain
 	case PaceOwn:
-		if p.extra--; p.extra == 0 {
-			p.limit = min(p.limit+1, maxLimit)
-			p.look = p.now
+		if p.extra > 0 {
+			if p.extra--; p.extra == 0 {
+				p.raise()
+			}
 		}
-		p.extra = max(0, p.extra)
 	}
 }
 
@@ -289,16 +293,27 @@ func (p *pace) reject(r PaceResult) {
 // own makes the quota all ours.
 func (p *pace) own() {
 	p.mode = PaceOwn
-	p.guard, p.rest, p.misses, p.extra = 0, 0, 0, 0
+	p.guard, p.rest, p.misses = 0, 0, 0
 	for i := range p.missed {
 		p.missed[i] = p.now - missMemory - 1
 	}
 	p.lookLater()
 }
 
+// raise goes on after a look that succeeded: at once, but after the first one
+// only once a whole second went well. That look may have met the next second of
+// the server, which the regular attempts then find used.
+func (p *pace) raise() {
+	p.limit = min(p.limit+1, maxLimit)
+	p.look = p.now
+	if p.raised == 0 {
+		p.look += quotaSecond + p.guard
+	}
+	p.raised++
+}
+
 func (p *pace) rejectOwn(ours int, r PaceResult, known bool) {
-	if p.extra > 0 {
-		p.extra = 0
+	if p.extra > 0 || p.raised > 0 {
 		p.lookLater()
 	}
 	p.takeRest()
@@ -328,6 +343,7 @@ func (p *pace) lookEvery() time.Duration { return max(lookEvery, lookCost/time.D
 // lookLater puts off the next look for a raised quota, by a random time so that
 // processes do not look together.
 func (p *pace) lookLater() {
+	p.extra, p.raised = 0, 0
 	every := p.lookEvery()
 	p.look = p.now + every*3/4 + p.random(every/2)
 }

@@ -80,6 +80,7 @@ type played struct {
 	served   []int         // calls by caller
 	waited   time.Duration // for the pace, in all
 	starts   []time.Duration
+	rejAt    []rejAt
 }
 
 func (s scene) withDefaults() scene {
@@ -114,6 +115,11 @@ func (s scene) play(t *testing.T) played {
 		out = run.played
 	})
 	return out
+}
+
+type rejAt struct {
+	at time.Duration
+	n  int
 }
 
 type sceneRun struct {
@@ -178,6 +184,7 @@ func (r *sceneRun) attempt(waited time.Duration) tcretry.PaceResult {
 		return tcretry.PaceResult{Verdict: tcretry.PaceAccepted}
 	}
 	r.rejected++
+	r.rejAt = append(r.rejAt, rejAt{at, n})
 	res := tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: "RequestLimitExceeded"}
 	if !r.blind {
 		res.Count, res.Limit = n, limit
