@@ -21,9 +21,12 @@ type lane struct {
 
 	mu    sync.Mutex
 	pace  pace        // guarded by mu
-	again list.List   // of *waiter whose last attempt was rejected; guarded by mu
+	back  list.List   // of *waiter whose last attempt was rejected; guarded by mu
 	first list.List   // of *waiter, the others; guarded by mu
 	timer *time.Timer // nil while nobody waits; guarded by mu
+	// turns are those that wide paces gave to the next attempt, by scope. Guarded
+	// by mu.
+	turns [scopeHost + 1]bool
 	// soonest is not after the latest time of any waiter. Guarded by mu.
 	soonest time.Duration
 	// forgotten says that the pacer holds another lane for the key, or none.
@@ -58,7 +61,7 @@ func (l *lane) wanted() bool {
 	return !l.forgotten
 }
 
-func (l *lane) waiting() int { return l.again.Len() + l.first.Len() }
+func (l *lane) waiting() int { return l.back.Len() + l.first.Len() }
 
 // Accepted is the number of attempts that the API has accepted. It is part of
 // [Lane].
@@ -73,10 +76,10 @@ func (l *lane) Wait(ctx context.Context, turn Turn) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	latest := never
-	now := clock()
+	t := time.Now()
+	now, latest := t.Sub(epoch), never
 	if !turn.Latest.IsZero() {
-		latest = now + time.Until(turn.Latest)
+		latest = now + turn.Latest.Sub(t)
 	}
 	l = l.live()
 	w, err := l.enter(now, latest, turn.Again)
@@ -103,21 +106,21 @@ func (l *lane) enter(now, latest time.Duration, again bool) (*waiter, error) {
 	if latest < now {
 		return nil, ErrPaceLate
 	}
-	if l.waiting() == 0 || again && l.again.Len() == 0 {
-		if ok, _ := l.pace.tryAcquire(now); ok {
+	if l.waiting() == 0 || again && l.back.Len() == 0 {
+		if ok, _ := l.tryAcquire(now); ok {
 			return nil, nil
 		}
 	}
-	ahead := l.again.Len()
+	ahead := l.back.Len()
 	if !again {
 		ahead += l.first.Len()
 	}
-	if l.pace.estimate(ahead) > latest {
+	if l.estimate(ahead) > latest {
 		return nil, ErrPaceLate
 	}
 	w := &waiter{latest: latest, told: make(chan error, 1), queue: &l.first}
 	if again {
-		w.queue = &l.again
+		w.queue = &l.back
 	}
 	if l.waiting() == 0 {
 		l.soonest = never
@@ -126,6 +129,78 @@ func (l *lane) enter(now, latest time.Duration, again bool) (*waiter, error) {
 	l.soonest = min(l.soonest, latest)
 	l.serve(now)
 	return w, nil
+}
+
+// tryAcquire starts an attempt if the pace of the lane and the wide ones let it.
+// If not, it returns when to ask again. It requires that mu is held.
+func (l *lane) tryAcquire(now time.Duration) (bool, time.Duration) {
+	ok, next := l.pace.tryAcquire(now)
+	if !ok || l.pacer.wides.Load() == nil {
+		return ok, next
+	}
+	for s := scopeProcess; s <= scopeHost; s++ {
+		if w := l.pacer.wide(s, l.key); w != nil && !l.turns[s] {
+			if l.turns[s] = w.admit(now, l); !l.turns[s] {
+				// The wide pace will call turn.
+				l.pace.undo()
+				return false, never
+			}
+		}
+	}
+	clear(l.turns[:])
+	return true, 0
+}
+
+// undo takes back the last attempt that tryAcquire started. It requires that mu is
+// held.
+func (l *lane) undo() {
+	l.pace.undo()
+	if l.pacer.wides.Load() == nil {
+		return
+	}
+	for s := scopeProcess; s <= scopeHost; s++ {
+		if w := l.pacer.wide(s, l.key); w != nil {
+			w.undo()
+		}
+	}
+}
+
+// turn takes the turn that a wide pace gives to the next attempt. It returns
+// false if there is none.
+func (l *lane) turn(now time.Duration, s scope) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting() == 0 {
+		return false
+	}
+	l.turns[s] = true
+	l.serve(now)
+	return true
+}
+
+// again looks again at who will be late. The lane is not locked.
+func (l *lane) again(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tellLate(now)
+	if l.waiting() == 0 {
+		l.settle(now, never)
+	}
+}
+
+// estimate returns when the attempt of a waiter may start that has n others ahead
+// of it. It requires that mu is held.
+func (l *lane) estimate(n int) time.Duration {
+	at := l.pace.estimate(n)
+	if l.pacer.wides.Load() == nil {
+		return at
+	}
+	for s := scopeProcess; s <= scopeHost; s++ {
+		if w := l.pacer.wide(s, l.key); w != nil {
+			at = max(at, w.estimate(n))
+		}
+	}
+	return at
 }
 
 // serve starts the attempts whose turn has come and sets the timer for the next
@@ -137,7 +212,7 @@ func (l *lane) serve(now time.Duration) {
 			l.tell(w, ErrPaceLate)
 			continue
 		}
-		ok, next := l.pace.tryAcquire(now)
+		ok, next := l.tryAcquire(now)
 		if !ok {
 			l.tellLate(now)
 			l.settle(now, next)
@@ -151,7 +226,7 @@ func (l *lane) serve(now time.Duration) {
 // head returns the waiter whose turn is next. It requires that mu is held and
 // that somebody waits.
 func (l *lane) head() *waiter {
-	if front := l.again.Front(); front != nil {
+	if front := l.back.Front(); front != nil {
 		return front.Value.(*waiter)
 	}
 	return l.first.Front().Value.(*waiter)
@@ -167,16 +242,16 @@ func (l *lane) tell(w *waiter, err error) {
 // tellLate tells those whose turn would come too late. It requires that mu is
 // held.
 func (l *lane) tellLate(now time.Duration) {
-	if n := l.waiting(); n == 0 || l.soonest >= now && l.pace.estimate(n-1) <= l.soonest {
+	if n := l.waiting(); n == 0 || l.soonest >= now && l.estimate(n-1) <= l.soonest {
 		return
 	}
 	l.soonest = never
 	ahead := 0
-	for _, queue := range []*list.List{&l.again, &l.first} {
+	for _, queue := range []*list.List{&l.back, &l.first} {
 		for e := queue.Front(); e != nil; {
 			w := e.Value.(*waiter)
 			e = e.Next()
-			if w.latest < now || l.pace.estimate(ahead) > w.latest {
+			if w.latest < now || l.estimate(ahead) > w.latest {
 				l.tell(w, ErrPaceLate)
 				continue
 			}
@@ -237,27 +312,24 @@ func (l *lane) leave(w *waiter, err error) {
 	default:
 	}
 	if err == nil {
-		l.pace.undo()
+		l.undo()
 		l.serve(clock())
 	}
 }
 
 // Done tells how an attempt has ended. It is part of [Lane].
 func (l *lane) Done(r PaceResult) {
+	r = l.pacer.report(l.key, r)
 	l = l.live()
 	defer l.mu.Unlock()
-	now := clock()
+	// Nothing of an open pace that rejects nobody has a time, and to read the
+	// clock is a third of the cost of an attempt.
+	now := l.pace.clock
+	if r.Verdict == PaceRejected || l.pace.mode != PaceOpen || l.waiting() > 0 {
+		now = clock()
+	}
 	l.pace.done(now, r)
 	if l.waiting() > 0 {
 		l.serve(now)
-	}
-}
-
-// describe requires that mu is held.
-func (l *lane) describe() Pace {
-	l.pace.tick(clock())
-	return Pace{
-		Host: l.key.Host, Action: l.key.Action, Mode: l.pace.mode, Quota: l.pace.limit, Rate: l.pace.perSecond(),
-		Waiting: l.waiting(), InFlight: l.pace.inFlight,
 	}
 }

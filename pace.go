@@ -44,9 +44,11 @@ const (
 	guardStep = 8 * time.Millisecond
 	// maxGuard bounds what a guard costs, 6 % of the quota.
 	maxGuard = 60 * time.Millisecond
-	// guardMelt is what a guard loses in a second: slow enough for the phase that
-	// it found to last, fast enough to cost less than a percent.
-	guardMelt = guardStep / 8
+	// guardMelt is what a guard loses in a second. A server that counts the last
+	// second, whenever it began, rejects one bunch of attempts each time that the
+	// guard is gone: twice as fast costs 1 % more of the time there, and gains
+	// 0.1 % where seconds have fixed ends.
+	guardMelt = guardStep / 16
 
 	// firstHold is how long a lane rests after a rejection: less than the distance
 	// of two attempts at the usual quota, so that one miss costs nothing.
@@ -56,10 +58,11 @@ const (
 	maxHolds = 5
 
 	// lookEvery is how often a lane that uses its whole quota looks for a raised
-	// one: one attempt of 300 at the usual quota.
-	lookEvery = 15 * time.Second
-	// lookCost keeps the looks of small quotas at one attempt of a hundred.
-	lookCost = 100 * time.Second
+	// one: one attempt of 240 at the usual quota. A quota that falls to a quarter
+	// for half a minute then costs two thousand calls 4 % of their time.
+	lookEvery = 12 * time.Second
+	// lookCost keeps the looks of small quotas at one attempt of sixty.
+	lookCost = 60 * time.Second
 
 	// missWindows unexplained seconds within missMemory prove that others use the
 	// quota: jitter alone is outrun by the guard after four.
@@ -68,6 +71,9 @@ const (
 
 	// blindCut is what a rejection without numbers leaves of a rate.
 	blindCut = 0.9
+	// blindRest is the longest rest after such a rejection: they come often, since
+	// only they tell where the quota is, and half a second each would cost 7 %.
+	blindRest = quotaSecond / 4
 	// creepStep and creepShare are what a rate gains in a second, creepDouble is
 	// the time without a rejection after which it gains twice as much: ten
 	// processes at the usual quota add one attempt a second in three seconds,
@@ -75,6 +81,8 @@ const (
 	creepStep   = 0.02
 	creepShare  = 0.004
 	creepDouble = 2 * time.Second
+	// maxDoublings bounds the growth; a rate is at any bound long before.
+	maxDoublings = 32
 	// minRate keeps a lane alive whatever the rejections say.
 	minRate = 0.05
 	// openRate is the rate above which a lane whose quota is not known is open
@@ -117,7 +125,10 @@ type pace struct {
 	turn     time.Duration
 	cut      time.Duration // when the rate was last cut
 	rejected time.Duration // when an attempt was last rejected
+	taken    int           // attempts accepted since, at most maxDoublings
 	full     time.Duration // since when rate is limit; never if it is less
+	unproved bool          // rate is that of attempts whose answers were not known
+	proof    uint64        // what was accepted before those attempts, if unproved
 
 	rng rand.PCG
 }
@@ -166,7 +177,7 @@ func (p *pace) tryAcquire(clock time.Duration) (bool, time.Duration) {
 
 // undo takes back the last attempt that tryAcquire started: it was not made.
 func (p *pace) undo() {
-	p.inFlight--
+	p.inFlight = max(0, p.inFlight-1)
 	p.begun.undo()
 	p.extra = 0
 	if p.mode == PaceShared {
@@ -236,166 +247,9 @@ func (p *pace) estimate(n int) time.Duration {
 	return p.reading(p.now)
 }
 
-// done tells how an attempt that started has ended.
-func (p *pace) done(clock time.Duration, r PaceResult) {
-	p.tick(clock)
-	if p.inFlight = max(0, p.inFlight-1); p.inFlight == 0 {
-		p.quiet = p.now
-	}
-	switch r.Verdict {
-	case PaceAccepted:
-		p.accept()
-	case PaceRejected:
-		p.reject(r)
-	}
-}
-
-func (p *pace) accept() {
-	p.accepted++
-	p.misses = 0
-	switch p.mode {
-	case PaceOpen:
-		p.gained += slowStartGain
-	case PaceOwn:
-		if p.extra > 0 {
-			if p.extra--; p.extra == 0 {
-				p.raise()
-			}
-		}
-	}
-}
-
-// reject learns from an attempt that was over the quota.
-func (p *pace) reject(r PaceResult) {
-	known := 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxLimit
-	if known {
-		p.limit = r.Limit
-	}
-	ours := p.begun.after(p.now - quotaSecond)
-	switch p.mode {
-	case PaceOpen:
-		if known && float64(ours) >= ownShare*float64(r.Count) {
-			p.own()
-			p.takeRest()
-		} else {
-			p.share(ours, r, known)
-		}
-	case PaceOwn:
-		p.rejectOwn(ours, r, known)
-	case PaceShared:
-		if p.now-p.cut >= quotaSecond {
-			p.cutRate(r, known)
-		}
-	}
-	p.rejected = p.now
-}
-
-// own makes the quota all ours.
-func (p *pace) own() {
-	p.mode = PaceOwn
-	p.guard, p.rest, p.misses = 0, 0, 0
-	for i := range p.missed {
-		p.missed[i] = p.now - missMemory - 1
-	}
-	p.lookLater()
-}
-
-// raise goes on after a look that succeeded: at once, but after the first one
-// only once a whole second went well. That look may have met the next second of
-// the server, which the regular attempts then find used.
-func (p *pace) raise() {
-	p.limit = min(p.limit+1, maxLimit)
-	p.look = p.now
-	if p.raised == 0 {
-		p.look += quotaSecond + p.guard
-	}
-	p.raised++
-}
-
-func (p *pace) rejectOwn(ours int, r PaceResult, known bool) {
-	if p.extra > 0 || p.raised > 0 {
-		p.lookLater()
-	}
-	p.takeRest()
-	last := &p.missed[missWindows-1]
-	if known && r.Count <= ours || p.now-*last < quotaSecond/2 {
-		return
-	}
-	p.guard = min(p.guard+guardStep, maxGuard)
-	copy(p.missed[:], p.missed[1:])
-	*last = p.now
-	if p.now-p.missed[0] < missMemory {
-		p.share(ours, r, known)
-	}
-}
-
-// takeRest lets nothing start for a while: a rejected attempt counts too.
-func (p *pace) takeRest() {
-	if p.now < p.rest {
-		return
-	}
-	p.rest = p.now + firstHold<<p.misses
-	p.misses = min(p.misses+1, maxHolds)
-}
-
-func (p *pace) lookEvery() time.Duration { return max(lookEvery, lookCost/time.Duration(p.limit)) }
-
-// lookLater puts off the next look for a raised quota, by a random time so that
-// processes do not look together.
-func (p *pace) lookLater() {
-	p.extra, p.raised = 0, 0
-	every := p.lookEvery()
-	p.look = p.now + every*3/4 + p.random(every/2)
-}
-
-// share starts to share the quota, at the rate of the last second.
-func (p *pace) share(ours int, r PaceResult, known bool) {
-	p.mode = PaceShared
-	p.rate = float64(max(ours, 1))
-	p.full = never
-	p.cutRate(r, known)
-}
-
-// cutRate lowers the rate and rests until a random moment of the next second, so
-// that processes which were rejected together do not come back together.
-func (p *pace) cutRate(r PaceResult, known bool) {
-	part := blindCut
-	if known {
-		part = float64(r.Limit) / float64(r.Count)
-	}
-	p.rate = max(p.rate*part, minRate)
-	p.cut = p.now
-	p.full = never
-	p.turn = p.now + p.random(quotaSecond)
-}
-
 // interval is the time from one turn to the next while shared.
 func (p *pace) interval() time.Duration {
 	return time.Duration(float64(time.Second) / p.rate)
-}
-
-// creep raises the rate by what a step of time without rejections brings. It is
-// the closed form of rate' = (creepStep + creepShare*rate) * 2^(quiet/creepDouble),
-// so that it does not depend on how often it is asked.
-func (p *pace) creep(step time.Duration) {
-	top := float64(maxLimit)
-	if p.limit > 0 {
-		top = float64(p.limit)
-	}
-	quiet := p.now - p.rejected
-	doublings := func(d time.Duration) float64 { return min(d.Seconds()/creepDouble.Seconds(), 64) }
-	grown := (math.Exp2(doublings(quiet)) - math.Exp2(doublings(quiet-step))) * creepDouble.Seconds() / math.Ln2
-	p.rate = min((p.rate+creepStep/creepShare)*math.Exp(creepShare*grown)-creepStep/creepShare, top)
-	switch {
-	case p.limit == 0 && p.rate >= openRate:
-		p.mode = PaceOpen
-	case p.limit == 0 || p.rate < top:
-		p.full = never
-	case p.full == never:
-		p.full = p.now
-	case p.now-p.full >= quotaSecond:
-		p.own()
-	}
 }
 
 // perSecond is how many attempts a second may start, 0 for any number.

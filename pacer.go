@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -96,8 +98,10 @@ type AdaptivePacer struct {
 	// lane delays nothing.
 	SlowStart bool
 
-	lanes recent[PaceKey, *lane]
-	seed  uint64 // of the random moments; 0 means a random one
+	lanes  recent[PaceKey, *lane]
+	wideMu sync.Mutex // held while wides is replaced
+	wides  atomic.Pointer[wides]
+	seed   uint64 // of the random moments; 0 means a random one
 }
 
 // Lane returns the lane of a key. It is part of [Pacer].
@@ -108,17 +112,21 @@ func (p *AdaptivePacer) lane(key PaceKey) *lane {
 }
 
 func (p *AdaptivePacer) fresh(key PaceKey) *lane {
-	seed := p.seed
-	if seed == 0 {
-		seed = rand.Uint64()
+	return &lane{pacer: p, key: key, pace: newPace(p.randomSeed(), p.SlowStart)}
+}
+
+func (p *AdaptivePacer) randomSeed() uint64 {
+	if p.seed != 0 {
+		return p.seed
 	}
-	return &lane{pacer: p, key: key, pace: newPace(seed, p.SlowStart)}
+	return rand.Uint64()
 }
 
 // Pace is what an [AdaptivePacer] knows of one key. It does not show the
 // credential.
 type Pace struct {
-	// Host and Action are those of the key.
+	// Host and Action are those of the key. No action means the pace of an account
+	// over all actions, no host either that over all hosts or of this address.
 	Host, Action string
 	// Mode is how the lane paces.
 	Mode PaceMode
@@ -139,10 +147,26 @@ func (p *AdaptivePacer) Paces() []Pace {
 	p.lanes.all(func(_ PaceKey, l *lane) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		paces = append(paces, l.describe())
+		paces = append(paces, describe(l.key, &l.pace, l.waiting()))
 	})
+	if m := p.wides.Load(); m != nil {
+		for _, w := range *m {
+			w.mu.Lock()
+			paces = append(paces, describe(w.key, &w.pace, w.queue.Len()))
+			w.mu.Unlock()
+		}
+	}
 	slices.SortFunc(paces, func(a, b Pace) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Action, b.Action))
 	})
 	return paces
+}
+
+// describe requires that p's lock is held.
+func describe(key PaceKey, p *pace, waiting int) Pace {
+	p.tick(clock())
+	return Pace{
+		Host: key.Host, Action: key.Action, Mode: p.mode, Quota: p.limit, Rate: p.perSecond(),
+		Waiting: waiting, InFlight: p.inFlight,
+	}
 }

@@ -70,6 +70,7 @@ type scene struct {
 	callers int                        // in all
 	calls   int                        // in all; 0: 2000
 	think   time.Duration              // between two calls of a caller
+	far     bool                       // half of the latency is before the arrival
 	seed    uint64
 }
 
@@ -169,14 +170,18 @@ func (r *sceneRun) attempt(waited time.Duration) tcretry.PaceResult {
 	r.waited += waited
 	r.starts = append(r.starts, time.Since(r.start))
 	latency := 20*time.Millisecond + time.Duration(r.rng.Int64N(int64(60*time.Millisecond)))
+	there := time.Millisecond + time.Duration(r.rng.Int64N(int64(4*time.Millisecond)))
+	if r.far {
+		there = latency / 2
+	}
 	r.mu.Unlock()
-	time.Sleep(latency / 2)
+	time.Sleep(there)
 	r.mu.Lock()
 	at := time.Since(r.start)
 	limit := r.limit(at)
 	n, ok := r.quota.arrive(at, limit)
 	r.mu.Unlock()
-	time.Sleep(latency / 2)
+	time.Sleep(latency - there)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.makespan = max(r.makespan, time.Since(r.start))
