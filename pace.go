@@ -198,7 +198,7 @@ func (p *pace) reading(t time.Duration) time.Duration {
 func (p *pace) next() (at time.Duration, extra bool) {
 	switch p.mode {
 	case PaceOpen:
-		if p.slow && float64(p.inFlight) >= slowStartPlaces+p.gained {
+		if p.slow && float64(p.inFlight+1) > slowStartPlaces+p.gained {
 			return never, false
 		}
 		return p.now, false

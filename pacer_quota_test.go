@@ -70,6 +70,7 @@ type scene struct {
 	callers int                        // in all
 	calls   int                        // in all; 0: 2000
 	think   time.Duration              // between two calls of a caller
+	other   time.Duration              // between two attempts of somebody who never waits
 	far     bool                       // half of the latency is before the arrival
 	seed    uint64
 }
@@ -80,8 +81,6 @@ type played struct {
 	rejected int           // attempts
 	served   []int         // calls by caller
 	waited   time.Duration // for the pace, in all
-	starts   []time.Duration
-	rejAt    []rejAt
 }
 
 func (s scene) withDefaults() scene {
@@ -108,19 +107,19 @@ func (s scene) play(t *testing.T) played {
 			p.Seed(s.seed + uint64(i) + 1)
 			pacers = append(pacers, p)
 		}
-		var wg sync.WaitGroup
+		var wg, others sync.WaitGroup
 		for i := range s.callers {
 			wg.Go(func() { run.caller(t, i, pacers[i%s.pacers]) })
 		}
+		if s.other > 0 {
+			others.Go(run.somebody)
+		}
 		wg.Wait()
+		run.stop()
+		others.Wait()
 		out = run.played
 	})
 	return out
-}
-
-type rejAt struct {
-	at time.Duration
-	n  int
 }
 
 type sceneRun struct {
@@ -130,6 +129,27 @@ type sceneRun struct {
 	rng   *rand.Rand // guarded by mu, as all below
 	left  int
 	played
+}
+
+// stop ends somebody.
+func (r *sceneRun) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = -1
+}
+
+func (r *sceneRun) somebody() {
+	for {
+		time.Sleep(r.other)
+		r.mu.Lock()
+		if r.left < 0 {
+			r.mu.Unlock()
+			return
+		}
+		at := time.Since(r.start)
+		r.quota.arrive(at, r.limit(at))
+		r.mu.Unlock()
+	}
 }
 
 func (r *sceneRun) take(caller int) bool {
@@ -158,17 +178,15 @@ func (r *sceneRun) caller(t *testing.T, i int, p tcretry.Pacer) {
 				break
 			}
 		}
-		if r.think > 0 {
-			time.Sleep(r.think)
-		}
+		time.Sleep(r.think)
 	}
 }
 
-// attempt is one trip to the server, half of it there and half back.
+// attempt is one trip to the server: 20 to 80 ms, of which 1 to 5 or a half until
+// it counts.
 func (r *sceneRun) attempt(waited time.Duration) tcretry.PaceResult {
 	r.mu.Lock()
 	r.waited += waited
-	r.starts = append(r.starts, time.Since(r.start))
 	latency := 20*time.Millisecond + time.Duration(r.rng.Int64N(int64(60*time.Millisecond)))
 	there := time.Millisecond + time.Duration(r.rng.Int64N(int64(4*time.Millisecond)))
 	if r.far {
@@ -189,7 +207,6 @@ func (r *sceneRun) attempt(waited time.Duration) tcretry.PaceResult {
 		return tcretry.PaceResult{Verdict: tcretry.PaceAccepted}
 	}
 	r.rejected++
-	r.rejAt = append(r.rejAt, rejAt{at, n})
 	res := tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: "RequestLimitExceeded"}
 	if !r.blind {
 		res.Count, res.Limit = n, limit

@@ -1,0 +1,382 @@
+package tcretry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+)
+
+var paceKey = tcretry.PaceKey{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "AKIDsecret"}
+
+var accepted = tcretry.PaceResult{Verdict: tcretry.PaceAccepted}
+
+// over is a rejection: count attempts where limit a second are allowed.
+func over(count, limit int) tcretry.PaceResult {
+	return tcretry.PaceResult{
+		Verdict: tcretry.PaceRejected, Code: "RequestLimitExceeded", Count: count, Limit: limit,
+	}
+}
+
+// begin starts n attempts that need not wait.
+func begin(t *testing.T, lane tcretry.Lane, n int) {
+	t.Helper()
+	start := time.Now()
+	for range n {
+		require.NoError(t, lane.Wait(t.Context(), tcretry.Turn{}))
+	}
+	require.Zero(t, time.Since(start))
+}
+
+func done(lane tcretry.Lane, n int, r tcretry.PaceResult) {
+	for range n {
+		lane.Done(r)
+	}
+}
+
+// waitAsync waits in a goroutine of its own; the answer comes over the channel.
+func waitAsync(ctx context.Context, lane tcretry.Lane, turn tcretry.Turn) <-chan answer {
+	ch := make(chan answer, 1)
+	go func() {
+		err := lane.Wait(ctx, turn)
+		ch <- answer{err, time.Now()}
+	}()
+	synctest.Wait()
+	return ch
+}
+
+// ownLane returns a lane that has learnt a quota of limit a second, has used it
+// up just now, and has nothing in flight.
+func ownLane(t *testing.T, p tcretry.Pacer, limit int) tcretry.Lane {
+	t.Helper()
+	lane := p.Lane(paceKey)
+	begin(t, lane, limit+1)
+	done(lane, limit, accepted)
+	lane.Done(over(limit+1, limit))
+	return lane
+}
+
+// round is the least time from one attempt to the one a quota later, with the
+// guard that a lane has at first.
+const round = time.Second + 8*time.Millisecond
+
+func TestAdaptivePacerLetsEverythingStartUntilTheFirstRejection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := p.Lane(paceKey)
+		begin(t, lane, 10_000)
+		done(lane, 10_000, accepted)
+		lane.Done(tcretry.PaceResult{}) // tells nothing
+		require.Equal(t, []tcretry.Pace{{Host: paceKey.Host, Action: paceKey.Action}}, p.Paces())
+	})
+}
+
+func TestAdaptivePacerServesWaitingCallsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := ownLane(t, p, 2)
+		start := time.Now()
+		var waiting []<-chan answer
+		for range 5 {
+			waiting = append(waiting, waitAsync(t.Context(), lane, tcretry.Turn{}))
+		}
+		paces := p.Paces()
+		require.Equal(t, 5, paces[0].Waiting)
+		require.Equal(t, tcretry.PaceOwn, paces[0].Mode)
+		require.Equal(t, 2, paces[0].Quota)
+		for i, ch := range waiting {
+			got := <-ch
+			require.NoError(t, got.err)
+			rounds := time.Duration(i/2 + 1)
+			require.WithinDuration(t, start.Add(rounds*round), got.at, 5*time.Millisecond, "call %d", i)
+			lane.Done(accepted)
+		}
+	})
+}
+
+func TestAdaptivePacerPutsARejectedCallAheadOfTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := ownLane(t, new(tcretry.AdaptivePacer), 1)
+		other := waitAsync(t.Context(), lane, tcretry.Turn{})
+		again := waitAsync(t.Context(), lane, tcretry.Turn{Again: true})
+		later := waitAsync(t.Context(), lane, tcretry.Turn{Again: true})
+		var got []time.Time
+		for _, ch := range []<-chan answer{again, later, other} {
+			a := <-ch
+			require.NoError(t, a.err)
+			lane.Done(accepted)
+			got = append(got, a.at)
+		}
+		require.True(t, got[0].Before(got[1]), "of those that were rejected the first one first")
+		require.True(t, got[1].Before(got[2]))
+	})
+}
+
+func TestAdaptivePacerTellsACallAtOnceThatItsTurnComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := ownLane(t, new(tcretry.AdaptivePacer), 2)
+		now := time.Now()
+		require.Equal(t, tcretry.ErrPaceLate, lane.Wait(t.Context(), tcretry.Turn{Latest: now.Add(time.Second)}))
+		require.Equal(t, tcretry.ErrPaceLate, lane.Wait(t.Context(), tcretry.Turn{Latest: now.Add(-1)}))
+		require.Equal(t, now, time.Now())
+		for range 4 { // two rounds
+			waitAsync(t.Context(), lane, tcretry.Turn{})
+		}
+		late := waitAsync(t.Context(), lane, tcretry.Turn{Latest: now.Add(2900 * time.Millisecond)})
+		require.Equal(t, answer{tcretry.ErrPaceLate, now}, <-late)
+		inTime := waitAsync(t.Context(), lane, tcretry.Turn{Latest: now.Add(3100 * time.Millisecond)})
+		require.NoError(t, (<-inTime).err)
+	})
+}
+
+func TestAdaptivePacerTellsAWaitingCallOnceItsTurnHasBecomeTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := ownLane(t, new(tcretry.AdaptivePacer), 2)
+		begun := time.Now()
+		ch := waitAsync(t.Context(), lane, tcretry.Turn{Latest: begun.Add(1500 * time.Millisecond)})
+		last := waitAsync(t.Context(), lane, tcretry.Turn{Latest: begun.Add(1500 * time.Millisecond)})
+		requireWaiting(t, ch)
+		time.Sleep(500 * time.Millisecond)
+		waitAsync(t.Context(), lane, tcretry.Turn{Again: true})
+		require.Equal(t, answer{tcretry.ErrPaceLate, time.Now()}, <-last, "another call went ahead")
+		requireWaiting(t, ch)
+		lane.Done(over(30, 1))
+		require.Equal(t, answer{tcretry.ErrPaceLate, time.Now()}, <-ch, "the quota is lower")
+	})
+}
+
+func requireWaiting(t *testing.T, ch <-chan answer) {
+	t.Helper()
+	synctest.Wait()
+	require.Empty(t, ch, "the call was to wait")
+}
+
+func TestAdaptivePacerNeverStartsAnAttemptAfterItsLatestTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &tcretry.AdaptivePacer{SlowStart: true}
+		lane := p.Lane(paceKey)
+		begin(t, lane, 10)
+		latest := time.Now().Add(time.Second)
+		ch := waitAsync(t.Context(), lane, tcretry.Turn{Latest: latest})
+		require.Equal(t, answer{tcretry.ErrPaceLate, latest.Add(1)}, <-ch, "only answers could tell, and none came")
+	})
+}
+
+func TestAdaptivePacerEndsAWaitWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := ownLane(t, p, 2)
+		cause := errors.New("the user went away")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := waitAsync(ctx, lane, tcretry.Turn{})
+		start := time.Now()
+		stays := waitAsync(t.Context(), lane, tcretry.Turn{})
+		cancel(cause)
+		require.Equal(t, answer{cause, time.Now()}, <-gone)
+		require.Equal(t, cause, lane.Wait(ctx, tcretry.Turn{}), "one that has ended already")
+		require.Equal(t, 1, p.Paces()[0].Waiting)
+		require.WithinDuration(t, start.Add(round), (<-stays).at, 2*time.Millisecond)
+	})
+}
+
+func TestAdaptivePacerGivesTheTurnOfACanceledCallToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := ownLane(t, new(tcretry.AdaptivePacer), 1)
+		start := time.Now()
+		// The turn and the end of the context come in the same moment, or nearly.
+		for d := -50 * time.Microsecond; d <= 50*time.Microsecond; d += time.Microsecond {
+			ctx, cancel := context.WithTimeout(t.Context(), round+d)
+			defer cancel()
+			waitAsync(ctx, lane, tcretry.Turn{})
+		}
+		stays := waitAsync(t.Context(), lane, tcretry.Turn{})
+		require.WithinDuration(t, start.Add(round), (<-stays).at, time.Second+20*time.Millisecond)
+	})
+}
+
+func TestAdaptivePacerSurvivesThousandsOfCallsThatAreCanceledAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := ownLane(t, p, 20)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i := range 5000 {
+			wg.Go(func() {
+				if lane.Wait(ctx, tcretry.Turn{Again: i%2 == 0}) == nil {
+					lane.Done(accepted)
+				}
+			})
+		}
+		time.Sleep(1500 * time.Millisecond)
+		start := time.Now()
+		cancel()
+		wg.Wait()
+		require.Equal(t, start, time.Now())
+		pace := p.Paces()[0]
+		require.Zero(t, pace.Waiting)
+		require.Zero(t, pace.InFlight)
+		require.NoError(t, lane.Wait(t.Context(), tcretry.Turn{}), "the lane goes on")
+	})
+}
+
+func TestAdaptivePacerLeavesNothingBehindAfterTheLastCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// A bubble ends in a panic if a goroutine remains, and time does not move
+		// if no timer does.
+		before := runtime.NumGoroutine()
+		p := new(tcretry.AdaptivePacer)
+		lane := ownLane(t, p, 2)
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if lane.Wait(t.Context(), tcretry.Turn{}) == nil {
+					lane.Done(accepted)
+				}
+			})
+		}
+		wg.Wait()
+		synctest.Wait()
+		require.Equal(t, before, runtime.NumGoroutine())
+	})
+}
+
+func TestAdaptivePacerStartsSlowlyIfAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &tcretry.AdaptivePacer{SlowStart: true}
+		lane := p.Lane(paceKey)
+		begin(t, lane, 10)
+		eleventh := waitAsync(t.Context(), lane, tcretry.Turn{})
+		twelfth := waitAsync(t.Context(), lane, tcretry.Turn{})
+		requireWaiting(t, eleventh)
+		lane.Done(accepted)
+		require.NoError(t, (<-eleventh).err)
+		requireWaiting(t, twelfth)
+		lane.Done(accepted) // the second one makes room for two
+		require.NoError(t, (<-twelfth).err)
+		begin(t, lane, 1)
+		requireWaiting(t, waitAsync(t.Context(), lane, tcretry.Turn{}))
+		done(lane, 1, tcretry.PaceResult{})
+	})
+}
+
+func TestAdaptivePacerKeepsKeysApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		ownLane(t, p, 1)
+		for _, key := range []tcretry.PaceKey{
+			{Host: "other", Action: paceKey.Action, Credential: paceKey.Credential},
+			{Host: paceKey.Host, Action: "other", Credential: paceKey.Credential},
+			{Host: paceKey.Host, Action: paceKey.Action, Credential: "other"},
+		} {
+			begin(t, p.Lane(key), 100)
+		}
+		require.Equal(t, p.Lane(paceKey), p.Lane(paceKey))
+	})
+}
+
+func TestAdaptivePacerCountsWhatTheAPIAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := new(tcretry.AdaptivePacer).Lane(paceKey)
+		begin(t, lane, 4)
+		done(lane, 2, accepted)
+		done(lane, 1, tcretry.PaceResult{})
+		done(lane, 1, over(4, 2))
+		require.EqualValues(t, 2, lane.Accepted())
+	})
+}
+
+func TestAdaptivePacerShowsNoCredential(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		ownLane(t, p, 20)
+		begin(t, p.Lane(tcretry.PaceKey{Host: "a"}), 1)
+		paces := p.Paces()
+		require.Equal(t, "a", paces[0].Host)
+		require.Equal(t, tcretry.Pace{
+			Host: paceKey.Host, Action: paceKey.Action, Mode: tcretry.PaceOwn, Quota: 20,
+			Rate: 20 / round.Seconds(),
+		}, paces[1])
+		require.NotContains(t, fmt.Sprintf("%+v", paces), paceKey.Credential)
+	})
+}
+
+func TestPaceModesHaveNames(t *testing.T) {
+	require.Equal(t, "open own shared shared",
+		fmt.Sprint(tcretry.PaceOpen, " ", tcretry.PaceOwn, " ", tcretry.PaceShared, " ", tcretry.PaceMode(9)))
+}
+
+func TestAdaptivePacerForgetsIdleKeysButNotThoseInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := ownLane(t, p, 1)
+		waits := waitAsync(t.Context(), lane, tcretry.Turn{})
+		busy := p.Lane(tcretry.PaceKey{Action: "busy"})
+		begin(t, busy, 1)
+		for i := range 100_000 {
+			storm := p.Lane(tcretry.PaceKey{Action: fmt.Sprint(i)})
+			begin(t, storm, 1)
+			storm.Done(accepted)
+		}
+		require.Less(t, len(p.Paces()), 3000)
+		require.Equal(t, lane, p.Lane(paceKey))
+		require.Equal(t, busy, p.Lane(tcretry.PaceKey{Action: "busy"}))
+		require.NoError(t, (<-waits).err)
+	})
+}
+
+func TestAdaptivePacerPacesALaneTogetherThatWasForgottenInBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		old := p.Lane(paceKey)
+		for i := range 5000 {
+			p.Lane(tcretry.PaceKey{Action: fmt.Sprint(i)})
+		}
+		ownLane(t, p, 2)
+		requireWaiting(t, waitAsync(t.Context(), old, tcretry.Turn{}))
+		require.EqualValues(t, 2, old.Accepted())
+		require.Equal(t, 1, strings.Count(fmt.Sprint(p.Paces()), paceKey.Action))
+	})
+}
+
+func TestAdaptivePacerIsSafeForManyGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		codes := []string{
+			"RequestLimitExceeded", "", "RequestLimitExceeded.UinLimitExceeded",
+			"RequestLimitExceeded.IPLimitExceeded", "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
+		}
+		var wg sync.WaitGroup
+		for i := range 64 {
+			wg.Go(func() {
+				for j := range 50 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i*j%700)*time.Millisecond)
+					lane := p.Lane(tcretry.PaceKey{Host: fmt.Sprint(i % 2), Action: fmt.Sprint(j % 3), Credential: fmt.Sprint(i % 3)})
+					if lane.Wait(ctx, tcretry.Turn{Again: j%4 == 0, Latest: time.Now().Add(time.Second)}) == nil {
+						time.Sleep(time.Duration(i) * time.Millisecond)
+						r := accepted
+						if (i+j)%7 == 0 {
+							r = tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codes[(i+j)%5], Limit: 20, Count: 21 + j%9}
+						}
+						lane.Done(r)
+					}
+					cancel()
+					p.Paces()
+				}
+			})
+		}
+		wg.Wait()
+		for _, pace := range p.Paces() {
+			require.Zero(t, pace.Waiting)
+			require.Zero(t, pace.InFlight)
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package tcretry_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+)
+
+const (
+	codeUin    = "RequestLimitExceeded.UinLimitExceeded"
+	codeIP     = "RequestLimitExceeded.IPLimitExceeded"
+	codeGlobal = "RequestLimitExceeded.GlobalRegionUinLimitExceeded"
+)
+
+func TestAdaptivePacerPacesAllThatAnAccountWideCodeConcerns(t *testing.T) {
+	keys := []tcretry.PaceKey{
+		{Host: "cvm", Action: "A", Credential: "me"},
+		{Host: "cvm", Action: "B", Credential: "me"},
+		{Host: "vpc", Action: "A", Credential: "me"},
+		{Host: "cvm", Action: "A", Credential: "you"},
+	}
+	cases := []struct {
+		code string
+		held []bool // by key
+	}{
+		{"RequestLimitExceeded", []bool{true, false, false, false}},
+		{"", []bool{true, false, false, false}},
+		{"RequestLimitExceeded.SomethingElse", []bool{true, false, false, false}},
+		{codeUin, []bool{true, true, false, false}},
+		{codeGlobal, []bool{true, true, true, false}},
+		{codeIP, []bool{true, true, true, true}},
+	}
+	for _, c := range cases {
+		t.Run(c.code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := new(tcretry.AdaptivePacer)
+				p.Seed(1)
+				lane := p.Lane(keys[0])
+				begin(t, lane, 21)
+				done(lane, 20, accepted)
+				lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: c.code, Count: 21, Limit: 20})
+				for i, key := range keys {
+					ch := waitAsync(t.Context(), p.Lane(key), tcretry.Turn{})
+					synctest.Wait()
+					require.Equal(t, c.held[i], len(ch) == 0, "%+v", key)
+				}
+			})
+		})
+	}
+}
+
+// crowd runs callers over many lanes against one quota that counts them all, and
+// returns how long it took, the rejected attempts, and the calls by lane.
+func crowd(t *testing.T, p *tcretry.AdaptivePacer, lanes, callers, calls int) (time.Duration, int, []int) {
+	q := new(fixedWindow)
+	start := time.Now()
+	var mu sync.Mutex
+	rejected, served := 0, make([]int, lanes)
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			lane := p.Lane(tcretry.PaceKey{Host: "cvm", Action: fmt.Sprint(i % lanes), Credential: "me"})
+			for again := false; ; {
+				if lane.Wait(t.Context(), tcretry.Turn{Again: again}) != nil {
+					return
+				}
+				mu.Lock()
+				n, ok := q.arrive(time.Since(start), 20)
+				if calls--; !ok {
+					rejected++
+					calls++
+				}
+				left := calls
+				mu.Unlock()
+				time.Sleep(time.Duration(20+i) * time.Millisecond)
+				if again = !ok; again {
+					lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: n, Limit: 20})
+					continue
+				}
+				mu.Lock()
+				served[i%lanes]++
+				mu.Unlock()
+				lane.Done(accepted)
+				if left < 0 {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(start), rejected, served
+}
+
+func TestAdaptivePacerSharesAnAccountWideQuotaAmongItsLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		p.Seed(1)
+		took, rejected, served := crowd(t, p, 10, 50, 1000)
+		require.Less(t, took, 54*time.Second, "50 seconds of quota, and the calls after the last")
+		require.Less(t, rejected, 100)
+		require.Greater(t, jain(served), 0.99)
+	})
+}
+
+func TestAdaptivePacerForgetsAnAccountWideQuotaThatRejectsNothingForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := p.Lane(paceKey)
+		begin(t, lane, 3)
+		done(lane, 2, accepted)
+		lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+		require.Equal(t, tcretry.Pace{
+			Host: paceKey.Host, Mode: tcretry.PaceOwn, Quota: 2, Rate: 2 / round.Seconds(),
+		}, p.Paces()[0], "it is listed without an action")
+		require.Len(t, p.Paces(), 2)
+		waits := waitAsync(t.Context(), lane, tcretry.Turn{})
+		requireWaiting(t, waits)
+		require.NoError(t, (<-waits).err)
+		lane.Done(accepted)
+		time.Sleep(time.Minute)
+		begin(t, lane, 100)
+		require.Len(t, p.Paces(), 1)
+	})
+}
+
+func TestAdaptivePacerTellsACallAtOnceThatAnAccountWideQuotaMakesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := p.Lane(paceKey)
+		begin(t, lane, 3)
+		done(lane, 2, accepted)
+		lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+		now := time.Now()
+		latest := tcretry.Turn{Latest: now.Add(900 * time.Millisecond)}
+		require.Equal(t, answer{tcretry.ErrPaceLate, now}, <-waitAsync(t.Context(), lane, latest))
+		latest.Latest = now.Add(1100 * time.Millisecond)
+		require.NoError(t, (<-waitAsync(t.Context(), lane, latest)).err)
+	})
+}
