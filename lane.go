@@ -116,6 +116,9 @@ func (l *lane) enter(now, latest time.Duration, again bool) (*waiter, error) {
 		ahead += l.first.Len()
 	}
 	if l.estimate(ahead) > latest {
+		if l.waiting() == 0 {
+			l.giveBack()
+		}
 		return nil, ErrPaceLate
 	}
 	w := &waiter{latest: latest, told: make(chan error, 1), queue: &l.first}
@@ -162,6 +165,17 @@ func (l *lane) undo() {
 		if w := l.pacer.wide(s, l.key); w != nil {
 			w.undo()
 		}
+	}
+}
+
+// giveBack returns turns of wide paces that no waiter is left for. It requires
+// that mu is held.
+func (l *lane) giveBack() {
+	for s := scopeProcess; s <= scopeHost; s++ {
+		if w := l.pacer.wide(s, l.key); w != nil && l.turns[s] {
+			w.undo()
+		}
+		l.turns[s] = false
 	}
 }
 
@@ -269,6 +283,7 @@ func (l *lane) settle(now, next time.Duration) {
 			l.timer.Stop()
 			l.timer = nil
 		}
+		l.giveBack()
 		return
 	}
 	if l.soonest < never {

@@ -164,7 +164,7 @@ func (p *pace) creep(step time.Duration) {
 	quiet := (p.now - p.rejected).Seconds() / creepDouble.Seconds()
 	grown := doubled(quiet, p.taken) - doubled(quiet-step.Seconds()/creepDouble.Seconds(), p.taken)
 	grown *= creepShare * creepDouble.Seconds()
-	p.rate = min((p.rate+creepStep/creepShare)*math.Exp(grown)-creepStep/creepShare, top)
+	p.rate = min(max(p.rate, (p.rate+creepStep/creepShare)*math.Exp(grown)-creepStep/creepShare), top)
 	switch {
 	case p.limit == 0 && p.rate >= openRate:
 		p.mode = PaceOpen

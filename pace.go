@@ -118,7 +118,7 @@ type pace struct {
 	look   time.Duration // when to look for a raised quota
 	extra  int           // answers to come until a look has succeeded; 0: no look
 	raised int           // looks in a row that succeeded
-	quiet  time.Duration // when the last attempt in flight was answered
+	quiet  time.Duration // when something was last, or nothing was at last, in flight
 
 	// Shared: attempts start at rate, the next one at turn.
 	rate     float64
@@ -163,6 +163,9 @@ func (p *pace) tryAcquire(clock time.Duration) (bool, time.Duration) {
 	next, extra := p.next()
 	if next > p.now {
 		return false, p.reading(next)
+	}
+	if p.inFlight == 0 {
+		p.quiet = p.now
 	}
 	p.inFlight++
 	p.begun.add(p.now)
@@ -209,12 +212,10 @@ func (p *pace) next() (at time.Duration, extra bool) {
 	if at <= p.now || p.extra > 0 {
 		return at, false
 	}
-	look := p.look
-	if p.quiet != p.now {
-		// A lane that is never quiet looks too, but later.
-		look += p.lookEvery()
-	}
-	if look = max(look, p.rest); look <= p.now {
+	// A lane that has been busy all the time since it should have looked does it
+	// with others in flight.
+	quiet := p.inFlight == 0 && p.quiet == p.now || p.now-p.quiet >= p.lookEvery()
+	if quiet && max(p.look, p.rest) <= p.now {
 		return p.now, true
 	}
 	return at, false

@@ -1,0 +1,342 @@
+package tcretry
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// paceStep is one thing that happens to a pace, and all that it must lead to.
+type paceStep struct {
+	at     time.Duration // the reading of the clock
+	try    int           // attempts that want to start, until one may not,
+	ok     int           // or attempts that end accepted,
+	reject int           // or rejected,
+	count  int           // with these numbers,
+	limit  int
+	lost   int  // or with no answer that tells,
+	undo   bool // or that were not made
+
+	started  int           // of those that wanted
+	next     time.Duration // when the next may start, if one may not; -1: never
+	inFlight int
+	mode     PaceMode
+	quota    int
+	guard    time.Duration
+	rate     float64 // shared: to a hundredth
+}
+
+func TestPace(t *testing.T) {
+	const ms, s = time.Millisecond, time.Second
+	cases := []struct {
+		name  string
+		slow  bool
+		steps []paceStep
+	}{
+		{"open: everything starts", false, []paceStep{
+			{try: 5000, started: 5000, inFlight: 5000},
+			{at: 50 * ms, ok: 4999, inFlight: 1},
+			{at: 60 * ms, lost: 1},
+			{at: 60 * ms, try: 1, started: 1, inFlight: 1},
+		}},
+		{"slow: ten are in flight, and half a place more for each accepted one", true, []paceStep{
+			{try: 12, started: 10, next: -1, inFlight: 10},
+			{at: 20 * ms, ok: 1, inFlight: 9},
+			{at: 20 * ms, try: 2, started: 1, next: -1, inFlight: 10},
+			{at: 30 * ms, ok: 1, inFlight: 9},
+			{at: 30 * ms, try: 3, started: 2, next: -1, inFlight: 11},
+			{at: 40 * ms, lost: 5, inFlight: 6},
+			{at: 40 * ms, try: 6, started: 5, next: -1, inFlight: 11},
+		}},
+		{"a rejection whose count we explain makes the quota ours", false, []paceStep{
+			{try: 10, started: 10, inFlight: 10},
+			{at: 40 * ms, ok: 5, inFlight: 5},
+			{at: 50 * ms, reject: 1, count: 6, limit: 5, inFlight: 4, mode: PaceOwn, quota: 5, guard: 8 * ms},
+			{at: 50 * ms, reject: 4, count: 10, limit: 5, mode: PaceOwn, quota: 5, guard: 8 * ms},
+			{at: 51 * ms, try: 1, next: 1008*ms - 500, mode: PaceOwn, quota: 5, guard: 8*ms - 500},
+		}},
+		{"own: the quota may start in any second and a guard", false, []paceStep{
+			{try: 3, started: 3, inFlight: 3},
+			{at: 50 * ms, ok: 2, inFlight: 1},
+			{at: 50 * ms, reject: 1, count: 3, limit: 2, mode: PaceOwn, quota: 2, guard: 8 * ms},
+			{at: 1050 * ms, try: 3, started: 2, next: 2057500 * time.Microsecond, inFlight: 2, mode: PaceOwn, quota: 2, guard: 7500 * time.Microsecond},
+			{at: 1060 * ms, ok: 2, mode: PaceOwn, quota: 2, guard: 7495 * time.Microsecond},
+			{at: 5060 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 2, guard: 5495 * time.Microsecond},
+			{at: 5560 * ms, try: 2, started: 1, next: 6065245 * time.Microsecond, inFlight: 2, mode: PaceOwn, quota: 2, guard: 5245 * time.Microsecond},
+			{at: 5570 * ms, undo: true, inFlight: 1, mode: PaceOwn, quota: 2, guard: 5240 * time.Microsecond},
+			{at: 5570 * ms, try: 1, started: 1, inFlight: 2, mode: PaceOwn, quota: 2, guard: 5240 * time.Microsecond},
+		}},
+		{"own: a rejection that we do not explain widens the guard, once a second, and nothing starts for a while", false, []paceStep{
+			{try: 3, started: 3, inFlight: 3},
+			{reject: 1, count: 3, limit: 2, inFlight: 2, mode: PaceOwn, quota: 2, guard: 8 * ms},
+			{at: s, ok: 2, mode: PaceOwn, quota: 2, guard: 7500 * time.Microsecond},
+			{at: 2 * s, try: 2, started: 2, inFlight: 2, mode: PaceOwn, quota: 2, guard: 7 * ms},
+			{at: 2 * s, reject: 1, count: 3, limit: 2, inFlight: 1, mode: PaceOwn, quota: 2, guard: 15 * ms},
+			{at: 2 * s, reject: 1, count: 4, limit: 2, mode: PaceOwn, quota: 2, guard: 15 * ms},
+			{at: 4 * s, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 2, guard: 14 * ms},
+			{at: 4 * s, reject: 1, count: 3, limit: 2, mode: PaceOwn, quota: 2, guard: 22 * ms},
+			{at: 4 * s, try: 1, next: 4050 * ms, mode: PaceOwn, quota: 2, guard: 22 * ms},
+			{at: 4050 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 2, guard: 21975 * time.Microsecond},
+			{at: 4050 * ms, ok: 1, mode: PaceOwn, quota: 2, guard: 21975 * time.Microsecond},
+			{at: 6050 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 2, guard: 20975 * time.Microsecond},
+			{at: 6050 * ms, reject: 1, mode: PaceOwn, quota: 2, guard: 28975 * time.Microsecond},
+			{at: 6050 * ms, try: 1, next: 6075 * ms, mode: PaceOwn, quota: 2, guard: 28975 * time.Microsecond},
+		}},
+		{"own: one that we explain only tells the quota", false, []paceStep{
+			{try: 20, started: 20, inFlight: 20},
+			{ok: 19, inFlight: 1},
+			{reject: 1, count: 20, limit: 19, mode: PaceOwn, quota: 19, guard: 8 * ms},
+			{at: 2 * s, try: 19, started: 19, inFlight: 19, mode: PaceOwn, quota: 19, guard: 7 * ms},
+			{at: 2 * s, reject: 1, count: 6, limit: 5, inFlight: 18, mode: PaceOwn, quota: 5, guard: 7 * ms},
+			{at: 2100 * ms, ok: 18, mode: PaceOwn, quota: 5, guard: 6950 * time.Microsecond},
+			{at: 2100 * ms, try: 1, next: 3006950 * time.Microsecond, mode: PaceOwn, quota: 5, guard: 6950 * time.Microsecond},
+		}},
+		{"own: now and then one attempt looks for a raised quota, when nothing is in flight", false, []paceStep{
+			{try: 6, started: 6, inFlight: 6},
+			{ok: 5, inFlight: 1},
+			{reject: 1, count: 6, limit: 5, mode: PaceOwn, quota: 5, guard: 8 * ms},
+			{at: 20 * s, try: 6, started: 5, next: 21 * s, inFlight: 5, mode: PaceOwn, quota: 5},
+			{at: 20 * s, ok: 4, inFlight: 1, mode: PaceOwn, quota: 5},
+			{at: 20 * s, try: 1, next: 21 * s, inFlight: 1, mode: PaceOwn, quota: 5},
+			{at: 20050 * ms, ok: 1, mode: PaceOwn, quota: 5},
+			{at: 20050 * ms, try: 2, started: 1, next: 21 * s, inFlight: 1, mode: PaceOwn, quota: 5},
+			{at: 20100 * ms, reject: 1, count: 6, limit: 5, mode: PaceOwn, quota: 5},
+			{at: 20100 * ms, try: 1, next: 21 * s, mode: PaceOwn, quota: 5},
+		}},
+		{"own: a look that succeeds goes on, at first only after a second", false, []paceStep{
+			{try: 6, started: 6, inFlight: 6},
+			{ok: 5, inFlight: 1},
+			{reject: 1, count: 6, limit: 5, mode: PaceOwn, quota: 5, guard: 8 * ms},
+			{at: 20 * s, try: 5, started: 5, inFlight: 5, mode: PaceOwn, quota: 5},
+			{at: 20050 * ms, ok: 5, mode: PaceOwn, quota: 5},
+			{at: 20050 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 5},
+			{at: 20100 * ms, ok: 1, mode: PaceOwn, quota: 6},
+			{at: 20100 * ms, try: 1, next: 21 * s, mode: PaceOwn, quota: 6},
+			{at: 21100 * ms, try: 7, started: 6, next: 22100 * ms, inFlight: 6, mode: PaceOwn, quota: 6},
+			{at: 21150 * ms, ok: 6, mode: PaceOwn, quota: 6},
+			{at: 21150 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 6},
+			{at: 21200 * ms, ok: 1, mode: PaceOwn, quota: 7},
+			{at: 21200 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 7},
+			{at: 21250 * ms, ok: 1, mode: PaceOwn, quota: 8},
+			{at: 21250 * ms, try: 1, started: 1, inFlight: 1, mode: PaceOwn, quota: 8},
+			{at: 21300 * ms, reject: 1, count: 9, limit: 8, mode: PaceOwn, quota: 8},
+			{at: 21300 * ms, try: 1, next: 22100 * ms, mode: PaceOwn, quota: 8},
+		}},
+		{"own: six seconds that we do not explain, within ten, share the quota", false, []paceStep{
+			{try: 21, started: 21, inFlight: 21},
+			{ok: 10, inFlight: 11},
+			{reject: 1, count: 21, limit: 20, inFlight: 10, mode: PaceOwn, quota: 20, guard: 8 * ms},
+			{at: 2 * s, reject: 2, count: 22, limit: 20, inFlight: 8, mode: PaceOwn, quota: 20, guard: 15 * ms},
+			{at: 3 * s, reject: 1, count: 22, limit: 20, inFlight: 7, mode: PaceOwn, quota: 20, guard: 22500 * time.Microsecond},
+			{at: 4 * s, reject: 1, count: 22, limit: 20, inFlight: 6, mode: PaceOwn, quota: 20, guard: 30 * ms},
+			{at: 5 * s, reject: 1, count: 22, limit: 20, inFlight: 5, mode: PaceOwn, quota: 20, guard: 37500 * time.Microsecond},
+			{at: 6 * s, reject: 1, count: 22, limit: 20, inFlight: 4, mode: PaceOwn, quota: 20, guard: 45 * ms},
+			{at: 11 * s, try: 4, started: 4, inFlight: 8, mode: PaceOwn, quota: 20, guard: 42500 * time.Microsecond},
+			{at: 11999 * ms, reject: 1, count: 40, limit: 20, inFlight: 7, mode: PaceShared, quota: 20, rate: 2},
+		}},
+		{"a rejection that we do not explain shares the quota, from a random moment on", false, []paceStep{
+			{try: 5, started: 5, inFlight: 5},
+			{at: 50 * ms, ok: 3, inFlight: 2},
+			{at: 50 * ms, reject: 1, count: 40, limit: 20, inFlight: 1, mode: PaceShared, quota: 20, rate: 2.5},
+			{at: 50 * ms, try: 1, next: 1047236467, inFlight: 1, mode: PaceShared, quota: 20, rate: 2.5},
+			{at: 60 * ms, reject: 1, count: 41, limit: 20, mode: PaceShared, quota: 20, rate: 2.5},
+			{at: 1100 * ms, try: 2, started: 1, next: 1495012377, inFlight: 1, mode: PaceShared, quota: 20, rate: 2.53},
+		}},
+		{"shared: a rate is cut once a second", false, []paceStep{
+			{try: 10, started: 10, inFlight: 10},
+			{reject: 2, count: 20, limit: 10, inFlight: 8, mode: PaceShared, quota: 10, rate: 5},
+			{at: s - 1, reject: 1, count: 20, limit: 10, inFlight: 7, mode: PaceShared, quota: 10, rate: 5.04},
+			{at: s, reject: 2, count: 20, limit: 10, inFlight: 5, mode: PaceShared, quota: 10, rate: 2.52},
+			{at: 2 * s, reject: 1, inFlight: 4, mode: PaceShared, quota: 10, rate: 2.3},
+			{at: 3 * s, reject: 1, count: 1 << 40, limit: 1, inFlight: 3, mode: PaceShared, quota: 1, rate: 0.05},
+		}},
+		{"shared: a rate creeps up, but of silence alone only slowly", false, []paceStep{
+			{try: 10, started: 10, inFlight: 10},
+			{reject: 1, count: 50, limit: 20, inFlight: 9, mode: PaceShared, quota: 20, rate: 4},
+			{at: 10 * s, lost: 1, inFlight: 8, mode: PaceShared, quota: 20, rate: 4.37},
+			{at: 10 * s, ok: 8, mode: PaceShared, quota: 20, rate: 4.37},
+			{at: 11 * s, mode: PaceShared, quota: 20, rate: 5.92},
+			{at: 30 * s, mode: PaceShared, quota: 20, rate: 20},
+			{at: 31 * s, mode: PaceOwn, quota: 20, guard: 8 * ms},
+		}},
+		{"shared: without numbers a burst proves only what was accepted of it", false, []paceStep{
+			{try: 500, started: 500, inFlight: 500},
+			{at: 20 * ms, ok: 10, inFlight: 490},
+			{at: 20 * ms, reject: 1, inFlight: 489, mode: PaceShared, rate: 450},
+			{at: 30 * ms, ok: 10, inFlight: 479, mode: PaceShared, rate: 450.02},
+			{at: 60 * ms, reject: 479, mode: PaceShared, rate: 450.07},
+			{at: 300 * ms, mode: PaceShared, rate: 20.02},
+		}},
+		{"shared without numbers: a rate that is no longer felt opens the lane", false, []paceStep{
+			{try: 100, started: 100, inFlight: 100},
+			{reject: 1, inFlight: 99, mode: PaceShared, rate: 90},
+			{at: 10 * ms, ok: 99, mode: PaceShared, rate: 90},
+			{at: 15 * s, mode: PaceShared, rate: 753.68},
+			{at: 20 * s},
+			{at: 20 * s, try: 5000, started: 5000, inFlight: 5000},
+		}},
+		{"numbers that cannot be are none", false, []paceStep{
+			{try: 10, started: 10, inFlight: 10},
+			{reject: 1, count: 9, limit: 10, inFlight: 9, mode: PaceShared, rate: 9},
+			{at: 1100 * ms, reject: 1, count: 2 << 30, limit: 1 << 30, inFlight: 8, mode: PaceShared, rate: 0.92},
+			{at: 2200 * ms, reject: 1, count: 5, limit: -1, inFlight: 7, mode: PaceShared, rate: 0.85},
+		}},
+		{"a clock that goes back neither hangs nor bursts", false, []paceStep{
+			{at: 1000 * s, try: 3, started: 3, inFlight: 3},
+			{at: 1000 * s, ok: 2, inFlight: 1},
+			{at: 1000 * s, reject: 1, count: 3, limit: 2, mode: PaceOwn, quota: 2, guard: 8 * ms},
+			{at: 10 * s, try: 1, next: 11008 * ms, mode: PaceOwn, quota: 2, guard: 8 * ms},
+			{at: 11008 * ms, try: 3, started: 2, next: 12015496 * time.Microsecond, inFlight: 2, mode: PaceOwn, quota: 2, guard: 7496 * time.Microsecond},
+		}},
+		{"a clock that leaps starts no more than the quota", false, []paceStep{
+			{try: 3, started: 3, inFlight: 3},
+			{ok: 2, inFlight: 1},
+			{reject: 1, count: 3, limit: 2, mode: PaceOwn, quota: 2, guard: 8 * ms},
+			{at: 1e6 * s, try: 5, started: 2, next: 1e6*s + s, inFlight: 2, mode: PaceOwn, quota: 2},
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPace(1, c.slow)
+			for i, step := range c.steps {
+				require.Equal(t, step, runPace(&p, step), "step %d", i)
+			}
+		})
+	}
+}
+
+// runPace runs a step and returns it with what it led to.
+func runPace(p *pace, step paceStep) paceStep {
+	step.started, step.next = 0, 0
+	p.tick(step.at)
+	for range step.try {
+		ok, next := p.tryAcquire(step.at)
+		if !ok {
+			if step.next = next; next == never {
+				step.next = -1
+			}
+			break
+		}
+		step.started++
+	}
+	for range step.ok {
+		p.done(step.at, PaceResult{Verdict: PaceAccepted})
+	}
+	for range step.reject {
+		p.done(step.at, PaceResult{Verdict: PaceRejected, Count: step.count, Limit: step.limit})
+	}
+	for range step.lost {
+		p.done(step.at, PaceResult{})
+	}
+	if step.undo {
+		p.undo()
+	}
+	step.inFlight, step.mode, step.quota, step.guard, step.rate = p.inFlight, p.mode, p.limit, 0, 0
+	switch p.mode {
+	case PaceOwn:
+		step.guard = p.guard
+	case PaceShared:
+		step.rate = math.Round(100*p.rate) / 100
+	}
+	return step
+}
+
+func TestPaceKeepsItsPromisesWhateverHappens(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for seed := range uint64(300) {
+		p := newPace(seed, seed%4 == 0)
+		at := time.Duration(0)
+		for range 400 {
+			at += time.Duration(rng.IntN(300)-20) * time.Millisecond
+			switch rng.IntN(5) {
+			case 0, 1, 2:
+				pursue(t, &p, &at)
+			case 3:
+				p.done(at, PaceResult{Verdict: PaceVerdict(rng.IntN(2))})
+			case 4:
+				limit := rng.IntN(6)
+				p.done(at, PaceResult{Verdict: PaceRejected, Limit: limit, Count: limit + rng.IntN(9)})
+			}
+			if p.mode == PaceOwn {
+				require.Positive(t, p.limit)
+				require.LessOrEqual(t, p.guard, maxGuard)
+				require.GreaterOrEqual(t, p.guard, time.Duration(0))
+			}
+			require.False(t, p.mode == PaceShared && !(p.rate >= minRate && p.rate <= maxLimit), "rate %v", p.rate)
+			require.GreaterOrEqual(t, p.inFlight, 0)
+		}
+	}
+}
+
+// pursue tries to start an attempt, again at the moment that it is told: then it
+// must start.
+func pursue(t *testing.T, p *pace, at *time.Duration) {
+	ok, next := p.tryAcquire(*at)
+	switch {
+	case ok:
+	case next == never:
+		require.True(t, p.slow && p.mode == PaceOpen && p.inFlight >= slowStartPlaces, "it waits for nothing")
+	default:
+		require.Greater(t, next, *at)
+		require.LessOrEqual(t, next, *at+21*time.Second)
+		require.Equal(t, next, p.estimate(0))
+		*at = next
+		mode := p.mode
+		ok, _ = p.tryAcquire(next)
+		require.True(t, ok || p.mode != mode, "it was told that its turn was then")
+	}
+}
+
+func TestPaceEstimatesWhenEachTurnComes(t *testing.T) {
+	for name, r := range map[string]PaceResult{
+		"own":    {Verdict: PaceRejected, Count: 8, Limit: 7},
+		"shared": {Verdict: PaceRejected, Count: 21, Limit: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPace(1, false)
+			runPace(&p, paceStep{try: 8})
+			p.done(0, r)
+			p.done(0, PaceResult{})
+			var estimates []time.Duration
+			for i := range 20 {
+				estimates = append(estimates, p.estimate(i))
+			}
+			at := time.Duration(0)
+			for i := range 20 {
+				ok, next := p.tryAcquire(at)
+				for !ok {
+					at = next
+					ok, next = p.tryAcquire(at)
+				}
+				require.InDelta(t, estimates[i].Seconds(), at.Seconds(), 0.05+0.1*at.Seconds(), "turn %d", i)
+			}
+		})
+	}
+}
+
+func TestStartsCountTheLastSecond(t *testing.T) {
+	var s starts
+	rng := rand.New(rand.NewPCG(3, 4))
+	var all []time.Duration
+	at := time.Duration(0)
+	for range 5000 {
+		at += time.Duration(rng.IntN(20)) * time.Millisecond
+		if rng.IntN(10) == 0 && len(all) > 0 {
+			s.undo()
+			all = all[:len(all)-1]
+		}
+		s.add(at)
+		all = append(all, at)
+		after := at - time.Duration(rng.IntN(1000))*time.Millisecond
+		want := 0
+		for i := len(all) - 1; i >= 0 && all[i] > after; i-- {
+			want++
+		}
+		require.Equal(t, want, s.after(after))
+		require.Equal(t, all[len(all)-1], s.back(1))
+	}
+	require.LessOrEqual(t, len(s.ring), 256, "a slow lane stays small")
+}

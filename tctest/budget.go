@@ -1,0 +1,251 @@
+package tctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcretry/tcretry"
+)
+
+// TestBudget checks that a Budget keeps the obligations of [tcretry.Budget].
+// newBudget returns a fresh one for each case.
+//
+// Each case runs in a bubble of testing/synctest, as [TestPacer] says: a Budget
+// that reaches for a network is checked with [TestBudgetLive].
+func TestBudget(t *testing.T, newBudget func() tcretry.Budget) {
+	for _, o := range budgetObligations {
+		o.inBubble(t, newBudget)
+	}
+}
+
+// TestBudgetLive is [TestBudget] in real time, for a Budget with I/O. The cases
+// run in parallel: each newBudget must return one that has nothing in common with
+// the others.
+func TestBudgetLive(t *testing.T, newBudget func() tcretry.Budget) {
+	for _, o := range budgetObligations {
+		o.inRealTime(t, newBudget)
+	}
+}
+
+const (
+	budgetHost  = "cvm.tencentcloudapi.com"
+	anotherHost = "vpc.tencentcloudapi.com"
+)
+
+var budgetObligations = []obligation[tcretry.Budget]{
+	{
+		"the first retry is made at once",
+		"The first retry to a host that a budget knows nothing of is allowed, without a hold.",
+		func(s *stage, b tcretry.Budget) error { return s.retryAtOnce(b, budgetHost) },
+	},
+	{
+		"an outage is not multiplied",
+		"While every attempt fails, few retries are allowed: 500 calls may make 150 at the most.",
+		checkOutage,
+	},
+	{
+		"a host that came back is retried again",
+		"Once attempts succeed, retries are allowed again, without a hold.",
+		func(s *stage, b tcretry.Budget) error {
+			if _, err := s.outage(b); err != nil {
+				return err
+			}
+			for range 500 {
+				b.Record(budgetHost, false)
+			}
+			s.settle()
+			return s.retryAtOnce(b, budgetHost)
+		},
+	},
+	{
+		"failures in passing are retried",
+		"With one attempt of ten failing, nearly every failure may be retried.",
+		checkPassing,
+	},
+	{
+		"hosts are apart",
+		"The outage of one host must not keep another from its retries.",
+		func(s *stage, b tcretry.Budget) error {
+			if _, err := s.outage(b); err != nil {
+				return err
+			}
+			return s.retryAtOnce(b, anotherHost)
+		},
+	},
+	{
+		"no retry is held past its latest time",
+		"Withdraw may hold a retry for some time, but never past Withdrawal.Latest.",
+		checkHold,
+	},
+	{
+		"nothing starts after its latest time",
+		"Withdrawal.Latest may have passed before Withdraw is called.",
+		func(s *stage, b tcretry.Budget) error {
+			w := tcretry.Withdrawal{Host: budgetHost, Latest: time.Now().Add(-time.Millisecond)}
+			if err := b.Withdraw(s.ctx, w); !errors.Is(err, tcretry.ErrBudgetSpent) {
+				return fmt.Errorf("a retry that was to start in the past led to %v, want ErrBudgetSpent", err)
+			}
+			return nil
+		},
+	},
+	{
+		"a hold ends with its context",
+		"Withdraw returns the context's cause, at once, also if the context has ended before.",
+		checkHoldContext,
+	},
+	{
+		"many goroutines",
+		"It is called from many goroutines at once; run the kit with -race.",
+		checkBudgetGoroutines,
+	},
+}
+
+// retryAtOnce asks for a retry to host that must be allowed without a hold.
+func (s *stage) retryAtOnce(b tcretry.Budget, host string) error {
+	start := time.Now()
+	b.Record(host, true)
+	if err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: host, Start: start}); err != nil {
+		return fmt.Errorf("a retry to %s was refused: %w", host, err)
+	}
+	return s.took(start, 0)
+}
+
+// outage runs 500 calls in five seconds, of which every attempt fails and which
+// retry as long as they may, at most three times. It returns the number of retries.
+func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	call := func() {
+		start := time.Now()
+		b.Record(budgetHost, true)
+		for range 3 {
+			refused := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: start})
+			mu.Lock()
+			if refused == nil {
+				retries++
+			} else if !errors.Is(refused, tcretry.ErrBudgetSpent) {
+				err = fmt.Errorf("a retry was refused with %v, want ErrBudgetSpent", refused)
+			}
+			mu.Unlock()
+			if refused != nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+			b.Record(budgetHost, true)
+		}
+	}
+	for range 500 {
+		wg.Go(call)
+		time.Sleep(10 * time.Millisecond)
+	}
+	wg.Wait()
+	return retries, err
+}
+
+func checkOutage(s *stage, b tcretry.Budget) error {
+	retries, err := s.outage(b)
+	if err == nil && retries > 150 {
+		err = fmt.Errorf("500 calls of which every attempt failed made %d retries", retries)
+	}
+	return err
+}
+
+func checkPassing(s *stage, b tcretry.Budget) error {
+	refused := 0
+	for i := range 1000 {
+		failed := i%10 == 0
+		b.Record(budgetHost, failed)
+		if !failed {
+			continue
+		}
+		switch err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: time.Now()}); {
+		case errors.Is(err, tcretry.ErrBudgetSpent):
+			refused++
+		case err != nil:
+			return err
+		}
+	}
+	if refused > 10 {
+		return fmt.Errorf("of 100 retries %d were refused", refused)
+	}
+	return nil
+}
+
+func checkHold(s *stage, b tcretry.Budget) error {
+	if _, err := s.outage(b); err != nil {
+		return err
+	}
+	// With fresh failures, so that nothing is due to be let out.
+	for range 100 {
+		b.Record(budgetHost, true)
+	}
+	for i := range 5 {
+		start := time.Now()
+		wait := time.Duration(i+1) * 100 * time.Millisecond
+		err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: start, Latest: start.Add(wait)})
+		if err != nil && !errors.Is(err, tcretry.ErrBudgetSpent) {
+			return err
+		}
+		if err := s.took(start, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkHoldContext(s *stage, b tcretry.Budget) error {
+	cause := errors.New("the user went away")
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	defer cancel(nil)
+	if _, err := s.outage(b); err != nil {
+		return err
+	}
+	for range 100 {
+		b.Record(budgetHost, true)
+	}
+	held := s.ask(func() error {
+		return b.Withdraw(ctx, tcretry.Withdrawal{Host: budgetHost, Start: time.Now()})
+	})
+	answered := len(held) > 0 // a budget need not hold
+	start := time.Now()
+	cancel(cause)
+	a := <-held
+	if !answered && !errors.Is(a.err, cause) {
+		return fmt.Errorf("a hold whose context ended returned %v, want its cause", a.err)
+	}
+	if err := s.took(start, 0); err != nil {
+		return err
+	}
+	start = time.Now()
+	if err := b.Withdraw(ctx, tcretry.Withdrawal{Host: anotherHost}); !errors.Is(err, cause) {
+		return fmt.Errorf("a context that has ended led to %v, want its cause", err)
+	}
+	return s.took(start, 0)
+}
+
+func checkBudgetGoroutines(s *stage, b tcretry.Budget) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, 32)
+	for i := range cap(errs) {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(s.ctx, time.Duration(50*i)*time.Millisecond)
+			defer cancel()
+			for j := range 50 {
+				host := []string{budgetHost, anotherHost}[j%2]
+				b.Record(host, (i+j)%3 > 0)
+				err := b.Withdraw(ctx, tcretry.Withdrawal{Host: host, Latest: time.Now().Add(time.Second)})
+				if err != nil && !errors.Is(err, tcretry.ErrBudgetSpent) && !errors.Is(err, context.DeadlineExceeded) {
+					errs <- fmt.Errorf("withdraw returned %w", err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	return <-errs
+}

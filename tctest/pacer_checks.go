@@ -1,0 +1,217 @@
+package tctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tcretry/tcretry"
+)
+
+// wait waits for a turn in a goroutine of its own.
+func (s *stage) wait(ctx context.Context, lane tcretry.Lane, turn tcretry.Turn) <-chan answer {
+	return s.ask(func() error { return lane.Wait(ctx, turn) })
+}
+
+func (s *stage) slows(p tcretry.Pacer, r tcretry.PaceResult) error {
+	lane := p.Lane(pacerKey)
+	start := time.Now()
+	for range 2 {
+		if err := lane.Wait(s.ctx, tcretry.Turn{}); err != nil {
+			return err
+		}
+	}
+	lane.Done(paceAccepted)
+	lane.Done(r)
+	if err := s.run(lane, 5, paceAccepted); err != nil {
+		return err
+	}
+	if d := time.Since(start); d < 2*time.Second {
+		return fmt.Errorf("seven attempts started within %v", d)
+	}
+	return nil
+}
+
+func checkKeysApart(s *stage, p tcretry.Pacer) error {
+	if _, err := s.slowLane(p); err != nil {
+		return err
+	}
+	for _, key := range []tcretry.PaceKey{
+		{Host: "vpc.tencentcloudapi.com", Action: pacerKey.Action, Credential: pacerKey.Credential},
+		{Host: pacerKey.Host, Action: "DescribeZones", Credential: pacerKey.Credential},
+		{Host: pacerKey.Host, Action: pacerKey.Action, Credential: "another"},
+	} {
+		start := time.Now()
+		if err := s.run(p.Lane(key), 1, paceAccepted); err != nil {
+			return err
+		}
+		if err := s.took(start, 0); err != nil {
+			return fmt.Errorf("%+v after a rejection of %+v: %w", key, pacerKey, err)
+		}
+	}
+	return nil
+}
+
+// order makes calls wait with turns, one after the other, and returns the order
+// in which they started.
+func (s *stage) order(lane tcretry.Lane, turns ...tcretry.Turn) ([]int, error) {
+	var mu sync.Mutex
+	var order []int
+	var all []<-chan answer
+	for i, turn := range turns {
+		all = append(all, s.ask(func() error {
+			if err := lane.Wait(s.ctx, turn); err != nil {
+				return err
+			}
+			mu.Lock()
+			order = append(order, i)
+			mu.Unlock()
+			lane.Done(paceAccepted)
+			return nil
+		}))
+	}
+	for _, ch := range all {
+		if a := <-ch; a.err != nil {
+			return nil, a.err
+		}
+	}
+	return order, nil
+}
+
+func checkOrder(s *stage, p tcretry.Pacer) error {
+	lane, err := s.slowLane(p)
+	if err != nil {
+		return err
+	}
+	order, err := s.order(lane, make([]tcretry.Turn, 4)...)
+	if err == nil && !slices.IsSorted(order) {
+		err = fmt.Errorf("they started in the order %v", order)
+	}
+	return err
+}
+
+func checkAgain(s *stage, p tcretry.Pacer) error {
+	lane, err := s.slowLane(p)
+	if err != nil {
+		return err
+	}
+	order, err := s.order(lane, tcretry.Turn{}, tcretry.Turn{}, tcretry.Turn{}, tcretry.Turn{Again: true})
+	if err == nil && order[0] != 3 {
+		err = fmt.Errorf("they started in the order %v, want that of number 3 first", order)
+	}
+	return err
+}
+
+func checkLate(s *stage, p tcretry.Pacer) error {
+	lane, err := s.slowLane(p)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	for range 5 {
+		s.wait(ctx, lane, tcretry.Turn{})
+	}
+	start := time.Now()
+	late := <-s.wait(ctx, lane, tcretry.Turn{Latest: start.Add(2 * time.Second)})
+	if !errors.Is(late.err, tcretry.ErrPaceLate) {
+		return fmt.Errorf("behind five others, a second each, a call that must start within two seconds got %v, want ErrPaceLate", late.err)
+	}
+	return s.took(start, 0)
+}
+
+func checkContext(s *stage, p tcretry.Pacer) error {
+	cause := errors.New("the user went away")
+	lane, err := s.slowLane(p)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	defer cancel(nil)
+	for range 3 {
+		s.wait(s.ctx, lane, tcretry.Turn{})
+	}
+	waits := s.wait(ctx, lane, tcretry.Turn{})
+	start := time.Now()
+	cancel(cause)
+	select {
+	case a := <-waits:
+		if !errors.Is(a.err, cause) {
+			return fmt.Errorf("a wait whose context ended returned %v, want its cause", a.err)
+		}
+	case <-s.ctx.Done():
+		return errHangs
+	}
+	if err := s.took(start, 0); err != nil {
+		return err
+	}
+	start = time.Now()
+	if err := p.Lane(tcretry.PaceKey{}).Wait(ctx, tcretry.Turn{}); !errors.Is(err, cause) {
+		return fmt.Errorf("a wait with a context that has ended returned %v, want its cause", err)
+	}
+	return s.took(start, 0)
+}
+
+func checkCanceled(s *stage, p tcretry.Pacer) error {
+	lane, err := s.slowLane(p)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	for range 10 {
+		s.wait(ctx, lane, tcretry.Turn{})
+	}
+	start := time.Now()
+	last := s.wait(s.ctx, lane, tcretry.Turn{})
+	cancel()
+	if a := <-last; a.err != nil {
+		return a.err
+	}
+	return s.took(start, 4*time.Second)
+}
+
+func checkAccepted(s *stage, p tcretry.Pacer) error {
+	lane := p.Lane(pacerKey)
+	before := lane.Accepted()
+	for _, r := range []tcretry.PaceResult{paceAccepted, {}, paceAccepted, paceRejected} {
+		if err := s.run(lane, 1, r); err != nil {
+			return err
+		}
+	}
+	if n := lane.Accepted() - before; n != 2 {
+		return fmt.Errorf("of four attempts two were accepted, Accepted grew by %d", n)
+	}
+	if n := p.Lane(tcretry.PaceKey{Host: "another"}).Accepted(); n != 0 {
+		return fmt.Errorf("another lane has %d accepted attempts", n)
+	}
+	return nil
+}
+
+func checkManyGoroutines(s *stage, p tcretry.Pacer) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, 32)
+	for i := range cap(errs) {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(s.ctx, time.Duration(50*i)*time.Millisecond)
+			defer cancel()
+			for j := range 20 {
+				lane := p.Lane(tcretry.PaceKey{Host: "h", Action: []string{"a", "b", "c"}[(i+j)%3]})
+				lane.Accepted()
+				err := lane.Wait(ctx, tcretry.Turn{Again: j%3 == 0, Latest: time.Now().Add(time.Second)})
+				switch {
+				case err == nil:
+					lane.Done([]tcretry.PaceResult{paceAccepted, paceRejected, paceRejected0, {}}[(i*j)%4])
+				case !errors.Is(err, tcretry.ErrPaceLate) && !errors.Is(err, context.DeadlineExceeded):
+					errs <- fmt.Errorf("wait returned %w", err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	return <-errs
+}
