@@ -240,7 +240,7 @@ func TestAdaptivePacerForgetsIdleKeysButNotThoseInUse(t *testing.T) {
 		waits := waitAsync(t.Context(), lane, tcretry.Turn{})
 		busy := p.Lane(tcretry.PaceKey{Action: "busy"})
 		begin(t, busy, 1)
-		for i := range 100_000 {
+		for i := range 30_000 {
 			storm := p.Lane(tcretry.PaceKey{Action: fmt.Sprint(i)})
 			begin(t, storm, 1)
 			storm.Done(accepted)
