@@ -1,0 +1,30 @@
+package tcretry
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLaneRunsItsTimerOnlyWhileCallsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := new(AdaptivePacer).lane(PaceKey{})
+		for range 2 {
+			require.NoError(t, l.Wait(t.Context(), Turn{}))
+		}
+		l.Done(PaceResult{Verdict: PaceRejected, Count: 2, Limit: 1})
+		require.Nil(t, l.timer)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _ = l.Wait(ctx, Turn{}) }()
+		synctest.Wait()
+		require.NotNil(t, l.timer)
+		cancel()
+		synctest.Wait()
+		require.Nil(t, l.timer, "the call has left")
+		require.NoError(t, l.Wait(t.Context(), Turn{Latest: time.Now().Add(time.Minute)}))
+		require.Nil(t, l.timer, "the call has its turn")
+	})
+}
