@@ -168,23 +168,23 @@ func (l *lane) undo() {
 	}
 }
 
-// giveBack returns turns of wide paces that no waiter is left for. It requires
-// that mu is held.
+// giveBack gives up the turns of wide paces and the places in their queues that no
+// waiter is left for. It requires that mu is held.
 func (l *lane) giveBack() {
 	for s := scopeProcess; s <= scopeHost; s++ {
-		if w := l.pacer.wide(s, l.key); w != nil && l.turns[s] {
-			w.undo()
+		if w := l.pacer.wide(s, l.key); w != nil {
+			w.leave(l, l.turns[s])
 		}
 		l.turns[s] = false
 	}
 }
 
 // turn takes the turn that a wide pace gives to the next attempt. It returns
-// false if there is none.
+// false if nobody waits, or if the lane got one while this one was on its way.
 func (l *lane) turn(now time.Duration, s scope) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waiting() == 0 {
+	if l.waiting() == 0 || l.turns[s] {
 		return false
 	}
 	l.turns[s] = true

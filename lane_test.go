@@ -16,15 +16,20 @@ func TestLaneRunsItsTimerOnlyWhileCallsWait(t *testing.T) {
 			require.NoError(t, l.Wait(t.Context(), Turn{}))
 		}
 		l.Done(PaceResult{Verdict: PaceRejected, Count: 2, Limit: 1})
-		require.Nil(t, l.timer)
+		runs := func() bool {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.timer != nil
+		}
+		require.False(t, runs())
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { _ = l.Wait(ctx, Turn{}) }()
 		synctest.Wait()
-		require.NotNil(t, l.timer)
+		require.True(t, runs())
 		cancel()
 		synctest.Wait()
-		require.Nil(t, l.timer, "the call has left")
+		require.False(t, runs(), "the call has left")
 		require.NoError(t, l.Wait(t.Context(), Turn{Latest: time.Now().Add(time.Minute)}))
-		require.Nil(t, l.timer, "the call has its turn")
+		require.False(t, runs(), "the call has its turn")
 	})
 }

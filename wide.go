@@ -202,6 +202,31 @@ func (w *wide) undo() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pace.undo()
+	w.settle(0) // the next lane may use it
+}
+
+// leave takes l, which has no waiter left, out of the queue, and takes back its
+// turn if it has one. l's lock is held.
+func (w *wide) leave(l *lane, turn bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.place[l]; e != nil {
+		w.queue.Remove(e)
+		delete(w.place, l)
+	}
+	if turn {
+		w.pace.undo()
+		w.settle(0)
+	}
+	w.rest()
+}
+
+// rest stops the timer once no lane waits. It requires that mu is held.
+func (w *wide) rest() {
+	if w.queue.Len() == 0 && w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
 }
 
 // estimate returns when the attempt of a waiter of a lane may start that has n
@@ -227,10 +252,7 @@ func (w *wide) serve(now time.Duration) {
 		delete(w.place, l)
 		turns = append(turns, l)
 	}
-	if w.queue.Len() == 0 && w.timer != nil {
-		w.timer.Stop()
-		w.timer = nil
-	}
+	w.rest()
 	w.mu.Unlock()
 	for _, l := range turns {
 		if !l.turn(now, w.scope) {
