@@ -111,16 +111,6 @@ func (l *lane) enter(now, latest time.Duration, again bool) (*waiter, error) {
 			return nil, nil
 		}
 	}
-	ahead := l.back.Len()
-	if !again {
-		ahead += l.first.Len()
-	}
-	if l.estimate(ahead) > latest {
-		if l.waiting() == 0 {
-			l.giveBack()
-		}
-		return nil, ErrPaceLate
-	}
 	w := &waiter{latest: latest, told: make(chan error, 1), queue: &l.first}
 	if again {
 		w.queue = &l.back

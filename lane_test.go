@@ -33,3 +33,36 @@ func TestLaneRunsItsTimerOnlyWhileCallsWait(t *testing.T) {
 		require.False(t, runs(), "the call has its turn")
 	})
 }
+
+// slowLane returns a lane with a quota of one a second, just used, and a waiter.
+func slowLane(t *testing.T, latest time.Duration) (*lane, *waiter) {
+	l := new(AdaptivePacer).lane(PaceKey{})
+	for range 2 {
+		require.NoError(t, l.Wait(t.Context(), Turn{}))
+	}
+	l.Done(PaceResult{Verdict: PaceAccepted})
+	l.Done(PaceResult{Verdict: PaceRejected, Count: 2, Limit: 1})
+	w, err := l.enter(clock(), latest, false)
+	require.NoError(t, err)
+	return l, w
+}
+
+func TestLaneTakesBackATurnThatCameWithTheEndOfTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, w := slowLane(t, never)
+		l.serve(clock() + 2*time.Second)
+		require.Len(t, w.told, 1)
+		require.Equal(t, 1, l.pace.inFlight)
+		l.leave(w, nil)
+		require.Zero(t, l.pace.inFlight)
+	})
+}
+
+func TestLaneStartsNothingLateThoughItsTimerIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, w := slowLane(t, clock()+1500*time.Millisecond)
+		l.serve(clock() + 2*time.Second)
+		require.Equal(t, ErrPaceLate, <-w.told)
+		require.Zero(t, l.pace.inFlight)
+	})
+}

@@ -1,6 +1,7 @@
 package tcretry_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -141,5 +142,21 @@ func TestAdaptivePacerTellsACallAtOnceThatAnAccountWideQuotaMakesLate(t *testing
 		require.Equal(t, answer{tcretry.ErrPaceLate, now}, <-waitAsync(t.Context(), lane, latest))
 		latest.Latest = now.Add(1100 * time.Millisecond)
 		require.NoError(t, (<-waitAsync(t.Context(), lane, latest)).err)
+	})
+}
+
+func TestAdaptivePacerKeepsNoPlaceForALaneWhoseCallsHaveLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		lane := p.Lane(paceKey)
+		begin(t, lane, 3)
+		done(lane, 2, accepted)
+		lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := waitAsync(ctx, lane, tcretry.Turn{})
+		require.Equal(t, 1, p.Paces()[0].Waiting, "the lane waits for the account")
+		cancel()
+		require.Error(t, (<-gone).err)
+		require.Zero(t, p.Paces()[0].Waiting)
 	})
 }
