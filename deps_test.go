@@ -24,6 +24,12 @@ var beyondStd = map[string][]string{
 		"github.com/hashicorp/go-cleanhttp", // by way of retryablehttp
 		"github.com/hashicorp/go-retryablehttp",
 	},
+	module + "/tctest": {
+		module,
+		"github.com/cenkalti/backoff/v4",
+		"github.com/hashicorp/go-cleanhttp",
+		"github.com/hashicorp/go-retryablehttp",
+	},
 	module + "/cmd/tcretry": {
 		module,
 		"github.com/cenkalti/backoff/v4",

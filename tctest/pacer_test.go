@@ -107,7 +107,8 @@ var badPacers = []struct {
 			}
 			return err
 		})},
-	{"lost answers are not told", "attempts without an answer that tells keep no place",
+	{
+		"lost answers are not told", "attempts without an answer that tells keep no place",
 		func(p *tcretry.AdaptivePacer) badPacer {
 			p.SlowStart = true
 			return dones(func(l tcretry.Lane, r tcretry.PaceResult) {
@@ -115,7 +116,8 @@ var badPacers = []struct {
 					l.Done(r)
 				}
 			})(p)
-		}},
+		},
+	},
 	{"hosts are one", "keys are apart", keys(func(k tcretry.PaceKey) tcretry.PaceKey { k.Host = ""; return k })},
 	{"actions are one", "keys are apart", keys(func(k tcretry.PaceKey) tcretry.PaceKey { k.Action = ""; return k })},
 	{"credentials are one", "keys are apart", keys(func(k tcretry.PaceKey) tcretry.PaceKey { k.Credential = ""; return k })},
