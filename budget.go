@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -211,7 +212,7 @@ type hostBudget struct {
 // lock returns the state of host, locked.
 func (b *TokenBudget) lock(host string) *hostBudget {
 	for {
-		h := b.hosts.get(host, b.fresh, (*hostBudget).wanted)
+		h := b.hosts.get(host, func() (string, *hostBudget) { return strings.Clone(host), b.fresh() }, (*hostBudget).wanted)
 		h.mu.Lock()
 		if !h.forgotten {
 			return h

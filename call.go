@@ -49,7 +49,8 @@ type call struct {
 	began    time.Time     // of the last attempt
 	ended    time.Time     // of the last attempt
 	paceWait time.Duration // before the last attempt
-	waited   time.Duration // in all
+	held     time.Duration // by the budget, before the next attempt
+	waited   waits         // in all
 }
 
 func (t *Transport) newCall(req *http.Request) *call {
@@ -84,7 +85,7 @@ func (c *call) begin() StopReason {
 	if c.err != nil {
 		return StopTerminal
 	}
-	if pacer := c.t.pacer; pacer != nil {
+	if pacer := c.t.pacerOf(); pacer != nil {
 		id := c.identify()
 		c.lane = pacer.Lane(PaceKey{Host: c.host, Action: id.Action, Credential: id.credential})
 		c.accepted = c.lane.Accepted()
@@ -100,7 +101,7 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 	}
 	latest, late := c.latest(now)
 	if err := c.lane.Wait(c.ctx, Turn{Again: again, Latest: latest}); err != nil {
-		c.wait(time.Since(now))
+		wait(&c.waited.pace, now, time.Now())
 		if errors.Is(err, ErrPaceLate) {
 			c.fail(err)
 			return late
@@ -110,19 +111,23 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		return StopCanceled
 	}
 	c.began = time.Now()
-	c.paceWait = c.wait(c.began.Sub(now))
+	c.paceWait = wait(&c.waited.pace, now, c.began)
 	return 0
 }
 
 // noticeable is the least time that counts as a wait: asking takes some, too.
 const noticeable = 100 * time.Microsecond
 
-// wait counts a wait, and returns it.
-func (c *call) wait(d time.Duration) time.Duration {
+// waits are the parts of a call that it spent waiting.
+type waits struct{ backoff, budget, pace time.Duration }
+
+// wait counts the time since from into sum, and returns it.
+func wait(sum *time.Duration, from, now time.Time) time.Duration {
+	d := now.Sub(from)
 	if d < noticeable {
 		return 0
 	}
-	c.waited += d
+	*sum += d
 	return d
 }
 

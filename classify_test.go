@@ -96,7 +96,7 @@ func TestEveryPublishedCodeIsRetriedOrNot(t *testing.T) {
 	defer srv.Close()
 	policy := quick()
 	policy.MaxAttempts = 3
-	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(policy), tcretry.WithoutBudget())}
+	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(policy), tcretry.WithoutBudget(), tcretry.WithoutPacer())}
 	for row, want := range rows {
 		t.Run(row, func(t *testing.T) {
 			attempts, code = 0, row

@@ -146,7 +146,7 @@ func (c *call) withdraw() StopReason {
 	latest, _ := c.latest(c.ended)
 	from := time.Now()
 	err := budget.Withdraw(c.ctx, Withdrawal{Host: c.host, Start: c.start, Latest: latest})
-	c.wait(time.Since(from))
+	c.held = wait(&c.waited.budget, from, time.Now())
 	switch {
 	case err == nil:
 		return 0
@@ -160,7 +160,7 @@ func (c *call) withdraw() StopReason {
 // sleep waits until then. It is false if the call was canceled.
 func (c *call) sleep(then time.Time) bool {
 	from := time.Now()
-	defer func() { c.wait(time.Since(from)) }()
+	defer func() { wait(&c.waited.backoff, from, time.Now()) }()
 	timer := time.NewTimer(then.Sub(from))
 	defer timer.Stop()
 	select {

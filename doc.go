@@ -28,9 +28,10 @@
 // A [Policy] bounds the call: 4 attempts, 2 minutes and delays of at most 30
 // seconds by default, and a [Rule] for any code. A [Budget] bounds the retries of
 // all calls together; a [TokenBudget] is on by default, in memory, and does nothing
-// until attempts fail. A [Pacer], off by default, says when an attempt may start.
-// [Hooks] are told of every attempt, retry and call, with the [StopReason] it
-// ended for.
+// until attempts fail. A [Pacer] says when an attempt may start; an
+// [AdaptivePacer] is on by default and delays nothing until the API refuses one
+// for its rate. [Hooks] are told of every attempt, retry and call, with the
+// [StopReason] it ended for.
 //
 // # What the caller gets
 //

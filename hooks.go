@@ -54,6 +54,10 @@ type AttemptInfo struct {
 	Duration time.Duration
 	// PaceWait is the time that the pacer made the attempt wait before its start.
 	PaceWait time.Duration
+	// Pace is what the pacer knows of the key once it was told of the attempt: the
+	// mode, the quota it learnt. It is the zero Pace if there is no pacer, or one
+	// that does not tell.
+	Pace Pace
 	// Peeked is the number of bytes read of the body to decide.
 	Peeked int64
 }
@@ -71,6 +75,9 @@ type RetryInfo struct {
 	Delay time.Duration
 	// Paced says that the pacer sets the time of the next attempt.
 	Paced bool
+	// BudgetWait is the time that the budget held the retry, a part of Delay that
+	// has passed.
+	BudgetWait time.Duration
 }
 
 // CallInfo tells of one call that ended.
@@ -91,4 +98,7 @@ type CallInfo struct {
 	Duration time.Duration
 	// Waited is the part of Duration spent in delays, holds and waits for the pace.
 	Waited time.Duration
+	// PaceWait and BudgetWait are the parts of Waited spent in waits for the pace
+	// and in holds of the budget.
+	PaceWait, BudgetWait time.Duration
 }

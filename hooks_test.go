@@ -58,6 +58,7 @@ func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 		require.Equal(t, tcretry.AttemptInfo{
 			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError", Message: `again, please`,
 			RequestID: failed.RequestID, Status: 200, Duration: 50 * time.Millisecond, Peeked: failed.Peeked,
+			Pace: tcretry.Pace{Host: "cvm.tencentcloudapi.com", Action: "RunInstances"},
 		}, failed)
 		require.Equal(t, tcretry.Success, told.attempts[1].Class)
 		require.Equal(t, []tcretry.RetryInfo{{

@@ -32,6 +32,9 @@ func (c *call) attemptDone() {
 		PaceWait: c.paceWait,
 		Peeked:   c.look.size,
 	}
+	if lane, ok := c.lane.(interface{ Pace() Pace }); ok {
+		info.Pace = lane.Pace()
+	}
 	info.Code, info.Message, info.RequestID = c.said()
 	for _, h := range c.t.hooks {
 		if h.AttemptDone != nil {
@@ -46,12 +49,13 @@ func (c *call) retryScheduled(p plan) {
 	}
 	code, _, _ := c.said()
 	info := RetryInfo{
-		Target:  c.identify().Target,
-		Attempt: c.attempts,
-		Class:   c.rule.class,
-		Code:    code,
-		Delay:   p.delay,
-		Paced:   p.paced,
+		Target:     c.identify().Target,
+		Attempt:    c.attempts,
+		Class:      c.rule.class,
+		Code:       code,
+		Delay:      p.delay,
+		Paced:      p.paced,
+		BudgetWait: c.held,
 	}
 	for _, h := range c.t.hooks {
 		if h.RetryScheduled != nil {
@@ -65,13 +69,15 @@ func (c *call) callDone(reason StopReason, err error) {
 		return
 	}
 	info := CallInfo{
-		Target:   c.identify().Target,
-		Attempts: c.attempts,
-		Status:   c.status(),
-		Reason:   reason,
-		Err:      err,
-		Duration: time.Since(c.start),
-		Waited:   c.waited,
+		Target:     c.identify().Target,
+		Attempts:   c.attempts,
+		Status:     c.status(),
+		Reason:     reason,
+		Err:        err,
+		Duration:   time.Since(c.start),
+		Waited:     c.waited.backoff + c.waited.budget + c.waited.pace,
+		PaceWait:   c.waited.pace,
+		BudgetWait: c.waited.budget,
 	}
 	if c.rule != nil {
 		info.Class = c.rule.class

@@ -28,8 +28,9 @@ type settings struct {
 	replayLimit    int64                    // 0 means defaultReplayLimit
 	attemptTimeout time.Duration            // 0 means none
 	budget         Budget                   // nil means the Transport's own
-	pacer          Pacer                    // nil means none
+	pacer          Pacer                    // nil means the Transport's own
 	unbudgeted     bool
+	unpaced        bool
 }
 
 // WithPolicy sets the policy of calls that have none of their own. The default
@@ -108,14 +109,24 @@ func WithoutBudget() Option {
 }
 
 // WithPacer lets p say when attempts may start, first ones too. The default is
-// none: throttled calls wait by backoff. Give one to several Transports that
-// share a quota.
+// an [AdaptivePacer] of the Transport's own, which delays nothing until the API
+// refuses an attempt for its rate; give one to several Transports that share a
+// quota.
 func WithPacer(p Pacer) Option {
 	return optionFunc(func(s *settings) error {
 		if p == nil {
-			return &OptionError{Option: "WithPacer", Value: p, Reason: "it is nil"}
+			return &OptionError{Option: "WithPacer", Value: p, Reason: "it is nil: WithoutPacer turns it off"}
 		}
-		s.pacer = p
+		s.pacer, s.unpaced = p, false
+		return nil
+	})
+}
+
+// WithoutPacer lets attempts start at any time. Throttled calls then wait by
+// backoff, each for itself, as all others do.
+func WithoutPacer() Option {
+	return optionFunc(func(s *settings) error {
+		s.pacer, s.unpaced = nil, true
 		return nil
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +35,8 @@ type Pacer interface {
 }
 
 // A Lane paces the attempts of one key. All methods are called from many
-// goroutines at once.
+// goroutines at once. One that has a method Pace() Pace tells hooks what it
+// knows, see [AttemptInfo.Pace].
 type Lane interface {
 	// Wait returns nil when the attempt may start: then Done is called exactly
 	// once. Waiting calls are served in order; a Turn that says Again goes to
@@ -108,11 +110,12 @@ type AdaptivePacer struct {
 func (p *AdaptivePacer) Lane(key PaceKey) Lane { return p.lane(key) }
 
 func (p *AdaptivePacer) lane(key PaceKey) *lane {
-	return p.lanes.get(key, func() *lane { return p.fresh(key) }, (*lane).wanted)
+	return p.lanes.get(key, func() (PaceKey, *lane) { return p.fresh(key) }, (*lane).wanted)
 }
 
-func (p *AdaptivePacer) fresh(key PaceKey) *lane {
-	return &lane{pacer: p, key: key, pace: newPace(p.randomSeed(), p.SlowStart)}
+func (p *AdaptivePacer) fresh(key PaceKey) (PaceKey, *lane) {
+	key = PaceKey{strings.Clone(key.Host), strings.Clone(key.Action), strings.Clone(key.Credential)}
+	return key, &lane{pacer: p, key: key, pace: newPace(p.randomSeed(), p.SlowStart)}
 }
 
 func (p *AdaptivePacer) randomSeed() uint64 {
@@ -160,6 +163,13 @@ func (p *AdaptivePacer) Paces() []Pace {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Action, b.Action))
 	})
 	return paces
+}
+
+// Pace returns what is known of the lane's key.
+func (l *lane) Pace() Pace {
+	l = l.live()
+	defer l.mu.Unlock()
+	return describe(l.key, &l.pace, l.waiting())
 }
 
 // describe requires that p's lock is held.

@@ -20,10 +20,11 @@ type recent[K comparable, V any] struct {
 	kept       int     // how many of the young ones were kept when the last old ones went
 }
 
-// get returns the value of key, made by fresh if there is none. When keys are
-// forgotten, those whose value keep wants are not; keep is called under the lock
-// and must not call back.
-func (r *recent[K, V]) get(key K, fresh func() V, keep func(V) bool) V {
+// get returns the value of key. If there is none fresh makes it, and the key to
+// remember it by: equal to key, without a request that key may be a part of. When
+// keys are forgotten, those whose value keep wants are not; keep is called under
+// the lock and must not call back.
+func (r *recent[K, V]) get(key K, fresh func() (K, V), keep func(V) bool) V {
 	r.mu.RLock()
 	v, ok := r.young[key]
 	r.mu.RUnlock()
@@ -36,9 +37,10 @@ func (r *recent[K, V]) get(key K, fresh func() V, keep func(V) bool) V {
 		return v
 	}
 	v, ok = r.old[key]
-	delete(r.old, key)
-	if !ok {
-		v = fresh()
+	if ok {
+		delete(r.old, key)
+	} else {
+		key, v = fresh()
 	}
 	if r.young == nil {
 		r.young = make(map[K]V)

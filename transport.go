@@ -19,6 +19,7 @@ type Transport struct {
 	settings
 	policy    atomic.Pointer[rules] // nil means the zero Policy
 	ownBudget TokenBudget
+	ownPacer  AdaptivePacer
 }
 
 // New returns a Transport that wraps base; nil means http.DefaultTransport. Like
@@ -130,6 +131,37 @@ func (t *Transport) wrapped() http.RoundTripper {
 		return http.DefaultTransport
 	}
 	return t.base
+}
+
+// Paces returns what the Transport's pacer knows of every key, if it is an
+// [AdaptivePacer] or another that tells; nil otherwise. It is for a page that a
+// person reads, or a scrape, and may be called from any goroutine.
+func (t *Transport) Paces() []Pace {
+	if p, ok := t.pacerOf().(interface{ Paces() []Pace }); ok {
+		return p.Paces()
+	}
+	return nil
+}
+
+// Budgets returns what the Transport's budget knows of every host, if it is a
+// [TokenBudget] or another that tells; nil otherwise. It is for a page that a
+// person reads, or a scrape, and may be called from any goroutine.
+func (t *Transport) Budgets() []HostBudget {
+	if b, ok := t.budgetOf().(interface{ Hosts() []HostBudget }); ok {
+		return b.Hosts()
+	}
+	return nil
+}
+
+// pacerOf returns the pacer of the calls, nil if they have none.
+func (t *Transport) pacerOf() Pacer {
+	switch {
+	case t.unpaced:
+		return nil
+	case t.pacer == nil:
+		return &t.ownPacer
+	}
+	return t.pacer
 }
 
 // budgetOf returns the budget of the calls, nil if they have none.

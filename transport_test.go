@@ -212,7 +212,7 @@ func TestTransport(t *testing.T) {
 				api := tctest.NewAPI()
 				api.Script(row.action, row.answers...)
 				var told told
-				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()))
+				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
 				req := sdkRequest(t, row.action, strings.NewReader(`{}`))
 				if row.deadline > 0 {
 					ctx, cancel := context.WithTimeout(req.Context(), row.deadline)
