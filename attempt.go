@@ -14,7 +14,6 @@ import (
 func (c *call) attempt() {
 	c.attempts++
 	c.charged++
-	c.tracer.reset()
 	c.out = Outcome{Request: c.req}
 	c.look = peeked{}
 	if c.lane != nil {
@@ -22,18 +21,29 @@ func (c *call) attempt() {
 		defer c.leaveLane()
 	}
 	c.exchange()
-	c.ended = time.Now()
 	c.classify()
+	if c.rule.class != Success || len(c.t.hooks) > 0 {
+		// Nobody asks for the end of a success that is not told.
+		c.ended = time.Now()
+	}
 	c.record()
+}
+
+// trip is what the base and the caller may hold on to after an attempt. It is
+// allocated as a whole, because each part would cost an allocation of its own on
+// the way of every call.
+type trip struct {
+	request http.Request
+	tracer  tracer
+	body    peekedBody // of the answer
 }
 
 // exchange sends the request and peeks at the answer.
 func (c *call) exchange() {
-	if c.attempts == 1 {
-		c.traced = c.tracer.watch(c.ctx)
-	}
-	ctx, timer := startTimer(c.traced, c.t.attemptTimeout)
-	sent, err := c.request(ctx)
+	trip := new(trip)
+	ctx, timer := startTimer(trip.tracer.watch(c.ctx), c.t.attemptTimeout)
+	sent := &trip.request
+	err := c.request(ctx, sent)
 	var resp *http.Response
 	if err == nil {
 		resp, err = c.t.wrapped().RoundTrip(sent)
@@ -45,7 +55,7 @@ func (c *call) exchange() {
 	case err == nil && resp == nil:
 		err = errNoAnswer
 	case resp != nil:
-		c.look = peek(resp, cmp.Or(c.t.peekLimit, defaultPeekLimit), c.nextBody())
+		c.look = peek(resp, cmp.Or(c.t.peekLimit, defaultPeekLimit), &trip.body)
 		err = c.look.err
 	}
 	if resp != nil && resp.Request == sent {
@@ -57,24 +67,19 @@ func (c *call) exchange() {
 	}
 	c.resp, c.err = resp, err
 	c.out.Response, c.out.Envelope, c.out.Task, c.out.legacy = resp, c.look.envelope, c.look.task, c.look.legacy
-	c.out.Err, c.out.Written = err, resp != nil || c.tracer.mayHaveLeft()
+	c.out.Err, c.out.Written = err, resp != nil || trip.tracer.mayHaveLeft()
 }
 
-// request returns the request of the attempt: the caller's with a body of its
+// request makes sent the request of the attempt: the caller's with a body of its
 // own. Its header is the caller's too, which a base does not modify.
-func (c *call) request(ctx context.Context) (*http.Request, error) {
-	sent := &c.sent
-	if c.attempts > 1 {
-		// The base may still be busy with the last one.
-		sent = new(http.Request)
-	}
+func (c *call) request(ctx context.Context, sent *http.Request) error {
 	if err := c.prepareBody(); err != nil {
-		return nil, err
+		return err
 	}
 	*sent = *c.req.WithContext(ctx)
 	sent.Body, sent.GetBody = c.next.Body, c.next.GetBody
 	c.next.ready = false
-	return sent, nil
+	return nil
 }
 
 // prepareBody gets the request's body for the next attempt, unless it is there.
@@ -84,14 +89,6 @@ func (c *call) prepareBody() (err error) {
 		c.next.ready = err == nil
 	}
 	return err
-}
-
-// nextBody returns the storage for the body of the attempt's answer.
-func (c *call) nextBody() *peekedBody {
-	if c.attempts == 1 {
-		return &c.first
-	}
-	return new(peekedBody)
 }
 
 // classify asks the user's classifiers, then the rules of the call.

@@ -153,7 +153,13 @@ func positive[N int | time.Duration](n, otherwise N) N {
 func (b *TokenBudget) Record(host string, failed bool) {
 	h := b.lock(host)
 	defer h.mu.Unlock()
-	h.record(time.Now(), failed)
+	// Nothing of an open gate that holds nobody has a time, and to read the clock
+	// is half the cost of a success.
+	now := h.tried
+	if failed || h.down() || h.held.Len() > 0 {
+		now = time.Now()
+	}
+	h.record(now, failed)
 	h.settle()
 }
 

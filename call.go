@@ -8,10 +8,8 @@ import (
 	"time"
 )
 
-// call is one RoundTrip: its state belongs to the goroutine that makes it. It is
-// allocated as a whole, with the request of the attempts, the trace and the body
-// of the first answer in it, because each of those would cost an allocation of
-// its own on the way of every call.
+// call is one RoundTrip: its state belongs to the goroutine that makes it, and
+// lives on its stack. What others may hold on to is in a trip.
 type call struct {
 	t     *Transport
 	req   *http.Request // the caller's
@@ -20,17 +18,13 @@ type call struct {
 	id    identity // see identify
 	rules *rules
 
-	host   string          // where the request lands
-	sent   http.Request    // the request of the first attempt
-	traced context.Context // of the attempts
-	tracer tracer
-	body   replay
-	next   struct { // the body of the next attempt
+	host string // where the request lands
+	body replay
+	next struct { // the body of the next attempt
 		Body    io.ReadCloser
 		GetBody func() (io.ReadCloser, error)
 		ready   bool // we have it, and must close it unless the base gets it
 	}
-	first peekedBody // the body of the first answer
 
 	resp *http.Response // the last response, until it is discarded or returned
 	err  error          // why there is no response
@@ -53,8 +47,9 @@ type call struct {
 	waited   waits         // in all
 }
 
-func (t *Transport) newCall(req *http.Request) *call {
-	c := &call{t: t, req: req, ctx: req.Context()}
+// init begins a call that is zero.
+func (c *call) init(t *Transport, req *http.Request) {
+	c.t, c.req, c.ctx = t, req, req.Context()
 	c.rules, c.err = t.rulesOf(c.ctx)
 	limit := t.replayLimit
 	switch {
@@ -68,7 +63,6 @@ func (t *Transport) newCall(req *http.Request) *call {
 		c.host = req.URL.Host
 	}
 	c.start = time.Now()
-	return c
 }
 
 // identify returns what the request tells of itself. A success that nobody is
@@ -100,7 +94,8 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		return 0
 	}
 	latest, late := c.latest(now)
-	if err := c.lane.Wait(c.ctx, Turn{Again: again, Latest: latest}); err != nil {
+	waited, err := waitTurn(c.ctx, c.lane, Turn{Again: again, Latest: latest}, now)
+	if err != nil {
 		wait(&c.waited.pace, now, time.Now())
 		if errors.Is(err, ErrPaceLate) {
 			c.fail(err)
@@ -110,9 +105,21 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		c.err = err
 		return StopCanceled
 	}
-	c.began = time.Now()
-	c.paceWait = wait(&c.waited.pace, now, c.began)
+	c.paceWait = 0
+	if waited {
+		c.began = time.Now()
+		c.paceWait = wait(&c.waited.pace, now, c.began)
+	}
 	return 0
+}
+
+// waitTurn waits for a turn of the lane. It says whether that may have taken
+// time: our own lanes tell, and need not read the clock.
+func waitTurn(ctx context.Context, l Lane, turn Turn, now time.Time) (waited bool, err error) {
+	if own, ok := l.(*lane); ok {
+		return own.waitFrom(now, ctx, turn)
+	}
+	return true, l.Wait(ctx, turn)
 }
 
 // noticeable is the least time that counts as a wait: asking takes some, too.

@@ -73,10 +73,16 @@ func (l *lane) Accepted() uint64 {
 
 // Wait waits for the turn of an attempt. It is part of [Lane].
 func (l *lane) Wait(ctx context.Context, turn Turn) error {
+	_, err := l.waitFrom(time.Now(), ctx, turn)
+	return err
+}
+
+// waitFrom is Wait for a caller that knows the time, which is half the cost of an
+// attempt that need not wait. It says whether it waited.
+func (l *lane) waitFrom(t time.Time, ctx context.Context, turn Turn) (waited bool, err error) {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
-	t := time.Now()
 	now, latest := t.Sub(epoch), never
 	if !turn.Latest.IsZero() {
 		latest = now + turn.Latest.Sub(t)
@@ -85,7 +91,7 @@ func (l *lane) Wait(ctx context.Context, turn Turn) error {
 	w, err := l.enter(now, latest, turn.Again)
 	l.mu.Unlock()
 	if w == nil {
-		return err
+		return false, err
 	}
 	select {
 	case err = <-w.told:
@@ -95,9 +101,9 @@ func (l *lane) Wait(ctx context.Context, turn Turn) error {
 	// will not be made must not keep its turn from the others.
 	if ctx.Err() != nil {
 		l.leave(w, err)
-		return context.Cause(ctx)
+		return true, context.Cause(ctx)
 	}
-	return err
+	return true, err
 }
 
 // enter starts an attempt at once or makes a waiter of it. It requires that mu

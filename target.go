@@ -55,9 +55,10 @@ func identify(req *http.Request) identity {
 	id.Action = name(h.action)
 	id.Region = name(h.region)
 	id.signedAt = timestamp(h.timestamp)
-	id.credential, id.Service = credentialScope(h.authorization)
-	if service := hostService(req); service != "" {
-		id.Service = service
+	var service string
+	id.credential, service = credentialScope(h.authorization)
+	if id.Service = hostService(req); id.Service == "" {
+		id.Service = strings.ToLower(name(service))
 	}
 	if h.action == "" {
 		id.addParams(paramsOf(req))
@@ -171,7 +172,7 @@ func credentialScope(authorization string) (id, service string) {
 	if !ok || rest != "" && rest[0] != ',' && rest[0] != ' ' {
 		return "", ""
 	}
-	return scope[:slash[0]], strings.ToLower(name(scope[slash[1]+1 : slash[2]]))
+	return scope[:slash[0]], scope[slash[1]+1 : slash[2]]
 }
 
 // hostService returns the first label of the host the request is meant for, if

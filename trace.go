@@ -7,13 +7,12 @@ import (
 )
 
 // A tracer tells whether anything of an attempt's request may have left. It is
-// the context of the attempts of one call: the caller's, and an httptrace beside
-// it.
+// the context of the attempt: the caller's, and an httptrace beside it.
 type tracer struct {
 	context.Context
-	trace   httptrace.ClientTrace
-	asked   atomic.Bool // the base looks for a connection: it tells what it does
-	written atomic.Bool // the header of the request was written
+	trace   atomic.Pointer[httptrace.ClientTrace] // nil until the base asks for it
+	asked   atomic.Bool                           // the base looks for a connection: it tells what it does
+	written atomic.Bool                           // the header of the request was written
 }
 
 // traceKey is the key under which a context holds its httptrace, which net/http
@@ -35,15 +34,13 @@ func (c *keyCatcher) Value(key any) any {
 	return nil
 }
 
-// watch returns the context of attempts under ctx. httptrace.WithClientTrace
+// watch returns the context of an attempt under ctx. httptrace.WithClientTrace
 // would do for every caller, but it costs an allocation that most calls can do
 // without: those whose caller traces nothing.
 func (t *tracer) watch(ctx context.Context) context.Context {
 	t.Context = ctx
-	t.trace.GetConn = t.getConn
-	t.trace.WroteHeaders = t.wroteHeaders
 	if traceKey == nil || httptrace.ContextClientTrace(ctx) != nil {
-		return httptrace.WithClientTrace(ctx, &t.trace)
+		return httptrace.WithClientTrace(ctx, t.clientTrace())
 	}
 	return t
 }
@@ -51,21 +48,24 @@ func (t *tracer) watch(ctx context.Context) context.Context {
 // Value is part of context.Context.
 func (t *tracer) Value(key any) any {
 	if key == traceKey {
-		return &t.trace
+		return t.clientTrace()
 	}
 	return t.Context.Value(key)
+}
+
+// clientTrace returns the trace, made when it is first asked for: by net/http,
+// from whichever of its goroutines.
+func (t *tracer) clientTrace() *httptrace.ClientTrace {
+	if trace := t.trace.Load(); trace != nil {
+		return trace
+	}
+	t.trace.CompareAndSwap(nil, &httptrace.ClientTrace{GetConn: t.getConn, WroteHeaders: t.wroteHeaders})
+	return t.trace.Load()
 }
 
 func (t *tracer) getConn(string) { t.asked.Store(true) }
 
 func (t *tracer) wroteHeaders() { t.written.Store(true) }
-
-// reset prepares for the next attempt. An event of the last one that comes late
-// can only make the next one look written: the safe side.
-func (t *tracer) reset() {
-	t.asked.Store(false)
-	t.written.Store(false)
-}
 
 // mayHaveLeft says that the request, or a part of it, may have left. A base that
 // tells nothing of what it does may have sent it.

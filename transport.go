@@ -61,7 +61,8 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 // The error of a call of one attempt is the base's, as it came; that of a longer
 // one is an [*Error].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	c := t.newCall(req)
+	var c call
+	c.init(t, req)
 	reason := c.begin()
 	for reason == 0 {
 		c.attempt()
