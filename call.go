@@ -117,7 +117,7 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 // time: our own lanes tell, and need not read the clock.
 func waitTurn(ctx context.Context, l Lane, turn Turn, now time.Time) (waited bool, err error) {
 	if own, ok := l.(*lane); ok {
-		return own.waitFrom(now, ctx, turn)
+		return own.waitFrom(ctx, now, turn)
 	}
 	return true, l.Wait(ctx, turn)
 }

@@ -73,13 +73,13 @@ func (l *lane) Accepted() uint64 {
 
 // Wait waits for the turn of an attempt. It is part of [Lane].
 func (l *lane) Wait(ctx context.Context, turn Turn) error {
-	_, err := l.waitFrom(time.Now(), ctx, turn)
+	_, err := l.waitFrom(ctx, time.Now(), turn)
 	return err
 }
 
 // waitFrom is Wait for a caller that knows the time, which is half the cost of an
 // attempt that need not wait. It says whether it waited.
-func (l *lane) waitFrom(t time.Time, ctx context.Context, turn Turn) (waited bool, err error) {
+func (l *lane) waitFrom(ctx context.Context, t time.Time, turn Turn) (waited bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
