@@ -17,9 +17,10 @@ import (
 const (
 	burst   = 50 // calls at once
 	quota   = 10 // requests a second, counted from one full second to the next
-	failing = 9  // every ninth request that the quota takes meets an InternalError
-	start   = 100 * time.Millisecond
-	retries = 3 // of the SDK, which waits 1, 2 and 4 s before them
+	failing = 9  // one in so many requests that the quota takes meets an InternalError
+	retries = 3  // of the SDK, which waits 1, 2 and 4 s before them
+
+	start = 100 * time.Millisecond // of the burst, on the axis
 )
 
 // newAPI makes an API that answers after 20 to 80 ms.

@@ -33,8 +33,8 @@ func main() {
 	}
 }
 
-// run makes the calls, draws them, and says in two lines what came
-// of them. Live, it shows how far they are meanwhile.
+// run makes the calls, draws them, and says in two lines what came of them. Live,
+// it shows how far they are meanwhile.
 func run(w io.Writer, live bool, path string, reach reach) error {
 	sides := newSides()
 	stop := func() {}

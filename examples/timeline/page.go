@@ -10,7 +10,7 @@ import (
 // Sizes of the picture, in its own units: pixels when it is shown unscaled.
 const (
 	width              = 900.0
-	leftEdge, plotEnd  = 30.0, 836.0 // of what has a time
+	leftEdge, plotEnd  = 30.0, 830.0 // of what has a time
 	top                = 108.0       // of the first panel
 	rowHeight, barSize = 4.2, 3.0
 	rows               = burst * rowHeight
@@ -37,7 +37,7 @@ func height(sides int) float64 { return top + panel*float64(sides) }
 
 // draw makes the picture, an SVG document.
 func draw(sides []*side) []byte {
-	p := &page{}
+	p := &page{most: quota}
 	for _, s := range sides {
 		p.seconds = max(p.seconds, int(math.Ceil(s.end().Seconds())))
 		for _, sec := range s.seconds() {
@@ -50,7 +50,7 @@ func draw(sides []*side) []byte {
 	p.WriteString(style)
 	p.add(`<rect class="page" width="%g" height="%g" rx="6"/>`, width, height)
 	p.add(`<text class="title" x="%g" y="34">%d calls at once to an API that takes %d requests a second</text>`, leftEdge, burst, quota)
-	p.add(`<text x="%g" y="56">Rejected requests count too. Every ninth that is taken meets an InternalError, which passes.</text>`, leftEdge)
+	p.add(`<text x="%g" y="56">Rejected requests count too. One in %d of those taken meets an InternalError, which passes.</text>`, leftEdge, failing)
 	p.legend(82)
 	for i, s := range sides {
 		p.panel(s, top+panel*float64(i))
@@ -66,7 +66,7 @@ func (p *page) legend(y float64) {
 	entry := func(wide float64, means, sign string, args ...any) {
 		p.add(sign, args...)
 		p.add(`<text x="%g" y="%g">%s</text>`, x+wide+7, y+4.5, means)
-		x += wide + 7 + 7.2*float64(len(means)) + 20
+		x += wide + 7 + 7.8*float64(len(means)) + 20
 	}
 	for _, bar := range [][2]string{{"good", "call that succeeds"}, {"bad", "call that fails"}} {
 		entry(24, bar[1], `<rect class="%s" x="%g" y="%g" width="24" height="%g"/>`, bar[0], x, y-barSize/2, barSize)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/xml"
+	"errors"
+	"net/http"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
 )
 
 // element is what the tests look at of an element of a picture.
@@ -67,6 +70,23 @@ func TestNothingLiesOutsideOfThePicture(t *testing.T) {
 	_, picture := drawn(t)
 	requireInside(t, picture)
 }
+
+func TestAnAPIThatIsNotReachedMakesAPictureToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sides := newSides()
+		lost := func(*tctest.API) (http.RoundTripper, func(), error) { return lost{}, func() {}, nil }
+		require.NoError(t, play(sides, lost))
+		require.Contains(t, sides[0].totals(), "0 calls succeed, 50 fail · 0 requests")
+		picture := draw(sides)
+		require.NotContains(t, string(picture), "Inf")
+		requireInside(t, parsed(t, picture))
+	})
+}
+
+// lost is a network that is down.
+type lost struct{}
+
+func (lost) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("down") }
 
 func TestTheStoredPictureIsOneOfThisProgram(t *testing.T) {
 	stored, err := os.ReadFile("timeline.svg")

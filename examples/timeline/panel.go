@@ -63,5 +63,5 @@ func (p *page) strip(s *side, bottom float64) {
 		p.add(`<text class="mid" x="%.1f" y="%.1f">%s</text>`, (x+end)/2, bottom-above-4, label)
 	}
 	p.add(`<path class="quota" d="M%g %gH%g"/>`, leftEdge, bottom-high(quota), plotEnd)
-	p.add(`<text x="%g" y="%g">quota</text>`, plotEnd+8, bottom-high(quota)+4.5)
+	p.add(`<text x="%g" y="%g">quota %d</text>`, plotEnd+7, bottom-high(quota)+4.5, quota)
 }

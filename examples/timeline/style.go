@@ -29,27 +29,41 @@ func markOf(class tcretry.Class) mark {
 var other = mark{"other", "another failure"}
 
 // style holds the colours, which follow the reader's choice of light or dark, and
-// the forms of the marks.
+// the forms of the marks. It has no variables: not all that shows an SVG knows
+// them.
 const style = `<style>
-svg { --page: #fff; --text: #1f2328; --soft: #59636e; --line: #d8dee4; --good: #0072b2; --bad: #c2410c; --pass: #8250df; --goodbar: #a9d1ee; --badbar: #f7c6a8 }
-@media (prefers-color-scheme: dark) {
-svg { --page: #0d1117; --text: #e6edf3; --soft: #9da7b1; --line: #30363d; --good: #58b4f5; --bad: #ff9657; --pass: #cba6ff; --goodbar: #1d4f78; --badbar: #713512 }
-}
-text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: var(--soft) }
-.title { font-size: 20px; font-weight: 600; fill: var(--text) }
-.head { font-size: 15px; font-weight: 600; fill: var(--text) }
-.total { font-size: 14px; fill: var(--text) }
+text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: #59636e }
+.title { font-size: 20px; font-weight: 600; fill: #1f2328 }
+.head { font-size: 15px; font-weight: 600; fill: #1f2328 }
+.total { font-size: 14px; fill: #1f2328 }
 .mid { text-anchor: middle }
-.page { fill: var(--page) }
-.grid { stroke: var(--line) }
-.quota { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 5 3 }
-.good { fill: var(--goodbar) }
-.bad { fill: var(--badbar) }
+.page { fill: #fff }
+.grid { stroke: #d8dee4 }
+.quota { stroke: #1f2328; stroke-width: 1.5; stroke-dasharray: 5 3 }
+.good { fill: #a9d1ee }
+.bad { fill: #f7c6a8 }
+#success { fill: #0072b2 }
+#throttled { stroke: #c2410c; stroke-width: 1.4 }
+#transient { fill: #8250df }
+#other { fill: #1f2328 }
+@media (prefers-color-scheme: dark) {
+text { fill: #9da7b1 }
+.title, .head, .total { fill: #e6edf3 }
+.page { fill: #0d1117 }
+.grid { stroke: #30363d }
+.quota { stroke: #e6edf3 }
+.good { fill: #1d4f78 }
+.bad { fill: #713512 }
+#success { fill: #58b4f5 }
+#throttled { stroke: #ff9657 }
+#transient { fill: #cba6ff }
+#other { fill: #e6edf3 }
+}
 </style>
 <defs>
-<circle id="success" r="2.4" style="fill: var(--good)"/>
-<path id="throttled" d="M-2.2-2.2 2.2 2.2M-2.2 2.2 2.2-2.2" style="stroke: var(--bad); stroke-width: 1.4"/>
-<path id="transient" d="M0-3.2 3.2 0 0 3.2-3.2 0Z" style="fill: var(--pass)"/>
-<rect id="other" x="-2.2" y="-2.2" width="4.4" height="4.4" style="fill: var(--text)"/>
+<circle id="success" r="2.4"/>
+<path id="throttled" d="M-2.2-2.2 2.2 2.2M-2.2 2.2 2.2-2.2"/>
+<path id="transient" d="M0-3.2 3.2 0 0 3.2-3.2 0Z"/>
+<rect id="other" x="-2.2" y="-2.2" width="4.4" height="4.4"/>
 </defs>
 `

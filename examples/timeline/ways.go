@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -13,13 +14,13 @@ import (
 // of them over tcretry.
 func newSides() []*side {
 	without := &side{
-		name: "without tcretry", title: "Without tcretry: the official SDK, its own 3 retries turned on",
-		api: newAPI(), retries: retries,
+		name: "without tcretry", api: newAPI(), retries: retries,
+		title: fmt.Sprintf("Without tcretry: the official SDK, its own %d retries turned on", retries),
 	}
 	without.wrap = func(base http.RoundTripper) http.RoundTripper { return watched{base, without} }
 	with := &side{
-		name: "with tcretry", title: "With tcretry: the same SDK over tcretry.New(nil), which is not told the quota",
-		api: newAPI(),
+		name: "with tcretry", api: newAPI(),
+		title: "With tcretry: the same SDK over tcretry.New(nil), which is not told the quota",
 	}
 	with.wrap = func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithHooks(tcretry.Hooks{
