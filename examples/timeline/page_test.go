@@ -61,6 +61,18 @@ func TestThePictureHasABarACallAndAMarkAnAttempt(t *testing.T) {
 	require.Equal(t, want, found)
 }
 
+func TestBarsStandInTheOrderOfTheirEndsAndFailedOnesLast(t *testing.T) {
+	sides, _ := drawn(t)
+	for _, s := range sides {
+		sorted := s.sorted()
+		require.ElementsMatch(t, s.calls[:], sorted)
+		for i, c := range sorted[1:] {
+			before := sorted[i]
+			require.True(t, c.failed && !before.failed || c.failed == before.failed && c.end >= before.end)
+		}
+	}
+}
+
 func TestAnAttemptOfNoExpectedClassHasAMarkToo(t *testing.T) {
 	require.Equal(t, "other", markOf(tcretry.Ambiguous).id)
 	require.Contains(t, style, `id="other"`)
