@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -261,6 +262,42 @@ func TestHooksThatAreNotSetCostNoAllocation(t *testing.T) {
 	body := success(4 << 10)
 	base := memoryBase(body, int64(len(body)))
 	require.Equal(t, added(t, base), added(t, base, tcretry.WithHooks(tcretry.Hooks{})))
+}
+
+// countHooks are hooks that keep nothing.
+func countHooks() (tcretry.Hooks, *int) {
+	n := new(int)
+	return tcretry.Hooks{
+		AttemptDone:    func(context.Context, tcretry.AttemptInfo) { *n++ },
+		RetryScheduled: func(context.Context, tcretry.RetryInfo) { *n++ },
+		CallDone:       func(context.Context, tcretry.CallInfo) { *n++ },
+	}, n
+}
+
+func TestHooksThatKeepNothingCostNoAllocation(t *testing.T) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	hooks, told := countHooks()
+	require.Equal(t, added(t, base), added(t, base, tcretry.WithHooks(hooks)))
+	require.Positive(t, *told)
+}
+
+// BenchmarkHooks measures a call that is answered at once with none, one and
+// three hooks that keep nothing.
+func BenchmarkHooks(b *testing.B) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	hooks, _ := countHooks()
+	for _, n := range []int{0, 1, 3} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ours := tcretry.New(base, slices.Repeat([]tcretry.Option{tcretry.WithHooks(hooks)}, n)...)
+			req := sdkRequest(b, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
+			b.ReportAllocs()
+			for b.Loop() {
+				roundTrip(b, ours, req)
+			}
+		})
+	}
 }
 
 func TestThirtyTwoLargeAnswersAtOnceTakeLittleMemory(t *testing.T) {

@@ -171,7 +171,9 @@ func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
 		require.Contains(t, string(body), "RequestId")
 		require.Len(t, seen, 2)
 		require.Equal(t, "FailedOperation", seen[0].Envelope.Code)
-		require.Equal(t, tcretry.Target{Service: "cvm", Action: "DescribeInstances", Region: "ap-guangzhou"}, seen[0].Target)
+		require.Equal(t, tcretry.Target{
+			Service: "cvm", Action: "DescribeInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com", Method: "POST",
+		}, seen[0].Target)
 	})
 }
 

@@ -9,6 +9,12 @@ import (
 // They run in the goroutine of the call, in order, and cannot change it; a slow
 // hook delays its call. They are called from many goroutines at once. A hook
 // that panics is contained: the call goes on as if it had returned.
+//
+// Each field that they are told says whether it is safe as a label of a metric:
+// whether it has few values, whatever callers ask and the API answers. A
+// [LabelSet] makes those safe that need a limit. Texts are printable and
+// bounded, and parts of a request: a hook that keeps one of a [Target] for
+// longer than the call clones it.
 type Hooks struct {
 	// AttemptDone is told of every attempt, once its outcome is classified.
 	AttemptDone func(context.Context, AttemptInfo)
@@ -22,79 +28,106 @@ type Hooks struct {
 // it does not tell are empty.
 type Target struct {
 	// Service is the product, such as "cvm": the first label of the API's host,
-	// or the service in the credential scope. Few values: safe as a label.
+	// or the service in the credential scope. Some three hundred are known; safe as
+	// a label unless callers choose the host.
 	Service string
 	// Action is the operation, such as "RunInstances". A few hundred values a
 	// product: as a label it needs a limit, because callers choose it.
 	Action string
-	// Region is the data region, such as "ap-guangzhou". Chosen by callers.
+	// Region is the data region, such as "ap-guangzhou". Some thirty values; as a
+	// label it needs a limit, because callers choose it.
 	Region string
+	// Host is where the request lands, the host of its URL with the port if that
+	// has one. As a label it needs a limit, because callers choose it.
+	Host string
+	// Method is the HTTP method. The API knows GET and POST; as a label it needs a
+	// limit, because callers choose it.
+	Method string
 }
 
 // AttemptInfo tells of one attempt.
 type AttemptInfo struct {
 	Target
-	// Attempt is the number of the attempt, from 1.
+	// Attempt is the number of the attempt, from 1. Not a label, but the value of
+	// a metric: a call that waits for the pace may make any number.
 	Attempt int
-	// Class is what the outcome means.
+	// Class is what the outcome means. A closed list: safe as a label.
 	Class Class
 	// Code is the API's error code, printable and bounded; "" if the answer
-	// held none.
+	// held none. Thousands are documented and services add to them: as a label it
+	// needs a limit.
 	Code string
+	// Family is the part of Code before its first dot. The API documents some
+	// hundred: as a label it needs a limit.
+	Family string
 	// Message is the API's error message, printable and bounded. Never a label.
 	Message string
 	// RequestID is the API's id of the failed attempt, printable and bounded;
-	// "" if the answer was not an error. Never a label.
+	// "" if the answer was not an error. Never a label, but fit for an exemplar.
 	RequestID string
-	// Status is the HTTP status, 0 if no answer came.
+	// Status is the HTTP status, 0 if no answer came. Safe as a label if only the
+	// standard ones are told apart: a server can send any of three digits.
 	Status int
 	// Err is the error of the base or of reading the body; nil if there was none.
+	// Its text may hold addresses. Never a label.
 	Err error
-	// Duration is the time from the start of the attempt to its classification.
+	// Start is when the attempt started, after its waits.
+	Start time.Time
+	// Duration is the time from Start to the classification of the outcome.
 	Duration time.Duration
 	// PaceWait is the time that the pacer made the attempt wait before its start.
 	PaceWait time.Duration
 	// Pace is what the pacer knows of the key once it was told of the attempt: the
 	// mode, the quota it learnt. It is the zero Pace if there is no pacer, or one
-	// that does not tell.
+	// that does not tell. Of it only Mode is safe as a label.
 	Pace Pace
 	// Peeked is the number of bytes read of the body to decide.
 	Peeked int64
 }
 
-// RetryInfo tells of a retry that is about to be made.
+// RetryInfo tells of a retry that is about to be made. What AttemptInfo says of
+// its fields as labels holds here.
 type RetryInfo struct {
 	Target
 	// Attempt is the number of the attempt that just ended, from 1.
 	Attempt int
-	// Class and Code are those of that attempt.
-	Class Class
-	Code  string
+	// Class, Code, Family, RequestID, Status and Err are those of that attempt.
+	Class     Class
+	Code      string
+	Family    string
+	RequestID string
+	Status    int
+	Err       error
 	// Delay is the wait before the next attempt. For a call that waits for the
 	// pace it is the least: the pacer says when the next attempt starts.
 	Delay time.Duration
-	// Paced says that the pacer sets the time of the next attempt.
+	// Paced says that the pacer sets the time of the next attempt. Safe as a label.
 	Paced bool
 	// BudgetWait is the time that the budget held the retry, a part of Delay that
-	// has passed.
+	// has passed unless the hold took longer.
 	BudgetWait time.Duration
 }
 
-// CallInfo tells of one call that ended.
+// CallInfo tells of one call that ended. What AttemptInfo says of its fields as
+// labels holds here.
 type CallInfo struct {
 	Target
 	// Attempts is the number of attempts made, 0 if the call ended before one.
 	Attempts int
-	// Class, Code, RequestID and Status are those of the last attempt.
+	// Class, Code, Family, RequestID and Status are those of the last attempt.
+	// Class is Undecided if there was none.
 	Class     Class
 	Code      string
+	Family    string
 	RequestID string
 	Status    int
-	// Reason is why the call ended.
+	// Reason is why the call ended. A closed list: safe as a label.
 	Reason StopReason
-	// Err is the error that the caller got, nil with a response.
+	// Err is the error that the caller got, nil with a response. Never a label.
 	Err error
-	// Duration is the time from the start of the call to its end.
+	// Start is when the call started.
+	Start time.Time
+	// Duration is the time from Start to the end of the call.
 	Duration time.Duration
 	// Waited is the part of Duration spent in delays, holds and waits for the pace.
 	Waited time.Duration

@@ -38,7 +38,7 @@ func requireGolden(t *testing.T, file, text string) {
 func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Script("RunInstances", tctest.Delay(50*time.Millisecond, tctest.Fail("InternalError", "again,\nplease")), tctest.OK(nil))
+		api.Script("RunInstances", tctest.Delay(50*time.Millisecond, tctest.Fail("InternalError.Db", "again,\nplease")), tctest.OK(nil))
 		var order []string
 		var told told
 		note := tcretry.Hooks{
@@ -47,41 +47,63 @@ func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 			CallDone:       func(context.Context, tcretry.CallInfo) { order = append(order, "done") },
 		}
 		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(note), tcretry.WithHooks(told.hooks()))
+		start := time.Now()
 		resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{}`)))
 		require.NoError(t, err)
 		require.Equal(t, []string{"attempt", "retry", "attempt", "done"}, order)
 
-		target := tcretry.Target{Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou"}
+		target := tcretry.Target{
+			Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com", Method: "POST",
+		}
 		failed := told.attempts[0]
 		require.NotEmpty(t, failed.RequestID)
 		require.Positive(t, failed.Peeked)
 		require.Equal(t, tcretry.AttemptInfo{
-			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError", Message: `again, please`,
-			RequestID: failed.RequestID, Status: 200, Duration: 50 * time.Millisecond, Peeked: failed.Peeked,
+			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
+			Message: `again, please`, RequestID: failed.RequestID, Status: 200,
+			Start: start, Duration: 50 * time.Millisecond, Peeked: failed.Peeked,
 			Pace: tcretry.Pace{Host: "cvm.tencentcloudapi.com", Action: "RunInstances"},
 		}, failed)
 		require.Equal(t, tcretry.Success, told.attempts[1].Class)
+		require.Equal(t, start.Add(1050*time.Millisecond), told.attempts[1].Start)
 		require.Equal(t, []tcretry.RetryInfo{{
-			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError", Delay: time.Second,
+			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
+			RequestID: failed.RequestID, Status: 200, Delay: time.Second,
 		}}, told.retries)
 		require.Equal(t, []tcretry.CallInfo{{
 			Target: target, Attempts: 2, Class: tcretry.Success, Status: 200, Reason: tcretry.StopAnswered,
-			Duration: 1050 * time.Millisecond, Waited: time.Second,
+			Start: start, Duration: 1050 * time.Millisecond, Waited: time.Second,
 		}}, told.done)
 		require.NoError(t, resp.Body.Close())
 	})
 }
 
+func TestARetryTellsTheErrorThatItIsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told told
+		rt := tcretry.New(tctest.NewAPI(tctest.DropAfter()), tcretry.WithHooks(told.hooks()))
+		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.NoError(t, err)
+		require.Len(t, told.retries, 1)
+		require.ErrorIs(t, told.retries[0].Err, io.EOF)
+		require.Zero(t, told.retries[0].Status)
+		require.Empty(t, told.retries[0].Family)
+	})
+}
+
 func TestAHookThatPanicsIsContained(t *testing.T) {
-	api := tctest.NewAPI()
+	api := tctest.NewAPI(tctest.Fail("InternalError", ""))
 	var told told
 	rt := tcretry.New(api, tcretry.WithHooks(tcretry.Hooks{
-		AttemptDone: func(context.Context, tcretry.AttemptInfo) { panic("in a hook") },
-		CallDone:    func(context.Context, tcretry.CallInfo) { panic("in a hook") },
+		AttemptDone:    func(context.Context, tcretry.AttemptInfo) { panic("in a hook") },
+		RetryScheduled: func(context.Context, tcretry.RetryInfo) { panic("in a hook") },
+		CallDone:       func(context.Context, tcretry.CallInfo) { panic("in a hook") },
 	}), tcretry.WithHooks(told.hooks()))
 	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
-	require.Len(t, told.done, 1, "the other hooks run")
+	require.Len(t, told.attempts, 2, "the other hooks run")
+	require.Len(t, told.retries, 1)
+	require.Len(t, told.done, 1)
 }
 
 func TestHooksGetTheContextOfTheCall(t *testing.T) {

@@ -3,11 +3,13 @@ package tcretry
 import "time"
 
 // said is what the last answer said of its failure, fit to be shown.
-func (c *call) said() (code, message, requestID string) {
+func (c *call) said() (shown Envelope) {
 	if e := c.out.Envelope; e != nil {
-		return printable(e.Code, maxCode), printable(e.Message, maxMessage), printable(e.RequestID, maxRequestID)
+		shown.Code = printable(e.Code, maxCode)
+		shown.Message = printable(e.Message, maxMessage)
+		shown.RequestID = printable(e.RequestID, maxRequestID)
 	}
-	return "", "", ""
+	return shown
 }
 
 // status is that of the last answer, 0 if there was none.
@@ -22,20 +24,25 @@ func (c *call) attemptDone() {
 	if len(c.t.hooks) == 0 {
 		return
 	}
+	said := c.said()
 	info := AttemptInfo{
-		Target:   c.identify().Target,
-		Attempt:  c.attempts,
-		Class:    c.rule.class,
-		Status:   c.status(),
-		Err:      c.out.Err,
-		Duration: c.ended.Sub(c.began),
-		PaceWait: c.paceWait,
-		Peeked:   c.look.size,
+		Target:    c.identify().Target,
+		Attempt:   c.attempts,
+		Class:     c.rule.class,
+		Code:      said.Code,
+		Family:    said.Family(),
+		Message:   said.Message,
+		RequestID: said.RequestID,
+		Status:    c.status(),
+		Err:       c.out.Err,
+		Start:     c.began,
+		Duration:  c.ended.Sub(c.began),
+		PaceWait:  c.paceWait,
+		Peeked:    c.look.size,
 	}
 	if lane, ok := c.lane.(interface{ Pace() Pace }); ok {
 		info.Pace = lane.Pace()
 	}
-	info.Code, info.Message, info.RequestID = c.said()
 	for _, h := range c.t.hooks {
 		if h.AttemptDone != nil {
 			c.tell(func() { h.AttemptDone(c.ctx, info) })
@@ -47,12 +54,16 @@ func (c *call) retryScheduled(p plan) {
 	if len(c.t.hooks) == 0 {
 		return
 	}
-	code, _, _ := c.said()
+	said := c.said()
 	info := RetryInfo{
 		Target:     c.identify().Target,
 		Attempt:    c.attempts,
 		Class:      c.rule.class,
-		Code:       code,
+		Code:       said.Code,
+		Family:     said.Family(),
+		RequestID:  said.RequestID,
+		Status:     c.status(),
+		Err:        c.out.Err,
 		Delay:      p.delay,
 		Paced:      p.paced,
 		BudgetWait: c.held,
@@ -68,12 +79,17 @@ func (c *call) callDone(reason StopReason, err error) {
 	if len(c.t.hooks) == 0 {
 		return
 	}
+	said := c.said()
 	info := CallInfo{
 		Target:     c.identify().Target,
 		Attempts:   c.attempts,
+		Code:       said.Code,
+		Family:     said.Family(),
+		RequestID:  said.RequestID,
 		Status:     c.status(),
 		Reason:     reason,
 		Err:        err,
+		Start:      c.start,
 		Duration:   time.Since(c.start),
 		Waited:     c.waited.backoff + c.waited.budget + c.waited.pace,
 		PaceWait:   c.waited.pace,
@@ -82,7 +98,6 @@ func (c *call) callDone(reason StopReason, err error) {
 	if c.rule != nil {
 		info.Class = c.rule.class
 	}
-	info.Code, _, info.RequestID = c.said()
 	for _, h := range c.t.hooks {
 		if h.CallDone != nil {
 			c.tell(func() { h.CallDone(c.ctx, info) })

@@ -1,6 +1,7 @@
 package tcretry
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -50,6 +51,10 @@ const (
 // GetBody only, so the body stays where it is. Safe for any request.
 func identify(req *http.Request) identity {
 	var id identity
+	id.Method = cmp.Or(req.Method, http.MethodGet)
+	if req.URL != nil {
+		id.Host = req.URL.Host
+	}
 	h := identifyingHeaders(req.Header)
 	id.api = h.action != ""
 	id.Action = name(h.action)

@@ -1,0 +1,77 @@
+package tcretry_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+)
+
+func TestALabelSetKeepsTheFirstValuesAndFoldsTheOthers(t *testing.T) {
+	set := tcretry.LabelSet{Max: 2}
+	require.Equal(t, "a", set.Label("a"))
+	require.Equal(t, "b", set.Label("b"))
+	require.Equal(t, tcretry.LabelOther, set.Label("c"))
+	require.Equal(t, "a", set.Label("a"), "what was kept stays")
+	require.Equal(t, tcretry.LabelOther, set.Label("c"), "what was folded stays folded")
+}
+
+func TestTheZeroLabelSetKeepsAHundredValues(t *testing.T) {
+	for _, limit := range []int{0, -1} {
+		set := tcretry.LabelSet{Max: limit}
+		for i := range 100 {
+			value := fmt.Sprint("value", i)
+			require.Equal(t, value, set.Label(value))
+		}
+		require.Equal(t, tcretry.LabelOther, set.Label("one more"))
+	}
+}
+
+func TestALabelSetLeavesTheEmptyValueAndDoesNotCountIt(t *testing.T) {
+	set := tcretry.LabelSet{Max: 1}
+	require.Empty(t, set.Label(""))
+	require.Equal(t, "a", set.Label("a"))
+	require.Empty(t, set.Label(""))
+}
+
+func TestALabelSetFoldsWhatNoLabelMayBe(t *testing.T) {
+	set := tcretry.LabelSet{Max: 1}
+	for _, value := range []string{strings.Repeat("x", 129), "\xff"} {
+		require.Equal(t, tcretry.LabelOther, set.Label(value))
+	}
+	longest := strings.Repeat("x", 128)
+	require.Equal(t, longest, set.Label(longest), "they took no place")
+}
+
+func TestManyGoroutinesFillALabelSetToItsLimitAndNoFurther(t *testing.T) {
+	set := tcretry.LabelSet{Max: 8}
+	var kept sync.Map
+	var all sync.WaitGroup
+	for g := range 8 {
+		all.Go(func() {
+			for i := range 64 {
+				kept.Store(set.Label(fmt.Sprint("value", (g+i)%32)), true)
+			}
+		})
+	}
+	all.Wait()
+	count := 0
+	kept.Range(func(any, any) bool { count++; return true })
+	require.Equal(t, 8+1, count, "the kept ones and the other")
+}
+
+func TestAKnownLabelCostsNoAllocation(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations are counted without -race: go test .")
+	}
+	set := tcretry.LabelSet{Max: 1}
+	set.Label("DescribeInstances")
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		set.Label("DescribeInstances")
+		set.Label("RunInstances")
+	}))
+}
