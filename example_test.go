@@ -134,12 +134,12 @@ func ExampleLogHooks() {
 		return a
 	}}))
 	client := &http.Client{Transport: tcretry.New(
-		always(tctest.Fail("InvalidParameter", "")), tcretry.WithHooks(tcretry.LogHooks(logger)))}
+		always(tctest.Fail("InternalError", "")), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}), tcretry.WithHooks(tcretry.LogHooks(logger)))}
 	resp, err := client.Do(newRequest("RunInstances", `{}`))
 	if err == nil {
 		resp.Body.Close()
 	}
-	// Output: level=WARN msg="tcretry: call failed" api.service=cvm api.action=RunInstances call.attempts=1 call.reason=terminal answer.class=terminal answer.code=InvalidParameter answer.status=200
+	// Output: level=WARN msg="tcretry: call failed" api.service=cvm api.action=RunInstances api.host=cvm.tencentcloudapi.com call.attempts=1 call.reason=attempts answer.class=transient answer.code=InternalError answer.status=200
 }
 
 // A classifier of one's own sees what the API said, before the defaults do.

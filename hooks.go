@@ -114,11 +114,12 @@ type CallInfo struct {
 	Target
 	// Attempts is the number of attempts made, 0 if the call ended before one.
 	Attempts int
-	// Class, Code, Family, RequestID and Status are those of the last attempt.
-	// Class is Undecided if there was none.
+	// Class, Code, Family, Message, RequestID and Status are those of the last
+	// attempt. Class is Undecided if there was none.
 	Class     Class
 	Code      string
 	Family    string
+	Message   string
 	RequestID string
 	Status    int
 	// Reason is why the call ended. A closed list: safe as a label.

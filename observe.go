@@ -85,6 +85,7 @@ func (c *call) callDone(reason StopReason, err error) {
 		Attempts:   c.attempts,
 		Code:       said.Code,
 		Family:     said.Family(),
+		Message:    said.Message,
 		RequestID:  said.RequestID,
 		Status:     c.status(),
 		Reason:     reason,
