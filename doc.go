@@ -31,7 +31,8 @@
 // until attempts fail. A [Pacer] says when an attempt may start; an
 // [AdaptivePacer] is on by default and delays nothing until the API refuses one
 // for its rate. [Hooks] are told of every attempt, retry and call, with the
-// [StopReason] it ended for.
+// [StopReason] it ended for: [LogHooks] writes them to a log, and the module
+// tcprom counts them for Prometheus.
 //
 // # What the caller gets
 //

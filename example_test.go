@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"expvar"
 	"fmt"
 	"io"
 	"log/slog"
@@ -140,6 +141,24 @@ func ExampleLogHooks() {
 		resp.Body.Close()
 	}
 	// Output: level=WARN msg="tcretry: call failed" api.service=cvm api.action=RunInstances api.host=cvm.tencentcloudapi.com call.attempts=1 call.reason=attempts answer.class=transient answer.code=InternalError answer.status=200
+}
+
+// Callers choose the actions, so a metric of one's own keeps the first of them
+// and counts the others together.
+func ExampleLabelSet() {
+	calls := expvar.NewMap("calls")
+	actions := tcretry.LabelSet{Max: 2}
+	client := &http.Client{Transport: tcretry.New(tctest.NewAPI(), tcretry.WithHooks(tcretry.Hooks{
+		CallDone: func(_ context.Context, i tcretry.CallInfo) { calls.Add(actions.Label(i.Action), 1) },
+	}))}
+	for _, action := range []string{"DescribeZones", "DescribeImages", "DescribeDisks", "DescribeZones", "DescribeHosts"} {
+		resp, err := client.Do(newRequest(action, `{}`))
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+	fmt.Println(calls)
+	// Output: {"DescribeImages": 1, "DescribeZones": 2, "other": 2}
 }
 
 // A classifier of one's own sees what the API said, before the defaults do.

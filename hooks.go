@@ -12,9 +12,9 @@ import (
 //
 // Each field that they are told says whether it is safe as a label of a metric:
 // whether it has few values, whatever callers ask and the API answers. A
-// [LabelSet] makes those safe that need a limit. Texts are printable and
-// bounded, and parts of a request: a hook that keeps one of a [Target] for
-// longer than the call clones it.
+// [LabelSet] makes those safe that need a limit. Numbers, times and durations
+// are the values of metrics, never labels. The texts of a [Target] are parts of
+// the request: a hook that keeps one for longer than the call clones it.
 type Hooks struct {
 	// AttemptDone is told of every attempt, once its outcome is classified.
 	AttemptDone func(context.Context, AttemptInfo)
@@ -48,8 +48,8 @@ type Target struct {
 // AttemptInfo tells of one attempt.
 type AttemptInfo struct {
 	Target
-	// Attempt is the number of the attempt, from 1. Not a label, but the value of
-	// a metric: a call that waits for the pace may make any number.
+	// Attempt is the number of the attempt, from 1. A call that waits for the pace
+	// may make more than Policy.MaxAttempts.
 	Attempt int
 	// Class is what the outcome means. A closed list: safe as a label.
 	Class Class
@@ -78,8 +78,8 @@ type AttemptInfo struct {
 	// PaceWait is the time that the pacer made the attempt wait before its start.
 	PaceWait time.Duration
 	// Pace is what the pacer knows of the key once it was told of the attempt: the
-	// mode, the quota it learnt. It is the zero Pace if there is no pacer, or one
-	// that does not tell. Of it only Mode is safe as a label.
+	// mode, which is safe as a label, and the quota it learnt. It is the zero Pace
+	// if there is no pacer, or one that does not tell.
 	Pace Pace
 	// Peeked is the number of bytes read of the body to decide.
 	Peeked int64

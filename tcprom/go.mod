@@ -3,13 +3,13 @@ module github.com/tcretry/tcretry/tcprom
 go 1.25.0
 
 require (
-	github.com/prometheus/common v0.70.0
 	github.com/stretchr/testify v1.12.1
 	github.com/tcretry/tcretry v0.0.0
 )
 
 require (
 	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/prometheus/common v0.70.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )
 

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/model"
 )
 
 // Options say how a [Collector] names and bounds its metrics. The zero Options
@@ -56,22 +57,26 @@ var ownLabels = []string{
 	"le", "quantile",
 }
 
+// validName is what every Prometheus takes as the name of a label, and as a part
+// of that of a metric.
+var validName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
 // validate returns every mistake, joined, or nil.
 func (o Options) validate() error {
 	var errs []error
 	wrong := func(field string, value any, why string) {
 		errs = append(errs, fmt.Errorf("tcprom: Options.%s is %v: %s", field, value, why))
 	}
-	if o.Namespace != "" && !model.LegacyValidation.IsValidLabelName(o.Namespace) {
+	if o.Namespace != "" && !validName.MatchString(o.Namespace) {
 		wrong("Namespace", fmt.Sprintf("%q", o.Namespace), "it must be letters, digits and _, the first one no digit")
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.ConstLabels)) {
 		switch {
 		case slices.Contains(ownLabels, name):
 			wrong("ConstLabels", fmt.Sprintf("%q", name), "the metrics have a label of that name")
-		case !model.LegacyValidation.IsValidLabelName(name) || strings.HasPrefix(name, "__"):
+		case !validName.MatchString(name) || strings.HasPrefix(name, "__"):
 			wrong("ConstLabels", fmt.Sprintf("%q", name), "it is no name of a label")
-		case !model.LabelValue(o.ConstLabels[name]).IsValid():
+		case !utf8.ValidString(o.ConstLabels[name]):
 			wrong("ConstLabels", fmt.Sprintf("%q", o.ConstLabels[name]), "it is not valid UTF-8")
 		}
 	}

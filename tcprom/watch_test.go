@@ -1,0 +1,106 @@
+package tcprom_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tcprom"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// knowingPacer and knowingBudget tell what a test gives them.
+type knowingPacer struct {
+	tcretry.AdaptivePacer
+	paces []tcretry.Pace
+}
+
+func (p *knowingPacer) Paces() []tcretry.Pace { return p.paces }
+
+type knowingBudget struct {
+	tcretry.TokenBudget
+	hosts []tcretry.HostBudget
+}
+
+func (b *knowingBudget) Hosts() []tcretry.HostBudget { return b.hosts }
+
+func TestWhatIsKnownOfABudgetIsToldAtAScrape(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	budget := &knowingBudget{hosts: []tcretry.HostBudget{
+		{Host: "a", Tokens: 50},
+		{Host: "b", Tokens: 1.5, Down: true, Held: 7},
+	}}
+	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(budget))))
+	text := scrape(t, registry)
+	for _, line := range []string{
+		`tcretry_budget_tokens{host="a",transport="default"} 50.0`,
+		`tcretry_budget_tokens{host="b",transport="default"} 1.5`,
+		`tcretry_budget_host_down{host="a",transport="default"} 0.0`,
+		`tcretry_budget_host_down{host="b",transport="default"} 1.0`,
+		`tcretry_budget_held_retries{host="b",transport="default"} 7.0`,
+	} {
+		require.Contains(t, text, line)
+	}
+	budget.hosts = nil
+	require.NotContains(t, scrape(t, registry), "tcretry_budget", "what is forgotten is not told")
+}
+
+func TestPacesOfSeveralCredentialsAddUpAndOpenOnesAreOnlyCounted(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	pacer := &knowingPacer{paces: []tcretry.Pace{
+		{Host: "a", Action: "X", Mode: tcretry.PaceOwn, Quota: 20, Rate: 19.5, Waiting: 3, InFlight: 2},
+		{Host: "a", Action: "X", Mode: tcretry.PaceShared, Quota: 10, Rate: 4, Waiting: 1, InFlight: 1},
+		{Host: "a", Action: "Y", InFlight: 100},
+		{Host: "a", Mode: tcretry.PaceShared, Rate: 80},
+	}}
+	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithPacer(pacer))))
+	text := scrape(t, registry)
+	for _, line := range []string{
+		`tcretry_pace_rate{action="X",host="a",transport="default"} 23.5`,
+		`tcretry_pace_quota{action="X",host="a",transport="default"} 30.0`,
+		`tcretry_pace_waiting_calls{action="X",host="a",transport="default"} 4.0`,
+		`tcretry_pace_inflight_attempts{action="X",host="a",transport="default"} 3.0`,
+		`tcretry_pace_rate{action="",host="a",transport="default"} 80.0`,
+		`tcretry_pace_keys{mode="open",transport="default"} 1.0`,
+		`tcretry_pace_keys{mode="own",transport="default"} 1.0`,
+		`tcretry_pace_keys{mode="shared",transport="default"} 2.0`,
+	} {
+		require.Contains(t, text, line)
+	}
+	require.NotContains(t, text, `action="Y"`)
+}
+
+func TestHostsAndActionsOfTransportsAreBounded(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	budget, pacer := &knowingBudget{}, &knowingPacer{}
+	for i := range 150 {
+		budget.hosts = append(budget.hosts, tcretry.HostBudget{Host: fmt.Sprint("host", i), Tokens: 2, Down: true})
+		pacer.paces = append(pacer.paces, tcretry.Pace{Host: "host0", Action: fmt.Sprint("Action", i), Mode: tcretry.PaceShared, Rate: 1})
+	}
+	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(budget), tcretry.WithPacer(pacer))))
+	text := scrape(t, registry)
+	require.Contains(t, text, `tcretry_budget_tokens{host="other",transport="default"} 100.0`)
+	require.Contains(t, text, `tcretry_budget_host_down{host="other",transport="default"} 50.0`)
+	require.Equal(t, 101, series(t, registry, "tcretry_budget_tokens"))
+	require.Equal(t, 101, series(t, registry, "tcretry_pace_rate"))
+}
+
+func TestAHostThatIsNoTextSpoilsNoScrape(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	budget := &knowingBudget{hosts: []tcretry.HostBudget{{Host: "\xff", Tokens: 3}}}
+	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(budget))))
+	require.Contains(t, scrape(t, registry), `tcretry_budget_tokens{host="other",transport="default"} 3.0`)
+}
+
+func TestATransportWithoutBudgetAndPacerHasNoGauges(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithoutBudget(), tcretry.WithoutPacer(), tcretry.WithHooks(metrics.Hooks()))
+	require.NoError(t, metrics.Watch("default", rt))
+	call(t, rt, "DescribeInstances")
+	text := scrape(t, registry)
+	require.Contains(t, text, "tcretry_calls_total{")
+	require.NotContains(t, text, "tcretry_budget")
+	require.NotContains(t, text, "tcretry_pace")
+}
