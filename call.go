@@ -225,7 +225,8 @@ func (c *call) finish(reason StopReason) (*http.Response, error) {
 	err := c.err
 	if c.resp != nil {
 		err = nil
-	} else if c.attempts != 1 || reason == StopCanceled && err != c.out.Err {
+	} else if c.attempts != 1 || reason == StopCanceled && c.next.ready {
+		// Not the error of an only attempt: one that was to follow is to blame.
 		err = &Error{Reason: reason, Attempts: c.attempts, Action: c.identify().Action, Err: err}
 	}
 	c.callDone(reason, err)
