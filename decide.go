@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -101,8 +102,8 @@ func retryAfter(resp *http.Response) time.Duration {
 	if resp == nil || len(resp.Header["Retry-After"]) == 0 {
 		return 0
 	}
-	if value := resp.Header["Retry-After"][0]; len(value) > 9 && value[0] >= '0' && value[0] <= '9' {
-		// More than the reader below can hold; dates begin with a letter.
+	if value := strings.TrimLeft(resp.Header["Retry-After"][0], "+0"); len(value) > 9 && strings.Trim(value, "0123456789") == "" {
+		// More seconds than the reader below can hold.
 		return math.MaxInt64
 	}
 	// It reads the header of these statuses only; we believe it of every answer.
