@@ -41,7 +41,9 @@ func readPrefix(source io.Reader, limit, length int64) (b *buffer, end error) {
 	if length >= 0 {
 		want = length + 1 // room for a last Read, which sees the end
 	}
-	b = newBuffer(min(want, limit))
+	// What the source says of its length is not believed beyond the buffers that
+	// there are: memory that was only promised to be filled could be all there is.
+	b = newBuffer(min(want, limit, largeBuffer))
 	for empty := 0; int64(b.size) < limit && empty < maxEmptyReads; empty++ {
 		if b.size == len(b.memory) {
 			b = b.grow(limit)
