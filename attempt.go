@@ -63,7 +63,7 @@ func (c *call) exchange() {
 		resp.Request = c.req
 	}
 	if timer != nil {
-		resp, err = timer.end(resp, err, c.look.whole)
+		resp, err = timer.end(resp, err, &c.look)
 	}
 	c.resp, c.err = resp, err
 	c.out.Response, c.out.Envelope, c.out.Task, c.out.legacy = resp, c.look.envelope, c.look.task, c.look.legacy

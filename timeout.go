@@ -27,13 +27,15 @@ func startTimer(ctx context.Context, d time.Duration) (context.Context, *attempt
 	return ctx, &attemptTimer{time.AfterFunc(d, func() { cancel(errAttemptTimeout) }), cancel}
 }
 
-// end stops the timer when the attempt has led to resp and err. An answer that
-// has more to read is given up if the timer was faster. Otherwise its body stays
-// readable for as long as the caller likes, and frees the context at its end:
-// until then net/http needs it.
-func (t *attemptTimer) end(resp *http.Response, err error, whole bool) (*http.Response, error) {
+// end stops the timer when the attempt has led to resp and err, and a look at
+// resp. An answer that has more to read is given up if the timer was faster, but
+// for one that holds an envelope: with that the API has said what it had to say.
+// Otherwise its body stays readable for as long as the caller likes, and frees
+// the context at its end: until then net/http needs it.
+func (t *attemptTimer) end(resp *http.Response, err error, look *peeked) (*http.Response, error) {
 	expired := !t.timer.Stop()
-	if resp == nil || resp.Body == nil || resp.Body == http.NoBody || whole {
+	said := look.err != nil && look.envelope != nil
+	if resp == nil || resp.Body == nil || resp.Body == http.NoBody || look.whole || said {
 		t.cancel(nil)
 		if expired && err != nil {
 			err = errAttemptTimeout
