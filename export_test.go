@@ -3,3 +3,6 @@ package tcretry
 // Seed makes the random moments of p follow from seed, which is not 0. It is for
 // tests, before the first use of p.
 func (p *AdaptivePacer) Seed(seed uint64) { p.seed = seed }
+
+// BuffersInUse is the number of buffers that have an owner.
+func BuffersInUse() int64 { return buffersInUse.Load() }

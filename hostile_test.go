@@ -131,7 +131,7 @@ func failure(code, message, id string) string {
 // bomb is an envelope of about n bytes whose compressed form is a thousandth.
 func bomb(n int) string { return failure("InternalError", strings.Repeat("a", n), "r") }
 
-func gzipped(t *testing.T, s string) []byte {
+func gzipped(t testing.TB, s string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -141,7 +141,7 @@ func gzipped(t *testing.T, s string) []byte {
 	return b.Bytes()
 }
 
-func deflated(t *testing.T, s string) []byte {
+func deflated(t testing.TB, s string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zlib.NewWriter(&b)
