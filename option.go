@@ -153,9 +153,10 @@ func WithReplayLimit(bytes int64) Option {
 
 // WithAttemptTimeout bounds the time from the start of an attempt to its
 // answer's header and what is read of the body to judge it. An attempt that
-// takes longer is ended, alone, and counts as one without an answer. Reading the
-// body that a call returned is not bounded by it: that is for
-// http.Client.Timeout or the context. It is off by default.
+// takes longer is ended, alone, and counts as one without an answer, unless a
+// whole envelope came: that is the answer. Reading the body that a call returned
+// is not bounded by it: that is for http.Client.Timeout or the context. It is off
+// by default.
 func WithAttemptTimeout(d time.Duration) Option {
 	return optionFunc(func(s *settings) error {
 		if d <= 0 {

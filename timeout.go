@@ -39,6 +39,10 @@ func (t *attemptTimer) end(resp *http.Response, err error, look *peeked) (*http.
 		t.cancel(nil)
 		if expired && err != nil {
 			err = errAttemptTimeout
+			if said {
+				// HTTP/2 tells of the context, but the caller's goes on.
+				resp.Body.(*peekedBody).end = err
+			}
 		}
 		return resp, err
 	}
