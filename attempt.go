@@ -60,7 +60,7 @@ func (c *call) exchange() {
 	}
 	if resp != nil && resp.Request == sent {
 		// The caller's, as from a base without us.
-		resp.Request = c.req
+		resp.Request = c.caller
 	}
 	if timer != nil {
 		resp, err = timer.end(resp, err, &c.look)

@@ -12,7 +12,7 @@ import (
 // lives on its stack. What others may hold on to is in a trip.
 type call struct {
 	t     *Transport
-	req   *http.Request // the caller's
+	req   *http.Request // the caller's, or a copy that has a ClientToken
 	ctx   context.Context
 	known bool     // id is
 	id    identity // see identify
@@ -39,6 +39,9 @@ type call struct {
 	accepted uint64  // by the lane, when it last rejected us
 	harmless *bool   // whether repeating is; nil until somebody asks
 
+	caller *http.Request // the caller's
+	token  string        // the ClientToken that we gave it; "" for none
+
 	start    time.Time
 	began    time.Time     // of the last attempt
 	ended    time.Time     // of the last attempt
@@ -49,7 +52,7 @@ type call struct {
 
 // init begins a call that is zero.
 func (c *call) init(t *Transport, req *http.Request) {
-	c.t, c.req, c.ctx = t, req, req.Context()
+	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
 	c.rules, c.err = t.rulesOf(c.ctx)
 	limit := t.replayLimit
 	switch {
@@ -58,7 +61,10 @@ func (c *call) init(t *Transport, req *http.Request) {
 	case limit == 0:
 		limit = defaultReplayLimit
 	}
-	c.body.init(req, limit)
+	if t.clientTokens && limit > 0 {
+		c.giveToken(limit)
+	}
+	c.body.init(c.req, limit)
 	if req.URL != nil {
 		c.host = req.URL.Host
 	}
@@ -168,10 +174,14 @@ const (
 	signatureMargin = 10 * time.Second
 )
 
-// validUntil is when an attempt with the request's signature must be sent.
+// validUntil is when an attempt with the request's signature must be sent, if
+// there is one that is sent.
 func (c *call) validUntil() (time.Time, bool) {
 	id := c.identify()
-	return id.signedAt.Add(signatureLife - signatureMargin), !id.signedAt.IsZero()
+	if id.signedAt.IsZero() || c.signsAnew() {
+		return time.Time{}, false
+	}
+	return id.signedAt.Add(signatureLife - signatureMargin), true
 }
 
 // isHarmless says whether the request may be executed twice.

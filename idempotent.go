@@ -82,23 +82,8 @@ var writers = [...]exception{
 	{"vod", "DescribeFileAttributes", "starts a task that computes them"},
 }
 
-// tokenless are the actions whose ClientToken does not protect. Sorted.
-// Not among them are alb and billing: they take the RequestId for a token, but
-// only when there is none.
-var tokenless = [...]exception{
-	{"cfw", "AddEnterpriseSecurityGroupRules", "documented as reserved: a repeat may add the rules twice"},
-	{"ecm", "RunInstances", "documented as reserved"},
-	{"ess", "CreateDocument", "documented as no longer used"},
-	{"ess", "CreateFlow", "documented as no longer used"},
-	{"ess", "StartFlow", "documented as no longer used"},
-}
-
 func writesDespiteName(service, action string) bool {
 	return slices.ContainsFunc(writers[:], func(e exception) bool { return e.covers(service, action) })
-}
-
-func ignoresToken(service, action string) bool {
-	return slices.ContainsFunc(tokenless[:], func(e exception) bool { return e.covers(service, action) })
 }
 
 // covers reports whether the exception is about the action. A service that is

@@ -26,19 +26,20 @@ func (c *call) attemptDone() {
 	}
 	said := c.said()
 	info := AttemptInfo{
-		Target:    c.identify().Target,
-		Attempt:   c.attempts,
-		Class:     c.rule.class,
-		Code:      said.Code,
-		Family:    said.Family(),
-		Message:   said.Message,
-		RequestID: said.RequestID,
-		Status:    c.status(),
-		Err:       c.out.Err,
-		Start:     c.began,
-		Duration:  c.ended.Sub(c.began),
-		PaceWait:  c.paceWait,
-		Peeked:    c.look.size,
+		Target:      c.identify().Target,
+		Attempt:     c.attempts,
+		Class:       c.rule.class,
+		Code:        said.Code,
+		Family:      said.Family(),
+		Message:     said.Message,
+		RequestID:   said.RequestID,
+		Status:      c.status(),
+		Err:         c.out.Err,
+		Start:       c.began,
+		Duration:    c.ended.Sub(c.began),
+		PaceWait:    c.paceWait,
+		Peeked:      c.look.size,
+		ClientToken: c.token,
 	}
 	if lane, ok := c.lane.(interface{ Pace() Pace }); ok {
 		info.Pace = lane.Pace()
@@ -81,20 +82,21 @@ func (c *call) callDone(reason StopReason, err error) {
 	}
 	said := c.said()
 	info := CallInfo{
-		Target:     c.identify().Target,
-		Attempts:   c.attempts,
-		Code:       said.Code,
-		Family:     said.Family(),
-		Message:    said.Message,
-		RequestID:  said.RequestID,
-		Status:     c.status(),
-		Reason:     reason,
-		Err:        err,
-		Start:      c.start,
-		Duration:   time.Since(c.start),
-		Waited:     c.waited.backoff + c.waited.budget + c.waited.pace,
-		PaceWait:   c.waited.pace,
-		BudgetWait: c.waited.budget,
+		Target:      c.identify().Target,
+		Attempts:    c.attempts,
+		Code:        said.Code,
+		Family:      said.Family(),
+		Message:     said.Message,
+		RequestID:   said.RequestID,
+		Status:      c.status(),
+		Reason:      reason,
+		Err:         err,
+		Start:       c.start,
+		Duration:    time.Since(c.start),
+		Waited:      c.waited.backoff + c.waited.budget + c.waited.pace,
+		PaceWait:    c.waited.pace,
+		BudgetWait:  c.waited.budget,
+		ClientToken: c.token,
 	}
 	if c.rule != nil {
 		info.Class = c.rule.class

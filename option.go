@@ -29,6 +29,7 @@ type settings struct {
 	attemptTimeout time.Duration            // 0 means none
 	budget         Budget                   // nil means the Transport's own
 	pacer          Pacer                    // nil means the Transport's own
+	clientTokens   bool                     // give one to requests that lack it
 	unbudgeted     bool
 	unpaced        bool
 }
@@ -148,6 +149,29 @@ func WithReplayLimit(bytes int64) Option {
 		if bytes == 0 {
 			s.replayLimit = -1
 		}
+	})
+}
+
+// WithClientTokens gives a ClientToken to requests that lack one, so that they
+// are harmless to repeat even if no answer came: the API executes the action
+// once for all attempts of the call. It is off by default, because it changes
+// what is sent. You do not need it if your requests have a token, as those of
+// the official SDK do when one of its own retry options is on.
+//
+// It is about POSTs of a JSON object, no longer than [WithReplayLimit] and the
+// API's own 10 MiB, to the actions of the official SDK that are known to honour
+// a token: clienttokens.tsv, 70 of them, RunInstances of cvm among them. The
+// ClientToken must be missing, empty or null. And the request must not be signed
+// yet, or be signed anew by a base that is a [Signer]: a signature made above
+// covers the body. Every other request is sent as it came.
+//
+// The token is a random UUID, the same for every attempt, and a new one for
+// every call. The caller's request is not changed: the attempts get a copy, all
+// other bytes of its body as they were. Hooks are told of the token.
+func WithClientTokens() Option {
+	return optionFunc(func(s *settings) error {
+		s.clientTokens = true
+		return nil
 	})
 }
 

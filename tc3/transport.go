@@ -44,7 +44,7 @@ type Transport struct {
 // (AuthFailure.SignatureExpire) and the token (AuthFailure.TokenFailure). In all
 // other cases the answer is returned as it came, its body whole.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if valueOf(req.Header, headerAuthorization) == skip {
+	if !t.Signs(req) {
 		return t.base().RoundTrip(req)
 	}
 	f, err := factsOf(req, t.Service)
@@ -62,6 +62,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return (&call{t: t, req: req, facts: f, payload: p, creds: creds}).run()
+}
+
+// Signs reports whether the request would be signed: all are but those with
+// "Authorization: SKIP". A Transport of package tcretry above asks, and does not
+// stop repeating when a signature that was made above it grows old.
+func (t *Transport) Signs(req *http.Request) bool {
+	return valueOf(req.Header, headerAuthorization) != skip
 }
 
 // CloseIdleConnections closes those of the base, if it can.

@@ -1,0 +1,281 @@
+package tcretry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// tokenPattern is the form that the official SDK gives a token.
+const tokenPattern = `^[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$`
+
+// sentBody is the body that reaches the base of a Transport that gives tokens.
+func sentBody(t *testing.T, req *http.Request, opts ...tcretry.Option) string {
+	t.Helper()
+	api := tctest.NewAPI()
+	resp, err := tcretry.New(api, append([]tcretry.Option{tcretry.WithClientTokens()}, opts...)...).RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return string(api.Calls()[0].Body)
+}
+
+// without is a body less the token that was given to it, and that token.
+func without(t *testing.T, body string) (rest, token string) {
+	t.Helper()
+	before, after, ok := strings.Cut(body, `"ClientToken":"`)
+	require.True(t, ok, "no token in %s", body)
+	token, after, _ = strings.Cut(after, `"`)
+	require.Regexp(t, tokenPattern, token)
+	return before + strings.TrimPrefix(after, ","), token
+}
+
+func TestALostOrderIsRepeatedWithItsTokenAndExecutedOnce(t *testing.T) {
+	for name, lost := range map[string]tctest.Answer{
+		"the connection is closed": tctest.DropAfter(), "it is reset": tctest.ResetInHeaders(),
+		"half of the body": tctest.Truncate(9, tctest.OK(nil)), "a gateway's page": tctest.Executed(tctest.Gateway(http.StatusGatewayTimeout)),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			for _, given := range []bool{false, true} {
+				api := tctest.NewAPI()
+				api.Script("RunInstances", lost, tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))
+				var told told
+				opts := []tcretry.Option{tcretry.WithHooks(told.hooks())}
+				if given {
+					opts = append(opts, tcretry.WithClientTokens())
+				}
+				resp, err := tcretry.New(api, opts...).RoundTrip(apiRequest(t, "cvm", "RunInstances", `{"ImageId":"img-1"}`))
+				require.Equal(t, 1, api.Executions("RunInstances"), name)
+				if !given {
+					require.Equal(t, tcretry.StopNotIdempotent, told.done[0].Reason, name)
+					continue
+				}
+				require.NoError(t, err, name)
+				require.NoError(t, tcretry.CheckResponse(resp), name)
+				calls := api.Calls()
+				require.Len(t, calls, 2, name)
+				require.Equal(t, calls[0].Body, calls[1].Body, name)
+				require.Equal(t, calls[0].ClientToken, told.attempts[0].ClientToken, name)
+				require.Equal(t, calls[0].ClientToken, told.attempts[1].ClientToken, name)
+				require.Equal(t, calls[0].ClientToken, told.done[0].ClientToken, name)
+			}
+		})
+	}
+}
+
+func TestATokenIsGivenOnlyWhenAskedFor(t *testing.T) {
+	api := tctest.NewAPI()
+	var told told
+	_, err := tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(apiRequest(t, "cvm", "RunInstances", `{}`))
+	require.NoError(t, err)
+	require.Equal(t, `{}`, string(api.Calls()[0].Body))
+	require.Empty(t, told.done[0].ClientToken)
+}
+
+func TestEveryCallHasATokenOfItsOwn(t *testing.T) {
+	_, first := without(t, sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`)))
+	_, second := without(t, sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`)))
+	require.NotEqual(t, first, second)
+}
+
+func TestTheActionsWithATokenAreThoseOfTheSDK(t *testing.T) {
+	raw, err := os.ReadFile("testdata/vectors/clienttoken_actions.json")
+	require.NoError(t, err)
+	var file struct {
+		ClientToken map[string][]string `json:"client_token"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &file))
+	want := []string{"service\taction\tunprotected"}
+	for service, actions := range file.ClientToken {
+		for _, action := range actions {
+			want = append(want, service+"\t"+action)
+		}
+	}
+	slices.Sort(want[1:])
+
+	table, err := os.ReadFile("clienttokens.tsv")
+	require.NoError(t, err)
+	got := strings.Split(strings.TrimSuffix(string(table), "\n"), "\n")
+	var unprotected int
+	for i, line := range got[1:] {
+		columns := strings.Split(line, "\t")
+		require.Len(t, columns, 3, line)
+		got[i+1] = columns[0] + "\t" + columns[1]
+		body := sentBody(t, apiRequest(t, columns[0], columns[1], `{}`))
+		if columns[2] != "" {
+			unprotected++
+			require.Equal(t, `{}`, body, "a token does not protect %s", got[i+1])
+			continue
+		}
+		without(t, body)
+	}
+	require.Equal(t, want, got)
+	require.Equal(t, 5, unprotected)
+}
+
+func TestNoTokenIsGivenWhereItIsNotKnownToProtect(t *testing.T) {
+	gone := errors.New("gone")
+	for name, change := range map[string]func(*http.Request){
+		"an action that has none":    func(r *http.Request) { r.Header.Set("X-TC-Action", "StartInstances") },
+		"one of another service":     func(r *http.Request) { r.URL.Host, r.Host = "lighthouse.tencentcloudapi.com", "" },
+		"one of no known service":    func(r *http.Request) { r.URL.Host, r.Host = "gateway.example", "" },
+		"another method":             func(r *http.Request) { r.Method = http.MethodPut },
+		"a type that is not JSON":    func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
+		"no address":                 func(r *http.Request) { r.URL = nil },
+		"signed above":               func(r *http.Request) { r.Header["authorization"] = []string{"TC3-HMAC-SHA256 …"} },
+		"not to be signed":           func(r *http.Request) { r.Header.Set("Authorization", "SKIP") },
+		"a v1 signature":             func(r *http.Request) { r.URL.RawQuery = "SecretId=AKIDEXAMPLE&Signature=c2ln" },
+		"longer than it says":        func(r *http.Request) { r.ContentLength = 1 },
+		"shorter than it says":       func(r *http.Request) { r.ContentLength = 7 },
+		"longer than the limit":      func(r *http.Request) { r.ContentLength = 9 },
+		"a copy that cannot be had":  func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, gone } },
+		"a copy that is nil":         func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, nil } },
+		"a copy that cannot be read": func(r *http.Request) { r.GetBody = getBody(iotest.ErrReader(gone)) },
+		"a copy over the limit":      func(r *http.Request) { r.GetBody = getBody(strings.NewReader(`{"A":123}`)) },
+		"a copy of another kind":     func(r *http.Request) { r.GetBody = getBody(strings.NewReader(`A=1`)) },
+		"no body":                    func(r *http.Request) { r.Body, r.GetBody, r.ContentLength = http.NoBody, nil, 0 },
+	} {
+		req := apiRequest(t, "cvm", "RunInstances", `{}`)
+		change(req)
+		before := *req
+		var sent http.Request
+		var told told
+		base := roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			sent = *r
+			return nil, errors.New("no network")
+		})
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithReplayLimit(8), tcretry.WithHooks(told.hooks()),
+			tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 2})).RoundTrip(req)
+		require.ErrorContains(t, err, "no network", name)
+		require.True(t, before.Body == sent.Body, "%s: the body is handed over", name)
+		require.Equal(t, before.ContentLength, sent.ContentLength, name)
+		require.Empty(t, told.done[0].ClientToken, name)
+	}
+}
+
+func getBody(r io.Reader) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(r), nil }
+}
+
+// A call of one attempt has nothing to protect.
+func TestNoTokenIsGivenToACallOfOneAttempt(t *testing.T) {
+	body := sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}))
+	require.Equal(t, `{}`, body)
+	require.Equal(t, `{}`, sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`), tcretry.WithReplayLimit(0)))
+}
+
+func TestTheRequestThatIsGivenATokenIsNotModified(t *testing.T) {
+	req := apiRequest(t, "cvm", "RunInstances", `{"ImageId":"img-1"}`)
+	body := &closeCounter{Reader: req.Body}
+	req.Body = body
+	before, header := *req, req.Header.Clone()
+	api := tctest.NewAPI(tctest.DropAfter())
+	resp, err := tcretry.New(api, tcretry.WithClientTokens()).RoundTrip(req)
+	require.NoError(t, err)
+	require.Same(t, req, resp.Request, "the answer knows the caller's request")
+	require.Same(t, body, req.Body)
+	require.Equal(t, 1, body.closed)
+	require.Equal(t, before.ContentLength, req.ContentLength)
+	require.Equal(t, header, req.Header)
+	kept, err := req.GetBody()
+	require.NoError(t, err)
+	text, err := io.ReadAll(kept)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"ImageId":"img-1"}`, string(text))
+}
+
+func TestABodyWithoutGetBodyIsGivenAToken(t *testing.T) {
+	body := &closeCounter{Reader: iotest.OneByteReader(strings.NewReader(`{"ImageId":"img-1"}`))}
+	req := apiRequest(t, "cvm", "RunInstances", ``)
+	req.Body, req.GetBody, req.ContentLength = body, nil, -1
+	api := tctest.NewAPI(tctest.DropAfter())
+	_, err := tcretry.New(api, tcretry.WithClientTokens()).RoundTrip(req)
+	require.NoError(t, err)
+	require.Len(t, api.Calls(), 2)
+	for _, call := range api.Calls() {
+		rest, _ := without(t, string(call.Body))
+		require.Equal(t, `{"ImageId":"img-1"}`, rest)
+		require.Equal(t, api.Calls()[0].Body, call.Body)
+	}
+	require.Equal(t, 1, body.closed)
+}
+
+func TestABodyWithoutGetBodyThatGetsNoTokenArrivesAsItWas(t *testing.T) {
+	gone := errors.New("gone")
+	for name, row := range map[string]struct {
+		body string
+		end  error
+	}{
+		"its own token":        {`{"ClientToken":"mine"}`, io.EOF},
+		"no object":            {`[1,2]`, io.EOF},
+		"nothing":              {``, io.EOF},
+		"longer than is kept":  {`{"UserData":"` + strings.Repeat("a", 100) + `"}`, io.EOF},
+		"an error":             {`{"A":1}`, gone},
+		"an error after a lot": {`{"UserData":"` + strings.Repeat("a", 100) + `"}`, gone},
+	} {
+		body := &closeCounter{Reader: io.MultiReader(strings.NewReader(row.body), iotest.ErrReader(row.end))}
+		req := apiRequest(t, "cvm", "RunInstances", ``)
+		req.Body, req.GetBody, req.ContentLength = body, nil, -1
+		var told told
+		base := roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			text, err := io.ReadAll(r.Body)
+			require.Equal(t, row.body, string(text), name)
+			if row.end == io.EOF {
+				require.NoError(t, err, name)
+			} else {
+				require.Same(t, row.end, err, name)
+			}
+			require.EqualValues(t, -1, r.ContentLength, name)
+			require.NoError(t, r.Body.Close())
+			return nil, errors.New("no network")
+		})
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithReplayLimit(50), tcretry.WithHooks(told.hooks())).RoundTrip(req)
+		require.Error(t, err, name)
+		require.Empty(t, told.done[0].ClientToken, name)
+		require.Equal(t, 1, body.closed, name)
+	}
+}
+
+// A body that never comes does not outlive its call.
+func TestTheEndOfTheContextEndsTheReadingOfABody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reader, writer := io.Pipe()
+		defer writer.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		req := apiRequest(t, "cvm", "RunInstances", ``).WithContext(ctx)
+		req.Body, req.GetBody, req.ContentLength = reader, nil, -1
+		_, err := tcretry.New(tctest.NewAPI(), tcretry.WithClientTokens()).RoundTrip(req)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// An application's own rule stands, whatever was given.
+func TestWithIdempotentIsAskedAboutARequestWithItsToken(t *testing.T) {
+	api := tctest.NewAPI(tctest.DropAfter())
+	var seen string
+	rule := func(r *http.Request) bool {
+		body, err := r.GetBody()
+		require.NoError(t, err)
+		text, err := io.ReadAll(body)
+		require.NoError(t, err)
+		_, seen = without(t, string(text))
+		return false
+	}
+	_, err := tcretry.New(api, tcretry.WithClientTokens(), tcretry.WithIdempotent(rule)).RoundTrip(apiRequest(t, "cvm", "RunInstances", `{}`))
+	require.Error(t, err)
+	require.Equal(t, api.Calls()[0].ClientToken, seen)
+}
