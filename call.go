@@ -53,6 +53,7 @@ type call struct {
 // init begins a call that is zero.
 func (c *call) init(t *Transport, req *http.Request) {
 	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
+	c.start = time.Now()
 	c.rules, c.err = t.rulesOf(c.ctx)
 	limit := t.replayLimit
 	switch {
@@ -68,7 +69,6 @@ func (c *call) init(t *Transport, req *http.Request) {
 	if req.URL != nil {
 		c.host = req.URL.Host
 	}
-	c.start = time.Now()
 }
 
 // identify returns what the request tells of itself. A success that nobody is

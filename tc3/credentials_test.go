@@ -5,8 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,4 +90,45 @@ func TestCredentialsAreReadFromJSONButNotWrittenToIt(t *testing.T) {
 	data, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"SecretID":"a","SecretKey":"REDACTED","Token":"REDACTED","Expires":""}`, string(data))
+}
+
+// Every error that this package makes while it has a secret in hand.
+func TestNoErrorHoldsASecret(t *testing.T) {
+	dir := t.TempDir()
+	file := func(text string) tc3.Source {
+		path := filepath.Join(dir, strconv.Itoa(len(text)))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return tc3.Profile{Path: path}
+	}
+	t.Setenv("TENCENTCLOUD_SECRET_ID", "")
+	t.Setenv("TENCENTCLOUD_SECRET_KEY", secret.SecretKey)
+	sources := map[string]tc3.Source{
+		"the key without its id":    tc3.Env(),
+		"a chain":                   tc3.Chain{tc3.Env()},
+		"incomplete":                tc3.Static(tc3.Credentials{SecretKey: secret.SecretKey, Token: secret.Token}),
+		"a profile without an id":   file("[default]\nsecret_key = " + secret.SecretKey + "\ntoken = " + secret.Token),
+		"a profile that is no file": file("[" + secret.SecretKey + "\n"),
+		"a line that is too long":   file("[default]\nsecret_key = " + secret.SecretKey + strings.Repeat("x", 1<<17)),
+		"a panic": &tc3.Refreshing{Source: tc3.SourceFunc(func(context.Context) (tc3.Credentials, error) {
+			panic(fmt.Sprintf("%s %s", secret.SecretKey, secret.Token))
+		})},
+	}
+	for name, source := range sources {
+		_, err := (&tc3.Transport{Source: source, Base: unreached(t)}).RoundTrip(newRequest(t, strings.NewReader("{}")))
+		require.Error(t, err, name)
+		requireSafe(t, name, fmt.Sprintf("%v %+v %#v", err, err, err))
+	}
+	requests := map[string]func(*http.Request){
+		"a request that cannot be signed": func(r *http.Request) { r.Header.Del("X-TC-Action") },
+		"a body that cannot be read":      func(r *http.Request) { r.GetBody, r.Body = nil, io.NopCloser(&brokenReader{}) },
+		"an attempt that failed":          func(*http.Request) {},
+	}
+	for name, change := range requests {
+		req := newRequest(t, strings.NewReader("{}"))
+		change(req)
+		rt := &tc3.Transport{Source: tc3.Static(secret), Base: baseFunc(func(*http.Request) (*http.Response, error) { return nil, errBroken })}
+		_, err := (&http.Client{Transport: rt}).Do(req)
+		require.Error(t, err, name)
+		requireSafe(t, name, fmt.Sprintf("%v %+v %#v", err, err, err))
+	}
 }
