@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -323,6 +324,30 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		_, err := tcretry.New(base).RoundTrip(secretRequest(t, "DescribeInstances"))
 		for _, secret := range secrets {
 			require.NotContains(t, err.Error(), secret)
+		}
+	})
+}
+
+// Whatever a hook prints of what it is told.
+func TestHooksAreToldNoSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("InternalError", ""), tctest.DropAfter(), tctest.OK(nil))
+		var told told
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(told.hooks()), tcretry.WithClientTokens())
+		resp, err := rt.RoundTrip(secretRequest(t, "DescribeInstances"))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		v1, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=StopInstances&SecretId=AKIDSECRET&Token=SECRETTOKEN&Signature=SECRETSIG", nil)
+		require.NoError(t, err)
+		api.Script("StopInstances", tctest.Refuse(), tctest.DropAfter())
+		_, err = rt.RoundTrip(v1)
+		require.Error(t, err)
+
+		text := fmt.Sprintf("%+v %+v %+v %#v", told.attempts, told.retries, told.done, told)
+		text += fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err))
+		for _, secret := range secrets {
+			require.NotContains(t, text, secret)
 		}
 	})
 }

@@ -167,6 +167,22 @@ func TestTheActionIsFoundWhereverItStands(t *testing.T) {
 	}
 }
 
+func TestSecretsAreRedactedInTheRecord(t *testing.T) {
+	api := tctest.NewAPI()
+	signed := newRequest(t, "RunInstances", `{}`)
+	signed.Header["authorization"] = []string{"TC3-HMAC-SHA256 Credential=id/2019-02-25/cvm/tc3_request, SignedHeaders=host, Signature=secret"}
+	signed.Header["X-TC-TOKEN"] = []string{"secret"}
+	see(t, api, signed)
+	get, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=A&SecretId=id&Signature=secret&Token=secret", nil)
+	require.NoError(t, err)
+	see(t, api, get)
+	for _, c := range api.Calls() {
+		require.Equal(t, "id", c.SecretID)
+		require.NotContains(t, fmt.Sprintf("%+v", c), "secret")
+	}
+	require.Contains(t, signed.Header["authorization"][0], "secret", "the request is as it was")
+}
+
 func TestARecordTellsTheAttemptAndItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI(tctest.Throttle(), tctest.DropAfter())
