@@ -30,6 +30,13 @@ var beyondStd = map[string][]string{
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",
 	},
+	module + "/internal/scene": {
+		module,
+		module + "/tctest",
+		"github.com/cenkalti/backoff/v4",
+		"github.com/hashicorp/go-cleanhttp",
+		"github.com/hashicorp/go-retryablehttp",
+	},
 	module + "/cmd/tcretry": {
 		module,
 		"github.com/cenkalti/backoff/v4",

@@ -1,0 +1,16 @@
+module github.com/tcretry/tcretry/bench
+
+go 1.25.0
+
+require (
+	github.com/cenkalti/backoff/v4 v4.3.0
+	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/tcretry/tcretry v0.0.0
+	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.166
+	golang.org/x/time v0.14.0
+)
+
+require github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+
+// It measures the library of this checkout.
+replace github.com/tcretry/tcretry => ../

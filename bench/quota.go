@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/tcretry/tcretry/internal/scene"
+)
+
+// page returns all tables as Markdown.
+func (b *bench) page() string {
+	b.printf("# Figures\n\nMade by `go run ./bench -seeds %d`, with the seeds from %d to %d, which no constant was chosen on. ",
+		b.seeds, firstSeed, firstSeed+b.seeds-1)
+	b.printf("%s\n\n", "Every number is that of whole `http.RoundTripper`s in virtual time: the code that users run, not a model of it.")
+	b.quotaTables()
+	return b.text.String()
+}
+
+func (b *bench) quotaTables() {
+	b.printf("## Quotas\n\n2,000 calls against 20 attempts a second. An attempt takes 20 to 80 ms, of which it needs 1 to 5 ms to arrive; the API " +
+		"counts on arrival, in seconds of its own, what it rejects too. *Makespan* is the time until the last call has ended, in those of one who knows " +
+		"everything (99 s here); *rejected* are the attempts over the quota, in parts of the calls; *failed* the calls that failed in the end. Means of all seeds.\n\n")
+	b.printf("| fixed window of a second | 50 callers: makespan | rejected | failed | 500 callers: makespan | rejected | failed |\n|---|---|---|---|---|---|---|\n")
+	for _, s := range []scene.Strategy{
+		officialSDK, retryableDefaults, constantSecond, backoffDefaults, toldLimiter, tcretryAsItComes, tcretrySlow,
+	} {
+		b.printf("| %s ", s.Name)
+		for _, callers := range []int{50, 500} {
+			b.printf("%s", threeCells(b.queue(scene.Quota{Name: fmt.Sprint(callers, " callers"), Callers: callers}, s)))
+		}
+		b.printf("|\n")
+	}
+	b.ourTable()
+	b.sharedTable()
+	b.below()
+}
+
+func threeCells(r queued) string {
+	return fmt.Sprintf("| %.3f | %s | %s ", r.of(makespan).mean(), percent(r.of(rejected).mean()), percent(r.of(failed).mean()))
+}
+
+// percent writes a part with as many digits as mean something.
+func percent(p float64) string {
+	switch {
+	case p == 0:
+		return "0"
+	case p < 10:
+		return fmt.Sprintf("%.1f %%", p)
+	}
+	return fmt.Sprintf("%.0f %%", p)
+}
+
+// ourTable is tcretry in every scene that has a target.
+func (b *bench) ourTable() {
+	b.printf("\ntcretry in other scenes, mean and worst of the seeds. *Fairness* is the worst of Jain's index over the callers: 1 if all made as many calls.\n\n" +
+		"| scene | makespan | worst | to reach | rejected | worst | to reach | failed | fairness |\n|---|---|---|---|---|---|---|---|---|\n")
+	for _, target := range scene.QuotaTargets() {
+		s, name := tcretryAsItComes, target.Name
+		if target.SlowStart {
+			s, name = tcretrySlow, name+", slow start"
+		}
+		r := b.queue(target.Quota, s)
+		b.printf("| %s | %.3f | %.3f | %.2f | %s | %s | %.0f %% | %s | %.3f |\n", name,
+			r.of(makespan).mean(), r.of(makespan).max(), target.Makespan,
+			percent(r.of(rejected).mean()), percent(r.of(rejected).max()), 100*target.Waste,
+			percent(r.of(failed).mean()), r.of(fairness).min())
+	}
+}
+
+// sharedTable compares the strategies where a limiter that was told is wrong.
+func (b *bench) sharedTable() {
+	scenes := []scene.Quota{}
+	b.printf("\nWhere the quota is not what one was told, or is not one's own:\n\n|")
+	for _, target := range scene.QuotaTargets() {
+		switch target.Name {
+		case "20, then 5 for 30 s, then 20", "ten processes, 50 callers", "somebody takes 5 a second and never waits":
+			scenes = append(scenes, target.Quota)
+			b.printf(" | %s: makespan | rejected | failed", target.Name)
+		}
+	}
+	b.printf(" |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, s := range []scene.Strategy{retryableDefaults, backoffDefaults, toldLimiter, tcretryAsItComes} {
+		b.printf("| %s ", s.Name)
+		for _, q := range scenes {
+			b.printf("%s", threeCells(b.queue(q, s)))
+		}
+		b.printf("|\n")
+	}
+	b.printf("\nThe limiter is told 20 a second, each of ten 2 a second.\n")
+}
+
+// below shows that nothing is added below the quota.
+func (b *bench) below() {
+	r := b.queue(scene.Below(), tcretryAsItComes)
+	added := r.of(func(q scene.Queued) float64 { return q.Added.Seconds() }).max()
+	b.printf("\nBelow the quota, at 17 calls a second, tcretry added %v s to 2,000 calls, and %v were rejected.\n", added, r.of(rejected).max())
+}
