@@ -77,6 +77,10 @@ const (
 // attempts are never held. Retries that find no token are given up, but for the
 // time of MaxHold after the host was down: they are held for one.
 //
+// A host that goes down again within half a minute of coming back is not ready for
+// so many retries: each time its successes bring half as many tokens as before,
+// down to an eighth, until it has stayed up for half a minute.
+//
 // It runs no goroutine, and remembers the tokens of the last thousand or two
 // hosts that were used; one that it forgot is full again.
 type TokenBudget struct {

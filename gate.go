@@ -21,11 +21,16 @@ type gateRules struct {
 // down, recovering: then a retry that no token is left for is still held, because
 // the retries of the outage have just spent them all and the successes that
 // bring new ones are on their way.
+//
+// What the held retries add to the load may be too much for a host that has just
+// come back: then it goes down again, and each time that it does so its successes
+// bring half as many tokens as before.
 type gate struct {
 	gateRules
 	spent  float64   // 0 <= spent <= capacity
 	failed int       // attempts that failed in a row, at most downAfter
 	opened time.Time // when the host last stopped being down
+	fell   int       // how often it went down again soon after, at most maxFalls
 	tried  time.Time // when an attempt last ended or a probe was let out
 	held   list.List // of *hold, in the order of their asking
 }
@@ -43,17 +48,40 @@ func (g *gate) recovering(now time.Time) bool { return now.Before(g.opened.Add(g
 
 // record tells of an attempt that ended.
 func (g *gate) record(now time.Time, failed bool) {
+	down := g.down()
 	g.tried = now
 	if failed {
-		g.failed = min(g.failed+1, g.downAfter)
+		if g.failed = min(g.failed+1, g.downAfter); g.failed == g.downAfter && !down {
+			g.fall(now)
+		}
 		return
 	}
-	if g.down() {
+	if down {
 		g.opened = now
+	} else if g.fell > 0 && !now.Before(g.opened.Add(fallMemory)) {
+		g.fell = 0
 	}
 	g.failed = 0
-	g.spent = max(0, g.spent-g.earned)
+	g.spent = max(0, g.spent-g.earned/float64(uint(1)<<g.fell))
 	g.letOut()
+}
+
+const (
+	// fallMemory is how soon going down again is the fault of the retries: their
+	// load is gone after maxHold and the longest delay.
+	fallMemory = 30 * time.Second
+	// maxFalls halvings leave a sixteenth of a token a success: no host that
+	// serves its first attempts is brought down by that.
+	maxFalls = 3
+)
+
+// fall counts that the host has gone down.
+func (g *gate) fall(now time.Time) {
+	if !g.opened.IsZero() && now.Before(g.opened.Add(fallMemory)) {
+		g.fell = min(g.fell+1, maxFalls)
+		return
+	}
+	g.fell = 0
 }
 
 // withdraw asks for one retry: it may be made (no hold, no error), it may not
