@@ -6,3 +6,6 @@ func (p *AdaptivePacer) Seed(seed uint64) { p.seed = seed }
 
 // BuffersInUse is the number of buffers that have an owner.
 func BuffersInUse() int64 { return buffersInUse.Load() }
+
+// Seed does the same for the Transport's own pacer.
+func (t *Transport) Seed(seed uint64) { t.ownPacer.Seed(seed) }

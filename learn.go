@@ -56,6 +56,11 @@ func (p *pace) reject(r PaceResult) {
 		if p.now-p.cut >= quotaSecond {
 			p.cutRate(r, known)
 		}
+		if p.taken == 0 {
+			// Nothing came through since the last rejection: this second is used
+			// up, and whoever is first in the queue would be rejected again.
+			p.turn = max(p.turn, p.now+usedRest)
+		}
 	}
 	p.rejected, p.taken = p.now, 0
 }

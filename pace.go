@@ -74,6 +74,11 @@ const (
 	// blindRest is the longest rest after such a rejection: they come often, since
 	// only they tell where the quota is, and half a second each would cost 7 %.
 	blindRest = quotaSecond / 4
+	// usedRest is the least rest after rejections in a row: four of them take
+	// most of a second, so that no call has all its attempts in one that is used
+	// up. Without it 1 of 2,000 calls failed where nobody tells the quota; half a
+	// second loses 2 % more of the time where the last second counts.
+	usedRest = quotaSecond / 4
 	// creepStep and creepShare are what a rate gains in a second, creepDouble is
 	// the time without a rejection after which it gains twice as much: ten
 	// processes at the usual quota add one attempt a second in three seconds,

@@ -168,7 +168,16 @@ func TestPace(t *testing.T) {
 			{at: 20 * ms, reject: 1, inFlight: 489, mode: PaceShared, rate: 450},
 			{at: 30 * ms, ok: 10, inFlight: 479, mode: PaceShared, rate: 450.02},
 			{at: 60 * ms, reject: 479, mode: PaceShared, rate: 450.07},
-			{at: 300 * ms, mode: PaceShared, rate: 20.02},
+			{at: 309 * ms, mode: PaceShared, rate: 450.53},
+			{at: 310 * ms, mode: PaceShared, rate: 20},
+		}},
+		{"shared: rejections in a row show a second that is used up, and let it pass", false, []paceStep{
+			{try: 20, started: 20, inFlight: 20},
+			{at: 40 * ms, reject: 1, inFlight: 19, mode: PaceShared, rate: 18},
+			{at: 50 * ms, ok: 1, inFlight: 18, mode: PaceShared, rate: 18},
+			{at: 60 * ms, reject: 1, inFlight: 17, mode: PaceShared, rate: 18},
+			{at: 70 * ms, reject: 1, inFlight: 16, mode: PaceShared, rate: 18},
+			{at: 80 * ms, try: 1, next: 320 * ms, inFlight: 16, mode: PaceShared, rate: 18},
 		}},
 		{"shared without numbers: a rate that is no longer felt opens the lane", false, []paceStep{
 			{try: 100, started: 100, inFlight: 100},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/scene"
 )
 
 const (
@@ -54,6 +55,19 @@ func TestAdaptivePacerPacesAllThatAnAccountWideCodeConcerns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// fixedWindow counts by the seconds since the start, rejected attempts too.
+type fixedWindow struct{ window, count int }
+
+// arrive tells of an attempt, and returns what a rejection says of it and whether
+// it is accepted.
+func (q *fixedWindow) arrive(at time.Duration, limit int) (int, bool) {
+	if w := int(at / time.Second); w != q.window {
+		q.window, q.count = w, 0
+	}
+	q.count++
+	return q.count, q.count <= limit
 }
 
 // crowd runs callers over many lanes against one quota that counts them all, and
@@ -105,7 +119,7 @@ func TestAdaptivePacerSharesAnAccountWideQuotaAmongItsLanes(t *testing.T) {
 		took, rejected, served := crowd(t, p, 10, 50, 1000)
 		require.Less(t, took, 54*time.Second, "50 seconds of quota, and the calls after the last")
 		require.Less(t, rejected, 100)
-		require.Greater(t, jain(served), 0.99)
+		require.Greater(t, scene.Queued{Served: served}.Fairness(), 0.99)
 	})
 }
 

@@ -16,7 +16,7 @@ type bench struct {
 	text  strings.Builder
 }
 
-func newBench(t *testing.T, seeds int) *bench { return &bench{t: t, seeds: max(seeds, 2)} }
+func newBench(t *testing.T, seeds int) *bench { return &bench{t: t, seeds: max(seeds, 1)} }
 
 func (b *bench) printf(format string, args ...any) { fmt.Fprintf(&b.text, format, args...) }
 

@@ -39,7 +39,7 @@ func main() {
 			return
 		}
 		for name, content := range map[string]string{
-			"FIGURES.md": text, "quota.svg": b.quotaPicture(),
+			"FIGURES.md": text, "quota.svg": b.quotaPicture(), "outage.svg": b.outagePicture(),
 		} {
 			if err := os.WriteFile(filepath.Join(*dir, name), []byte(content), 0o644); err != nil {
 				t.Fatal(err)

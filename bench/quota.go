@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"testing"
 
 	"github.com/tcretry/tcretry/internal/scene"
 )
@@ -12,6 +14,7 @@ func (b *bench) page() string {
 		b.seeds, firstSeed, firstSeed+b.seeds-1)
 	b.printf("%s\n\n", "Every number is that of whole `http.RoundTripper`s in virtual time: the code that users run, not a model of it.")
 	b.quotaTables()
+	b.outageTable()
 	return b.text.String()
 }
 
@@ -93,4 +96,27 @@ func (b *bench) below() {
 	r := b.queue(scene.Below(), tcretryAsItComes)
 	added := r.of(func(q scene.Queued) float64 { return q.Added.Seconds() }).max()
 	b.printf("\nBelow the quota, at 17 calls a second, tcretry added %v s to 2,000 calls, and %v were rejected.\n", added, r.of(rejected).max())
+}
+
+// pictureSeed makes the API's seconds begin with the scene, so that each bar of a
+// picture is one of them.
+const pictureSeed = 2000
+
+// quotaPicture shows the strategies against a quota, for one seed.
+func (b *bench) quotaPicture() string {
+	p := picture{
+		title:    "2,000 calls of 50 callers against a quota of 20 a second",
+		subtitle: "Attempts in each second of the API. Hatched: rejected. Dashed: the quota.",
+		seconds:  160, most: 60, line: 20,
+	}
+	q := scene.Quota{Callers: 50}
+	for _, s := range []scene.Strategy{tcretryAsItComes, toldLimiter, backoffDefaults, retryableDefaults, constantSecond} {
+		r := play(b, "picture/"+s.Name, 1, func(t *testing.T, _ uint64) scene.Queued { return q.Play(t, s, pictureSeed) })[0]
+		p.panels = append(p.panels, panel{
+			name:     strings.ReplaceAll(s.Name, "*", ""),
+			figures:  fmt.Sprintf("%.0f s, %d rejected, %d calls failed", r.Makespan.Seconds(), r.Rejected, r.Failed),
+			attempts: r.Attempts,
+		})
+	}
+	return p.svg()
 }

@@ -25,8 +25,8 @@ var tcretrySlow = scene.Ours("**tcretry**, slow start", func() tcretry.Option {
 	return tcretry.WithPacer(&tcretry.AdaptivePacer{SlowStart: true})
 })
 
-// plain are the strategies beside it. All of them know which answers pass: that
-// is not what is compared here.
+// The strategies beside it. All of them know which answers pass: that is not what
+// is compared here.
 var (
 	constantSecond = scene.Strategy{Name: "constant 1 s, unlimited", New: func(base http.RoundTripper, _ float64) scene.Call {
 		return retried(base, func() backoff.BackOff { return backoff.NewConstantBackOff(time.Second) })
@@ -46,12 +46,17 @@ func retried(base http.RoundTripper, delays func() backoff.BackOff) scene.Call {
 	}
 }
 
-// retryable is go-retryablehttp with its own delays and number of attempts, and
-// our judgement of what may pass: its own sees success in every envelope.
+// retryable is go-retryablehttp with its own delays, number of attempts and
+// policy, but for envelopes: its own sees success in each of them.
 func retryable(base http.RoundTripper, _ float64) scene.Call {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: base}
-	client.CheckRetry = tcretry.CheckRetry(nil)
+	client.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if err == nil && tcretry.CheckResponse(resp) != nil {
+			return true, nil
+		}
+		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
+	}
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	client.Logger = nil
 	rt := &retryablehttp.RoundTripper{Client: client}

@@ -39,9 +39,8 @@ type panel struct {
 type picture struct {
 	title, subtitle string
 	seconds, most   int
-	line            int    // a horizontal line, the quota or the load
-	lineName        string // what it is
-	from, to        int    // when the API is down; 0 and 0 if it is not
+	line            int // the quota, or the load
+	from, to        int // when the API is down; 0 and 0 if it is not
 	panels          []panel
 }
 
@@ -105,23 +104,4 @@ func perSecond(attempts []scene.Attempt, seconds int) (good, bad []int) {
 		}
 	}
 	return good, bad
-}
-
-// quotaPicture shows the strategies against a quota, for the first seed.
-func (b *bench) quotaPicture() string {
-	p := picture{
-		title:    "2,000 calls of 50 callers against a quota of 20 a second",
-		subtitle: "Attempts in each second. Hatched: rejected. Dashed: the quota.",
-		seconds:  160, most: 60, line: 20,
-	}
-	for _, s := range []scene.Strategy{tcretryAsItComes, toldLimiter, backoffDefaults, retryableDefaults, constantSecond} {
-		r := b.queue(scene.Quota{Name: "picture", Callers: 50}, s)
-		p.panels = append(p.panels, panel{
-			name: strings.ReplaceAll(s.Name, "*", ""),
-			figures: fmt.Sprintf("%.0f s, %.0f rejected, %d calls failed",
-				r[0].Makespan.Seconds(), r.of(rejected)[0]*20, r[0].Failed),
-			attempts: r[0].Attempts,
-		})
-	}
-	return p.svg()
 }

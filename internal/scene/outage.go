@@ -61,14 +61,22 @@ func (s Survived) Success() float64 {
 	return 1 - float64(failed)/float64(calls)
 }
 
-// Recovery is how long after the outage the last second ended in which fewer than
-// 99 of 100 calls that started succeeded. It is that of the whole scene if the API
-// did not recover in it.
+// Recovery is how long after the outage the last second ended in which the API
+// failed more than 1 of 100 attempts: the rest of the scene if it never recovered.
 func (s Survived) Recovery() time.Duration {
 	end := s.To
-	for at := s.To; at < s.Length; at += time.Second {
-		if calls, failed := s.between(at, at+time.Second); 100*failed > calls {
-			end = at + time.Second
+	seconds := int((s.Length - s.To) / time.Second)
+	attempts, failed := make([]int, seconds), make([]int, seconds)
+	for _, a := range s.Attempts {
+		if a.At < s.To || a.At >= s.To+time.Duration(seconds)*time.Second {
+			continue
+		}
+		second := int((a.At - s.To) / time.Second)
+		if attempts[second]++; a.Failed {
+			failed[second]++
+		}
+		if 100*failed[second] > attempts[second] {
+			end = s.To + time.Duration(second+1)*time.Second
 		}
 	}
 	return end - s.To

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/scene"
+)
+
+// The strategies through an outage. The official SDK is not among them: it does
+// not repeat a call whose connection was lost.
+var (
+	threeRetries = scene.Strategy{Name: "3 retries (1, 2, 4 s)", New: func(base http.RoundTripper, _ float64) scene.Call {
+		return retried(base, func() backoff.BackOff {
+			return backoff.WithMaxRetries(backoff.NewExponentialBackOff(backoff.WithInitialInterval(time.Second),
+				backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0)), 3)
+		})
+	}}
+	withoutBudget = scene.Ours("tcretry, WithoutBudget", tcretry.WithoutBudget)
+)
+
+// survived are the results of a scene of an outage, a seed each.
+type survived []scene.Survived
+
+func (s survived) of(figure func(scene.Survived) float64) numbers {
+	n := make(numbers, len(s))
+	for i := range s {
+		n[i] = figure(s[i])
+	}
+	return n
+}
+
+func attemptsPerCall(s scene.Survived) float64 { return s.AttemptsPerCall() }
+func success(s scene.Survived) float64         { return 100 * s.Success() }
+func recovery(s scene.Survived) float64        { return s.Recovery().Seconds() }
+
+func (b *bench) outage(o scene.Outage, s scene.Strategy) survived {
+	return play(b, o.Name+"/"+s.Name, max(b.seeds/2, 1), func(t *testing.T, seed uint64) scene.Survived { return o.Play(t, s, seed) })
+}
+
+func (b *bench) outageTable() {
+	b.printf("\n## Outages\n\n100 calls a second, each on its own, whatever becomes of the others; lost connections while the API fails. *Attempts a call* are those that arrive while it " +
+		"fails, for each call that starts in that time; *succeed* tells of these calls. The back end has room for 1.3 times the load, stops for 10 s and serves in order, also those for whom the " +
+		"gateway has stopped waiting after a second; *back* is when it failed fewer than 1 of 100 attempts again. Means of half of the seeds.\n\n")
+	scenes := []scene.Outage{scene.Down(), scene.Blip(), scene.Flaky(), scene.Stopped(), scene.Lonely()}
+	b.printf("| | %s: attempts a call | %s: succeed | attempts a call | %s: succeed | attempts a call | back end: back after | %s: attempts a call |\n|---|---|---|---|---|---|---|---|\n",
+		scenes[0].Name, scenes[1].Name, scenes[2].Name, scenes[4].Name)
+	for _, s := range []scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryAsItComes} {
+		down, blip, flaky := b.outage(scenes[0], s), b.outage(scenes[1], s), b.outage(scenes[2], s)
+		stopped, lonely := b.outage(scenes[3], s), b.outage(scenes[4], s)
+		b.printf("| %s | %.3f | %s | %.2f | %s | %.2f | %s | %.2f |\n", s.Name, down.of(attemptsPerCall).mean(),
+			part(blip.of(success).mean()), blip.of(attemptsPerCall).mean(), part(flaky.of(success).mean()), flaky.of(attemptsPerCall).mean(),
+			back(stopped), lonely.of(attemptsPerCall).mean())
+	}
+	b.printf("| to reach | 1.05 | 99 %% | 1.15 | 99 %% | | 10 s | 1.3 |\n")
+}
+
+// part writes a part that is near to 100.
+func part(p float64) string { return fmt.Sprintf("%.1f %%", p) }
+
+// back tells the latest recovery of the seeds.
+func back(s survived) string {
+	at := s.of(recovery).max()
+	if at >= (s[0].Length - s[0].To).Seconds() {
+		return "not within " + fmt.Sprint((s[0].Length - s[0].To).Seconds()) + " s"
+	}
+	return fmt.Sprintf("%.0f s", at)
+}
+
+// outagePicture shows the strategies through an outage, for one seed.
+func (b *bench) outagePicture() string {
+	p := picture{
+		title:    "100 calls a second through an outage of a minute",
+		subtitle: "Attempts in each second. Hatched: failed. Grey: the outage. Dashed: the load without retries.",
+		seconds:  120, most: 1000, line: 100, from: 20, to: 80,
+	}
+	for _, s := range []scene.Strategy{tcretryAsItComes, threeRetries, retryableDefaults, backoffDefaults} {
+		r := play(b, "picture/"+s.Name, 1, func(t *testing.T, _ uint64) scene.Survived { return scene.Down().Play(t, s, pictureSeed) })[0]
+		p.panels = append(p.panels, panel{
+			name:     strings.ReplaceAll(s.Name, "*", ""),
+			figures:  fmt.Sprintf("%.3g attempts a call in the outage", r.AttemptsPerCall()),
+			attempts: r.Attempts,
+		})
+	}
+	return p.svg()
+}
