@@ -200,6 +200,17 @@ func TestPace(t *testing.T) {
 			{at: 10 * s, try: 1, next: 11008 * ms, mode: PaceOwn, quota: 2, guard: 8 * ms},
 			{at: 11008 * ms, try: 3, started: 2, next: 12015496 * time.Microsecond, inFlight: 2, mode: PaceOwn, quota: 2, guard: 7496 * time.Microsecond},
 		}},
+		{"shared: a clock that goes back makes no wait longer", false, []paceStep{
+			{at: 1000 * s, try: 10, started: 10, inFlight: 10},
+			{at: 1000 * s, reject: 2, inFlight: 8, mode: PaceShared, rate: 9},
+			{at: 10 * s, try: 1, next: 10250 * ms, inFlight: 8, mode: PaceShared, rate: 9},
+			{at: 10250 * ms, try: 2, started: 1, next: 11244032819, inFlight: 9, mode: PaceShared, rate: 1.01},
+		}},
+		{"shared: a clock that leaps starts no burst", false, []paceStep{
+			{try: 10, started: 10, inFlight: 10},
+			{reject: 2, inFlight: 8, mode: PaceShared, rate: 9},
+			{at: 100 * s, try: 5, started: 1, next: 100253103800, inFlight: 9, mode: PaceShared, rate: 3.95},
+		}},
 		{"a clock that leaps starts no more than the quota", false, []paceStep{
 			{try: 3, started: 3, inFlight: 3},
 			{ok: 2, inFlight: 1},
@@ -324,28 +335,4 @@ func TestPaceEstimatesWhenEachTurnComes(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestStartsCountTheLastSecond(t *testing.T) {
-	var s starts
-	rng := rand.New(rand.NewPCG(3, 4))
-	var all []time.Duration
-	at := time.Duration(0)
-	for range 5000 {
-		at += time.Duration(rng.IntN(20)) * time.Millisecond
-		if rng.IntN(10) == 0 && len(all) > 0 {
-			s.undo()
-			all = all[:len(all)-1]
-		}
-		s.add(at)
-		all = append(all, at)
-		after := at - time.Duration(rng.IntN(1000))*time.Millisecond
-		want := 0
-		for i := len(all) - 1; i >= 0 && all[i] > after; i-- {
-			want++
-		}
-		require.Equal(t, want, s.after(after))
-		require.Equal(t, all[len(all)-1], s.back(1))
-	}
-	require.LessOrEqual(t, len(s.ring), 256, "a slow lane stays small")
 }

@@ -143,6 +143,9 @@ func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	wg.Wait()
+	if err == nil && s.ctx.Err() != nil {
+		err = errHangs
+	}
 	return retries, err
 }
 

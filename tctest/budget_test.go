@@ -77,6 +77,28 @@ var badBudgets = []struct {
 			return nil
 		},
 	}},
+	{"it holds a retry without an end", "an outage is not multiplied", badBudget{
+		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+			err := b.Withdraw(ctx, w)
+			if err != nil {
+				<-ctx.Done()
+			}
+			return err
+		},
+	}},
+	{"a host that was down gets no retry ever", "a host that came back is retried again", badBudget{
+		withdraw: func() func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error {
+			refused := false
+			return func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+				if refused {
+					return tcretry.ErrBudgetSpent
+				}
+				err := b.Withdraw(ctx, w)
+				refused = err != nil
+				return err
+			}
+		}(),
+	}},
 	{"successes bring nothing", "a host that came back is retried again", badBudget{
 		record: func(b *tcretry.TokenBudget, host string, failed bool) {
 			if failed {

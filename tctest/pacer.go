@@ -157,6 +157,11 @@ var pacerObligations = []obligation[tcretry.Pacer]{
 		checkCanceled,
 	},
 	{
+		"a call that was refused keeps no place",
+		"A call that is told ErrPaceLate is not made: those behind it must not wait for it.",
+		checkRefused,
+	},
+	{
 		"Accepted counts what the API accepted",
 		"By Accepted a transport sees that a key makes progress: rejections and lost answers are none.",
 		checkAccepted,

@@ -173,6 +173,24 @@ func checkCanceled(s *stage, p tcretry.Pacer) error {
 	return s.took(start, 4*time.Second)
 }
 
+func checkRefused(s *stage, p tcretry.Pacer) error {
+	lane, err := s.slowLane(p)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	for range 10 {
+		if err := lane.Wait(s.ctx, tcretry.Turn{Latest: start.Add(time.Millisecond)}); !errors.Is(err, tcretry.ErrPaceLate) {
+			return fmt.Errorf("a turn that comes too late led to %v, want ErrPaceLate", err)
+		}
+	}
+	s.settle()
+	if err := s.run(lane, 1, paceAccepted); err != nil {
+		return err
+	}
+	return s.took(start, 4*time.Second)
+}
+
 func checkAccepted(s *stage, p tcretry.Pacer) error {
 	lane := p.Lane(pacerKey)
 	before := lane.Accepted()

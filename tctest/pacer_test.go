@@ -177,6 +177,21 @@ var badPacers = []struct {
 				return context.Cause(ctx)
 			}
 		})},
+	{"refused calls keep their place", "a call that was refused keeps no place", waits(
+		func(l tcretry.Lane, ctx context.Context, turn tcretry.Turn) error {
+			err := l.Wait(ctx, turn)
+			if err == tcretry.ErrPaceLate {
+				go func() { _ = l.Wait(ctx, tcretry.Turn{}) }()
+			}
+			return err
+		})},
+	{"nothing is accepted", "Accepted counts what the API accepted", dones(
+		func(l tcretry.Lane, r tcretry.PaceResult) {
+			if r.Verdict == tcretry.PaceAccepted {
+				r = tcretry.PaceResult{}
+			}
+			l.Done(r)
+		})},
 	{"every answer counts as accepted", "Accepted counts what the API accepted", func(p *tcretry.AdaptivePacer) badPacer {
 		var n uint64
 		return badPacer{good: p, lane: func(l tcretry.Lane) badLane {

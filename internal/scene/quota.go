@@ -42,6 +42,8 @@ type Queued struct {
 	Calls, Failed, Rejected int
 	// Added is the time of all calls together that they were not on their way.
 	Added time.Duration
+	// Longest is the time of the longest call.
+	Longest time.Duration
 	// Served are the calls that each caller made.
 	Served []int
 	// Attempts are all that arrived, those of others too.
@@ -161,6 +163,7 @@ func (r *queueing) ended(err error, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.out.Added += took
+	r.out.Longest = max(r.out.Longest, took)
 	if err != nil {
 		r.out.Failed++
 	}

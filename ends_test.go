@@ -1,0 +1,171 @@
+package tcretry_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// What calls that wait owe and are owed when things end, through whole Transports.
+
+// throttled returns an API with a quota for DescribeInstances and a Transport that
+// has learnt it.
+func throttled(t *testing.T, perSecond int, opts ...tcretry.Option) (*tctest.API, *tcretry.Transport) {
+	api := tctest.NewAPI()
+	api.Quota("DescribeInstances", perSecond, tctest.FixedWindow)
+	rt := tcretry.New(api, opts...)
+	crowd := new(sync.WaitGroup)
+	for range perSecond + 1 {
+		crowd.Go(func() { roundTrip(t, rt, sdkRequest(t, "DescribeInstances", nil)) })
+	}
+	crowd.Wait()
+	require.Equal(t, tcretry.PaceOwn, rt.Paces()[0].Mode)
+	return api, rt
+}
+
+// describe makes a call and returns the code of its answer.
+func describe(ctx context.Context, t *testing.T, rt http.RoundTripper) (string, error) {
+	resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", strings.NewReader("{}")).WithContext(ctx))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if envelope := new(tcretry.Envelope); errors.As(tcretry.CheckResponse(resp), &envelope) {
+		return envelope.Code, nil
+	}
+	return "", nil
+}
+
+func TestThousandsOfWaitingCallsEndAtOnceWhenTheyAreCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, rt := throttled(t, 20, tcretry.WithPolicy(tcretry.Policy{MaxElapsed: time.Hour}))
+		gone := errors.New("the user went away")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var calls sync.WaitGroup
+		for range 5000 {
+			calls.Go(func() {
+				if _, err := describe(ctx, t, rt); err != nil && !errors.Is(err, gone) {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(2500 * time.Millisecond)
+		require.Greater(t, rt.Paces()[0].Waiting, 4900)
+		now, sent := time.Now(), api.Attempts("")
+		cancel(gone)
+		calls.Wait()
+		require.Equal(t, now, time.Now())
+		require.Equal(t, sent, api.Attempts(""), "the end of a call sends nothing")
+		require.Zero(t, rt.Paces()[0].Waiting)
+		require.Zero(t, rt.Paces()[0].InFlight)
+
+		_, err := describe(t.Context(), t, rt)
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(now), 1100*time.Millisecond, "the lane goes on")
+	})
+}
+
+func TestCallsThatWaitKeepThePolicyThatTheyStartedWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, rt := throttled(t, 20)
+		codes := make(chan string, 500)
+		for range cap(codes) {
+			go func() {
+				code, err := describe(t.Context(), t, rt)
+				if err != nil {
+					code = err.Error()
+				}
+				codes <- code
+			}()
+		}
+		synctest.Wait()
+		for i := range 1000 {
+			require.NoError(t, rt.SetPolicy(tcretry.Policy{MaxElapsed: time.Second, MaxAttempts: 1 + i%2}))
+			time.Sleep(time.Millisecond)
+		}
+		_, err := describe(t.Context(), t, rt)
+		require.ErrorIs(t, err, tcretry.ErrPaceLate, "a call that starts now may not wait for a second")
+		for range cap(codes) {
+			require.Empty(t, <-codes)
+		}
+	})
+}
+
+func TestNoCallStarvesInALongQueue(t *testing.T) {
+	// Somebody else takes a part of the quota, so that calls are rejected, and go
+	// ahead of the others, all the time.
+	out := scene.Quota{Callers: 200, Others: 5}.Play(t, seeded(false, 1), 1)
+	require.NotZero(t, out.Rejected)
+	require.LessOrEqual(t, out.Longest, 20*time.Second, "200 callers share 15 calls a second: 13 seconds each")
+}
+
+func TestNothingIsLeftAfterTheLastCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		api, rt := throttled(t, 5)
+		api.Script("DescribeInstances", tctest.DropBefore(), tctest.DropBefore())
+		var calls sync.WaitGroup
+		for i := range 40 {
+			calls.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%2*20)*time.Second)
+				defer cancel()
+				_, _ = describe(ctx, t, rt)
+			})
+		}
+		calls.Wait()
+		synctest.Wait()
+		require.Equal(t, before, runtime.NumGoroutine())
+		for _, pace := range rt.Paces() {
+			require.Zero(t, pace.Waiting)
+			require.Zero(t, pace.InFlight)
+		}
+		for _, budget := range rt.Budgets() {
+			require.Zero(t, budget.Held)
+		}
+	})
+}
+
+func TestAMillionActionsTakeBoundedMemory(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("a million attempts")
+	}
+	p := new(tcretry.AdaptivePacer)
+	storm := func(from, to int) uint64 {
+		for i := from; i < to; i++ {
+			lane := p.Lane(tcretry.PaceKey{Host: "cvm.tencentcloudapi.com", Action: strconv.Itoa(i)})
+			if err := lane.Wait(t.Context(), tcretry.Turn{}); err != nil {
+				t.Fatal(err)
+			}
+			r := accepted
+			if i%2 == 0 {
+				r = over(21, 20)
+			}
+			lane.Done(r)
+		}
+		return liveHeap()
+	}
+	early := storm(0, 10_000)
+	late := storm(10_000, 1_000_000)
+	require.Less(t, late, early+1<<20, "a hundred times as many take no more")
+	require.Less(t, len(p.Paces()), 2500)
+}
+
+func TestPacerAndBudgetAddNoAllocationToACallBelowTheQuota(t *testing.T) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	without := added(t, base, tcretry.WithoutPacer(), tcretry.WithoutBudget())
+	require.Equal(t, without, added(t, base))
+}
