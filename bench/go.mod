@@ -5,12 +5,16 @@ go 1.25.0
 require (
 	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/stretchr/testify v1.12.1
 	github.com/tcretry/tcretry v0.0.0
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.166
 	golang.org/x/time v0.14.0
 )
 
-require github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+require (
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
 
 // It measures the library of this checkout.
 replace github.com/tcretry/tcretry => ../

@@ -10,7 +10,7 @@ import (
 
 // page returns all tables as Markdown.
 func (b *bench) page() string {
-	b.printf("# Figures\n\nMade by `go run ./bench -seeds %d`, with the seeds from %d to %d, which no constant was chosen on. ",
+	b.printf("# Figures\n\nMade by `go run ./bench -write bench -seeds %d`, with the seeds from %d to %d, which no constant was chosen on. ",
 		b.seeds, firstSeed, firstSeed+b.seeds-1)
 	b.printf("%s\n\n", "Every number is that of whole `http.RoundTripper`s in virtual time: the code that users run, not a model of it.")
 	b.quotaTables()
