@@ -79,6 +79,7 @@ func (c *call) request(ctx context.Context, sent *http.Request) error {
 	*sent = *c.req.WithContext(ctx)
 	sent.Body, sent.GetBody = c.next.Body, c.next.GetBody
 	c.next.ready = false
+	c.once(sent)
 	return nil
 }
 

@@ -37,7 +37,8 @@ type call struct {
 	tallies  []tally // by rule, of the attempts that failed
 	lane     Lane    // nil without a pacer
 	accepted uint64  // by the lane, when it last rejected us
-	harmless *bool   // whether repeating is; nil until somebody asks
+	judged   bool    // harmless is
+	harmless bool    // whether repeating is
 
 	caller *http.Request // the caller's
 	token  string        // the ClientToken that we gave it; "" for none
@@ -186,15 +187,15 @@ func (c *call) validUntil() (time.Time, bool) {
 
 // isHarmless says whether the request may be executed twice.
 func (c *call) isHarmless() bool {
-	if c.harmless == nil {
+	if !c.judged {
 		rule := c.t.idempotent
 		if rule == nil {
 			rule = Idempotent
 		}
-		harmless := contained(func() bool { return rule(c.asked()) })
-		c.harmless = &harmless
+		c.harmless = contained(func() bool { return rule(c.asked()) })
+		c.judged = true
 	}
-	return *c.harmless
+	return c.harmless
 }
 
 // asked is the caller's request, with a GetBody if the body was kept.

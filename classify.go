@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -184,7 +185,7 @@ func classOfError(err error, written bool) Class {
 	if again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, wrapped); !again {
 		return Terminal
 	}
-	if !written || neverLeft(err) {
+	if !written || neverLeft(err) || neverProcessed(err) {
 		return Transient
 	}
 	return Ambiguous
@@ -196,4 +197,24 @@ func neverLeft(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
+}
+
+// neverProcessed says that err is one of an HTTP/2 server which did not process
+// the request: its stream was refused (RFC 9113, section 8.7), or is above the
+// last one of a GOAWAY (section 6.8). net/http sends such a request again by
+// itself unless its body has no GetBody. It has no types for these errors, so
+// their texts tell; one that is not known leaves the attempt ambiguous.
+func neverProcessed(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		text := strings.TrimPrefix(err.Error(), "http2: Transport: cannot retry err [")
+		if stream, ok := strings.CutPrefix(text, "stream error: stream ID "); ok {
+			_, code, _ := strings.Cut(stream, "; ")
+			return strings.HasPrefix(code, "REFUSED_STREAM")
+		}
+		if strings.HasPrefix(text, "http2: Transport received Server's graceful shutdown GOAWAY") ||
+			strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") {
+			return true
+		}
+	}
+	return false
 }

@@ -102,11 +102,17 @@ func (e exception) covers(service, action string) bool {
 	return ok && tail != "" && strings.Contains(tail[1:], strings.TrimSuffix(rest, "*"))
 }
 
-// clientToken returns the ClientToken of a query, a form or a JSON object, as
-// far as the request's parameters are in one; other bodies carry none.
+// clientToken returns the ClientToken of a query, a form, a JSON object or a
+// multipart body, as far as the request's parameters are in one; other bodies
+// carry none.
 func clientToken(req *http.Request) string {
-	if req.Method == http.MethodPost && mediaType(req) == "application/json" {
-		return jsonClientToken(req)
+	if req.Method == http.MethodPost {
+		switch mediaType(req) {
+		case "application/json":
+			return jsonClientToken(req)
+		case "multipart/form-data":
+			return multipartClientToken(req)
+		}
 	}
 	return paramsOf(req).clientToken
 }

@@ -111,6 +111,32 @@ func TestIdempotentTakesATokenFromNoOtherKindOfBody(t *testing.T) {
 	}
 }
 
+func TestIdempotentTakesATokenFromAPartOfAMultipartBody(t *testing.T) {
+	field := func(name, value string) string {
+		return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
+	}
+	const end = "--x--\r\n"
+	for body, want := range map[string]bool{
+		field("ClientToken", "t") + end:                             true,
+		field("File", "abc") + field("ClientToken", "t") + end:      true,
+		field("ClientToken", "") + field("ClientToken", "t") + end:  true,
+		field("ClientToken", "t") + field("ClientToken", " ") + end: false,
+		field("ClientToken", ""):                                    false,
+		field("ClientToken", "t"):                                   false,
+		field("ClientToken", strings.Repeat("t", 2000)) + end:       false,
+		field("File", "ClientToken") + end:                          false,
+		field("clienttoken", "t") + end:                             false,
+		"":                                                          false,
+		`{"ClientToken":"t"}`:                                       false,
+	} {
+		req := apiRequest(t, "cvm", "RunInstances", body)
+		req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		require.Equal(t, want, tcretry.Idempotent(req), body)
+		req.Header.Set("Content-Type", "multipart/form-data")
+		require.Equal(t, false, tcretry.Idempotent(req), "without a boundary")
+	}
+}
+
 func TestIdempotentTakesATokenFromAQueryOrAForm(t *testing.T) {
 	const params = "Action=RunInstances&SecretId=AKIDEXAMPLE&ClientToken="
 	for token, want := range map[string]bool{"t": true, "%41": true, "": false, "%zz": false, "t&ClientToken=": false} {

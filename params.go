@@ -82,6 +82,12 @@ func unescape(value string) string {
 
 // mediaType returns the type of the body in lower case, without parameters.
 func mediaType(req *http.Request) string {
+	// The type is right even when a parameter is malformed.
+	t, _, _ := mime.ParseMediaType(contentType(req))
+	return t
+}
+
+func contentType(req *http.Request) string {
 	value := first(req.Header["Content-Type"])
 	if value == "" {
 		for key, values := range req.Header {
@@ -90,9 +96,7 @@ func mediaType(req *http.Request) string {
 			}
 		}
 	}
-	// The type is right even when a parameter is malformed.
-	t, _, _ := mime.ParseMediaType(value)
-	return t
+	return value
 }
 
 // copyOfBody reads a fresh copy of the body whole; not ok without GetBody, if

@@ -72,12 +72,15 @@ func (r *replay) repeatable() bool {
 
 // getBody returns what gives copies of the whole body to those who may not
 // touch the attempt's, such as Idempotent and net/http; nil if there is none.
-// For a body without GetBody there is one once the base has read all of it.
+// For a body without GetBody there is one once the base has read all of it: to
+// its end, or as many bytes as the request says it has.
 func (r *replay) getBody() func() (io.ReadCloser, error) {
 	if r.tape == nil {
 		return r.req.GetBody
 	}
 	kept, whole := r.tape.all()
+	// An answer may come before the base has read on to the end that it expects.
+	whole = whole || len(kept) > 0 && int64(len(kept)) == r.req.ContentLength
 	if !whole {
 		return nil
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
-	"github.com/tcretry/tcretry/tctest"
 )
 
 // socketCall makes one call to a real address and returns what its hooks were
@@ -71,45 +70,6 @@ func TestABadSchemeIsTerminal(t *testing.T) {
 	_, told, err := socketCall(t, "ftp://127.0.0.1/", "DescribeInstances", `{}`)
 	require.ErrorContains(t, err, "unsupported protocol scheme")
 	require.Len(t, told.attempts, 1)
-}
-
-// TestNothingIsExecutedTwice counts executions at a server that executes and
-// then does not say so.
-func TestNothingIsExecutedTwice(t *testing.T) {
-	answers := map[string]tctest.Answer{
-		"the connection is closed":         tctest.DropAfter(),
-		"it is reset amid the headers":     tctest.ResetInHeaders(),
-		"half of the body comes":           tctest.Truncate(20, tctest.OK(nil)),
-		"a gateway answers for the server": tctest.Executed(tctest.Gateway(http.StatusBadGateway)),
-	}
-	for name, lost := range answers {
-		t.Run(name, func(t *testing.T) {
-			for _, row := range []struct {
-				action, body string
-				attempts     int
-			}{
-				{"RunInstances", `{"InstanceCount":1}`, 1},
-				{"RunInstances", `{"InstanceCount":1,"ClientToken":"order-1"}`, 2},
-				{"DescribeInstances", `{}`, 2},
-			} {
-				api := tctest.NewAPI()
-				api.Script(row.action, lost, tctest.OK(nil))
-				resp, told, err := socketCall(t, api.Start(t).URL, row.action, row.body)
-				require.Len(t, told.attempts, row.attempts, row.body)
-				require.Equal(t, tcretry.Ambiguous, told.attempts[0].Class)
-				if row.attempts == 1 {
-					require.Equal(t, 1, api.Executions(row.action))
-					require.Equal(t, tcretry.StopNotIdempotent, told.done[0].Reason)
-					continue
-				}
-				require.NoError(t, err)
-				require.NoError(t, tcretry.CheckResponse(resp))
-				if row.action == "RunInstances" {
-					require.Equal(t, 1, api.Executions(row.action), "the API knows the order by its token")
-				}
-			}
-		})
-	}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {

@@ -20,6 +20,7 @@ type payload struct {
 	hash   string
 	first  io.ReadCloser                 // for the first attempt
 	again  func() (io.ReadCloser, error) // for another one, nil if there is none
+	empty  bool
 	length int64
 }
 
@@ -33,14 +34,13 @@ type payload struct {
 // read then.
 func newPayload(req *http.Request, unsigned bool) (*payload, error) {
 	p := &payload{first: req.Body, again: req.GetBody, length: req.ContentLength}
-	empty := req.Body == nil || req.Body == http.NoBody
-	if empty {
+	if p.empty = isEmpty(req.Body); p.empty {
 		p.again = func() (io.ReadCloser, error) { return req.Body, nil }
 	}
 	switch {
 	case unsigned:
 		p.hash = HashPayload([]byte(UnsignedPayload))
-	case empty || req.Method == http.MethodGet:
+	case p.empty || req.Method == http.MethodGet:
 		p.hash = HashPayload(nil)
 	case req.GetBody != nil:
 		hash, err := hashCopy(req.GetBody)
@@ -53,6 +53,13 @@ func newPayload(req *http.Request, unsigned bool) (*payload, error) {
 		return p, p.buffer(req)
 	}
 	return p, nil
+}
+
+// isEmpty reports whether there is nothing in a body. Some say so by Len, as that
+// of an order by GET, which tcretry keeps net/http from sending twice.
+func isEmpty(body io.ReadCloser) bool {
+	sized, ok := body.(interface{ Len() int })
+	return body == nil || body == http.NoBody || ok && sized.Len() == 0
 }
 
 // hashCopy reads a body that getBody makes to its end and closes it.

@@ -131,7 +131,7 @@ func (f facts) signed(req *http.Request, c Credentials, p *payload, at time.Time
 		Service:     f.service,
 		Timestamp:   at.Unix(),
 	}).Authorization)
-	if out.ContentLength = p.length; out.Body != nil && out.GetBody == nil {
+	if out.ContentLength = p.length; !p.empty && out.GetBody == nil {
 		out.GetBody = p.again // lets the base send again what it lost on a dead connection
 	}
 	return out

@@ -1,0 +1,65 @@
+package tcretry
+
+import (
+	"io"
+	"net/http"
+)
+
+// once keeps the base from sending an order again by itself. An order is what
+// must not be executed twice: a request that is not known to be harmless.
+//
+// net/http resends a request when a connection that it had used before ends
+// without a byte of an answer, and then nobody knows whether the server executed
+// it. It does so by method, GET among them, and by Idempotency-Key, if the
+// request has no body or a GetBody: Request.isReplayable. The API takes orders
+// by GET, so such an order is given a body that is empty and has no GetBody.
+// net/http looks whether a body of unknown length holds anything before it sends
+// a GET, a HEAD or an OPTIONS: over HTTP/1.1 the bytes on the wire are the same.
+// Over HTTP/2 an empty DATA frame ends the request in the place of a flag.
+//
+// It is tempting to give it a GetBody that fails instead. The caller would get
+// that failure, and not what happened to the connection.
+//
+// What net/http resends because nothing was sent, or because an HTTP/2 server
+// says that it did not process it, is then repeated by the call: Transient.
+func (c *call) once(sent *http.Request) {
+	if !c.mayBeResent(sent) || c.isHarmless() {
+		return
+	}
+	if sent.Body == nil {
+		sent.TransferEncoding = nil // net/http ignores it without a body
+	}
+	if isEmpty(sent.Body) {
+		sent.Body, sent.ContentLength = nothing{}, 0
+	}
+	sent.GetBody = nil
+}
+
+// mayBeResent is the rule of net/http, less what once cannot change without
+// changing what is sent: a TRACE and a POST that have no body. The API takes
+// neither.
+func (c *call) mayBeResent(req *http.Request) bool {
+	empty := isEmpty(req.Body)
+	switch {
+	case !empty && req.GetBody == nil, req.Body == nil && req.ContentLength != 0:
+		return false
+	case !safeMethod(req.Method):
+		// The default rule takes such a header for harmless: no need to look.
+		return !empty && c.t.idempotent != nil &&
+			(hasHeader(req.Header, "Idempotency-Key") || hasHeader(req.Header, "X-Idempotency-Key"))
+	}
+	return !empty || req.Method != http.MethodTrace
+}
+
+func isEmpty(body io.ReadCloser) bool { return body == nil || body == http.NoBody }
+
+// nothing is an empty body that net/http does not know as one.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (nothing) Close() error { return nil }
+
+// Len tells a base that must know a body before it sends it, as tc3, that there
+// is nothing to keep.
+func (nothing) Len() int { return 0 }

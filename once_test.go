@@ -1,0 +1,166 @@
+package tcretry_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tc3"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// getRequest is a GET to the API, with the v1 parameters in the query.
+func getRequest(t testing.TB, action string) *http.Request {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		"http://cvm.tencentcloudapi.com/?Action="+action+"&Version=2017-03-12&InstanceCount=1", nil)
+	require.NoError(t, err)
+	return req
+}
+
+// onTheWire returns the bytes of a request as a server gets them over HTTP/1.1.
+func onTheWire(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper, req *http.Request) string {
+	client, server := net.Pipe()
+	base := &http.Transport{Dial: func(string, string) (net.Conn, error) { return client, nil }}
+	var raw bytes.Buffer
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		defer server.Close()
+		if req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(server, &raw))); err == nil {
+			_, _ = io.Copy(io.Discard, req.Body)
+		}
+		_, _ = io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+	}()
+	resp, err := wrap(base).RoundTrip(req)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	<-served
+	return raw.String()
+}
+
+func TestAnOrderByGETIsTheSameOnTheWire(t *testing.T) {
+	for _, method := range []string{"", http.MethodGet, http.MethodHead, http.MethodOptions} {
+		for _, body := range []io.ReadCloser{nil, http.NoBody} {
+			req := getRequest(t, "RunInstances")
+			req.Method, req.Body = method, body
+			req.TransferEncoding = []string{"chunked"} // without effect if Body is nil
+			bare := onTheWire(t, func(base http.RoundTripper) http.RoundTripper { return base }, req)
+			require.Contains(t, bare, "Action=RunInstances")
+			require.Equal(t, bare, onTheWire(t, func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }, req))
+		}
+	}
+}
+
+func TestAnOrderByGETHasNoBodyOverHTTP2(t *testing.T) {
+	var header http.Header
+	var body []byte
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		header = req.Header
+		body, _ = io.ReadAll(req.Body)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	req := getRequest(t, "RunInstances")
+	req.URL.Scheme, req.URL.Host = "https", srv.Listener.Addr().String()
+	resp, err := tcretry.New(srv.Client().Transport).RoundTrip(req)
+	require.NoError(t, err)
+	require.Equal(t, 2, resp.ProtoMajor)
+	require.NoError(t, resp.Body.Close())
+	require.Empty(t, body)
+	require.NotContains(t, header, "Content-Length")
+	require.NotContains(t, header, "Transfer-Encoding")
+}
+
+// handedOver returns the request that the base gets.
+func handedOver(t *testing.T, req *http.Request, opts ...tcretry.Option) (sent *http.Request) {
+	base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		sent = req
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+	})
+	_, err := tcretry.New(base, opts...).RoundTrip(req)
+	require.NoError(t, err)
+	return sent
+}
+
+func TestARequestThatIsHarmlessIsHandedOverAsItIs(t *testing.T) {
+	for _, action := range []string{"DescribeInstances", "RunInstances&ClientToken=order-1"} {
+		req := getRequest(t, action)
+		require.Nil(t, handedOver(t, req).Body, action)
+		req.Body = http.NoBody
+		require.Equal(t, http.NoBody, handedOver(t, req).Body, action)
+	}
+	read := sdkRequest(t, "DescribeInstances", strings.NewReader(`{}`))
+	read.Method = http.MethodGet
+	require.NotNil(t, handedOver(t, read).GetBody)
+}
+
+func TestAnOrderThatNetHTTPWouldNotResendKeepsItsGetBody(t *testing.T) {
+	order := sdkRequest(t, "RunInstances", strings.NewReader(`{}`))
+	require.NotNil(t, handedOver(t, order).GetBody)
+}
+
+func TestTheUsersRuleSaysWhatIsAnOrder(t *testing.T) {
+	keyed := sdkRequest(t, "DescribeInstances", strings.NewReader(`{}`))
+	keyed.Header.Set("Idempotency-Key", "k")
+	for _, harmless := range []bool{true, false} {
+		asked := 0
+		rule := tcretry.WithIdempotent(func(*http.Request) bool { asked++; return harmless })
+		require.Equal(t, harmless, handedOver(t, getRequest(t, "DescribeInstances"), rule).Body == nil)
+		require.Equal(t, harmless, handedOver(t, keyed, rule).GetBody != nil)
+		require.Equal(t, 2, asked, "once a call")
+	}
+}
+
+func TestAReadCostsNoAllocationToTell(t *testing.T) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	if raceDetector {
+		t.Skip("allocations are counted without -race: go test .")
+	}
+	measure := func(rt http.RoundTripper, method string) float64 {
+		req := getRequest(t, "DescribeInstances")
+		req.Method = method
+		req.Header.Set("X-TC-Action", "DescribeInstances")
+		return testing.AllocsPerRun(500, func() { roundTrip(t, rt, req) })
+	}
+	ours := tcretry.New(base)
+	require.Equal(t, measure(ours, http.MethodPost), measure(ours, http.MethodGet))
+}
+
+// tc3 reads a body that has no GetBody before it signs, and keeps a copy for its
+// own second attempt. What keeps an order by GET from being resent needs neither.
+func TestTc3MendsTheClockForAnOrderByGETAndResendsNothing(t *testing.T) {
+	api := tctest.NewAPI()
+	api.CheckSignatures(map[string]string{"id": "key"})
+	api.SetClock(-10 * time.Minute)
+	var sent []*http.Request
+	spy := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		sent = append(sent, req)
+		return api.RoundTrip(req)
+	})
+	rt := tcretry.New(&tc3.Transport{Base: spy, Source: tc3.Static(tc3.Credentials{SecretID: "id", SecretKey: "key"})})
+	req := getRequest(t, "RunInstances")
+	req.URL.RawQuery = "InstanceCount=1"
+	req.Header.Set("X-TC-Action", "RunInstances")
+	req.Header.Set("X-TC-Version", "2017-03-12")
+	resp, err := rt.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, tcretry.CheckResponse(resp))
+	require.Len(t, sent, 2)
+	for _, req := range sent {
+		require.NotNil(t, req.Body)
+		require.Nil(t, req.GetBody)
+	}
+}
