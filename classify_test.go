@@ -129,6 +129,13 @@ func TestTransportErrorsAreJudged(t *testing.T) {
 		{"a bad scheme", errors.New(`unsupported protocol scheme "ftp"`), false, tcretry.Terminal},
 		{"a bad header", errors.New(`net/http: invalid header field value for "X"`), false, tcretry.Terminal},
 		{"what the base says is terminal", &tc3.RequestError{Reason: "no action"}, false, tcretry.Terminal},
+		{"a stream that HTTP/2 refused", errors.New("stream error: stream ID 5; REFUSED_STREAM; received from peer"), true, tcretry.Transient},
+		{"one whose body has no GetBody", errors.New("http2: Transport: cannot retry err [stream error: stream ID 5; REFUSED_STREAM; received from peer] after Request.Body was written; define Request.GetBody to avoid this error"), true, tcretry.Transient},
+		{"GOAWAY before the stream", errors.New("http2: Transport received Server's graceful shutdown GOAWAY"), true, tcretry.Transient},
+		{"GOAWAY before the first stream", errors.New("http2: Transport received GOAWAY from server ErrCode:ENHANCE_YOUR_CALM"), true, tcretry.Transient},
+		{"a stream that was reset", errors.New("stream error: stream ID 5; INTERNAL_ERROR; received from peer"), true, tcretry.Ambiguous},
+		{"a protocol error", errors.New("http2: Transport: cannot retry err [stream error: stream ID 5; PROTOCOL_ERROR; received from peer] after Request.Body was written"), true, tcretry.Ambiguous},
+		{"GOAWAY, whatever its text says", errors.New(`http2: server sent GOAWAY and closed the connection; LastStreamID=5, ErrCode=NO_ERROR, debug="stream error: stream ID 5; REFUSED_STREAM"`), true, tcretry.Ambiguous},
 		{"redirects", errors.New("stopped after 10 redirects"), true, tcretry.Terminal},
 	}
 	for _, row := range rows {

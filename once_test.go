@@ -49,17 +49,32 @@ func onTheWire(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper, req
 	return raw.String()
 }
 
+// TestAnOrderByGETIsTheSameOnTheWire sets fields that net/http ignores for some
+// of the requests, too.
 func TestAnOrderByGETIsTheSameOnTheWire(t *testing.T) {
-	for _, method := range []string{"", http.MethodGet, http.MethodHead, http.MethodOptions} {
-		for _, body := range []io.ReadCloser{nil, http.NoBody} {
+	bare := func(base http.RoundTripper) http.RoundTripper { return base }
+	ours := func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }
+	for _, method := range []string{"", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace} {
+		for _, encoding := range [][]string{nil, {"chunked"}} {
 			req := getRequest(t, "RunInstances")
-			req.Method, req.Body = method, body
-			req.TransferEncoding = []string{"chunked"} // without effect if Body is nil
-			bare := onTheWire(t, func(base http.RoundTripper) http.RoundTripper { return base }, req)
-			require.Contains(t, bare, "Action=RunInstances")
-			require.Equal(t, bare, onTheWire(t, func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }, req))
+			req.Header.Set("X-TC-Action", "RunInstances")
+			req.Method, req.TransferEncoding = method, encoding
+			want := onTheWire(t, bare, req)
+			require.Contains(t, want, "Action=RunInstances")
+			require.Equal(t, want, onTheWire(t, ours, req))
+			req.Body, req.ContentLength = http.NoBody, 5
+			require.Equal(t, onTheWire(t, bare, req), onTheWire(t, ours, req))
 		}
 	}
+}
+
+func TestAnOrderByGETWithALengthAndNoBodyIsRefusedAsWithoutUs(t *testing.T) {
+	req := getRequest(t, "RunInstances")
+	req.ContentLength = 5
+	base := &http.Transport{DialContext: dialOnly(listen(t, func(conn net.Conn) {}))}
+	_, want := base.RoundTrip(req)
+	_, err := tcretry.New(base).RoundTrip(req)
+	require.ErrorContains(t, err, want.Error())
 }
 
 func TestAnOrderByGETHasNoBodyOverHTTP2(t *testing.T) {

@@ -263,6 +263,19 @@ func TestReplayGivesEarlierAttemptsNothingMore(t *testing.T) {
 	require.Equal(t, "body", readAll(t, second))
 }
 
+func TestReplayMakesAGetBodyOnceAllBytesThatTheRequestHasWereRead(t *testing.T) {
+	req := bodyRequest(newCallerBody("body"))
+	req.ContentLength = 4
+	r := begin(req, 10)
+	b := attempt(t, r)
+	readN(t, b, 3)
+	require.Nil(t, r.getBody())
+	readN(t, b, 1)
+	again, err := r.getBody()()
+	require.NoError(t, err)
+	require.Equal(t, "body", readAll(t, again))
+}
+
 func TestReplayMakesAGetBodyOnceTheBodyWasReadWhole(t *testing.T) {
 	r := begin(bodyRequest(newCallerBody("body")), 10)
 	b, getBody, err := r.next()

@@ -2,10 +2,13 @@ package tcretry_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -202,6 +205,16 @@ func TestAnAttemptThatTimedOutIsNotRepeated(t *testing.T) {
 	calls.Wait()
 	for _, check := range checks {
 		check()
+	}
+}
+
+// silent is the log of servers whose clients break off, as it is meant.
+var silent = log.New(io.Discard, "", 0)
+
+// dialOnly dials one address, whatever the host of the request.
+func dialOnly(address string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 }
 
