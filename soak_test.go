@@ -224,7 +224,7 @@ func (s *soak) call(rng *rand.Rand, id string) {
 	if err != nil {
 		return
 	}
-	use(rng, resp.Body)
+	consume(rng, resp.Body)
 }
 
 // request draws a request: a read, a write with a ClientToken or one without.
@@ -253,9 +253,9 @@ func (s *soak) request(ctx context.Context, rng *rand.Rand, id string) *http.Req
 	return req
 }
 
-// use reads an answer's body as callers do: to its end, a part of it or nothing,
+// consume reads an answer's body as callers do: to its end, a part of it or nothing,
 // and closes it once, twice or, at its end, not at all.
-func use(rng *rand.Rand, body io.ReadCloser) {
+func consume(rng *rand.Rand, body io.ReadCloser) {
 	how := rng.IntN(5)
 	switch how {
 	case 0, 1:
