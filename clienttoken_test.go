@@ -140,7 +140,10 @@ func TestNoTokenIsGivenWhereItIsNotKnownToProtect(t *testing.T) {
 		"a v1 signature":             func(r *http.Request) { r.URL.RawQuery = "SecretId=AKIDEXAMPLE&Signature=c2ln" },
 		"longer than it says":        func(r *http.Request) { r.ContentLength = 1 },
 		"shorter than it says":       func(r *http.Request) { r.ContentLength = 7 },
-		"longer than the limit":      func(r *http.Request) { r.ContentLength = 9 },
+		"longer than the limit":      func(r *http.Request) { r.GetBody, r.ContentLength = nil, 9 },
+		"a copy just over the limit": func(r *http.Request) {
+			r.GetBody, r.ContentLength = getBody(iotest.DataErrReader(strings.NewReader(`{"A":123}`))), -1
+		},
 		"a copy that cannot be had":  func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, gone } },
 		"a copy that is nil":         func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, nil } },
 		"a copy that cannot be read": func(r *http.Request) { r.GetBody = getBody(iotest.ErrReader(gone)) },
@@ -170,11 +173,40 @@ func getBody(r io.Reader) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(r), nil }
 }
 
-// A call of one attempt has nothing to protect.
+// A call of one attempt has nothing to protect, and is as if made without us.
 func TestNoTokenIsGivenToACallOfOneAttempt(t *testing.T) {
-	body := sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}))
-	require.Equal(t, `{}`, body)
-	require.Equal(t, `{}`, sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`), tcretry.WithReplayLimit(0)))
+	for _, opt := range []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}), tcretry.WithReplayLimit(0)} {
+		require.Equal(t, `{}`, sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`), opt))
+
+		req := apiRequest(t, "cvm", "RunInstances", `{}`)
+		req.GetBody, req.ContentLength = nil, -1
+		base := roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			require.True(t, req.Body == r.Body, "the body is handed over")
+			return nil, errors.New("no network")
+		})
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), opt).RoundTrip(req)
+		require.Error(t, err)
+	}
+}
+
+func TestEveryCopyOfABodyThatIsReadForATokenIsClosed(t *testing.T) {
+	for _, text := range []string{`{}`, `[]`, `{"A":123}`} {
+		copies := 0
+		closed := &closeCounter{}
+		req := apiRequest(t, "cvm", "RunInstances", text)
+		req.ContentLength = -1
+		req.GetBody = func() (io.ReadCloser, error) {
+			copies++
+			return struct {
+				io.Reader
+				io.Closer
+			}{strings.NewReader(text), closed}, nil
+		}
+		_, err := tcretry.New(tctest.NewAPI(), tcretry.WithClientTokens(), tcretry.WithReplayLimit(8)).RoundTrip(req)
+		require.NoError(t, err)
+		require.Equal(t, 1, copies, text)
+		require.Equal(t, 1, closed.closed, text)
+	}
 }
 
 func TestTheRequestThatIsGivenATokenIsNotModified(t *testing.T) {

@@ -3,6 +3,8 @@ package tcretry
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,4 +88,19 @@ func decodeObject(text []byte) (object map[string]any, err error) {
 	dec.UseNumber()
 	err = dec.Decode(&object)
 	return object, err
+}
+
+func TestTheBufferThatABodyIsReadIntoIsGivenBack(t *testing.T) {
+	before := buffersInUse.Load()
+	for _, text := range []string{`{}`, `[]`, `{"ClientToken":"mine"}`} {
+		req := sdkRequest(t)
+		req.Header.Set("X-TC-Action", "RunInstances")
+		req.Header.Del("Authorization")
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+		req.ContentLength = -1
+		var c call
+		c.init(New(nil, WithClientTokens()), req)
+		require.Equal(t, text == `{}`, c.token != "")
+	}
+	require.Equal(t, before, buffersInUse.Load())
 }
