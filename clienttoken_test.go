@@ -129,18 +129,18 @@ func TestTheActionsWithATokenAreThoseOfTheSDK(t *testing.T) {
 func TestNoTokenIsGivenWhereItIsNotKnownToProtect(t *testing.T) {
 	gone := errors.New("gone")
 	for name, change := range map[string]func(*http.Request){
-		"an action that has none":    func(r *http.Request) { r.Header.Set("X-TC-Action", "StartInstances") },
-		"one of another service":     func(r *http.Request) { r.URL.Host, r.Host = "lighthouse.tencentcloudapi.com", "" },
-		"one of no known service":    func(r *http.Request) { r.URL.Host, r.Host = "gateway.example", "" },
-		"another method":             func(r *http.Request) { r.Method = http.MethodPut },
-		"a type that is not JSON":    func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
-		"no address":                 func(r *http.Request) { r.URL = nil },
-		"signed above":               func(r *http.Request) { r.Header["authorization"] = []string{"TC3-HMAC-SHA256 …"} },
-		"not to be signed":           func(r *http.Request) { r.Header.Set("Authorization", "SKIP") },
-		"a v1 signature":             func(r *http.Request) { r.URL.RawQuery = "SecretId=AKIDEXAMPLE&Signature=c2ln" },
-		"longer than it says":        func(r *http.Request) { r.ContentLength = 1 },
-		"shorter than it says":       func(r *http.Request) { r.ContentLength = 7 },
-		"longer than the limit":      func(r *http.Request) { r.GetBody, r.ContentLength = nil, 9 },
+		"an action that has none": func(r *http.Request) { r.Header.Set("X-TC-Action", "StartInstances") },
+		"one of another service":  func(r *http.Request) { r.URL.Host, r.Host = "lighthouse.tencentcloudapi.com", "" },
+		"one of no known service": func(r *http.Request) { r.URL.Host, r.Host = "gateway.example", "" },
+		"another method":          func(r *http.Request) { r.Method = http.MethodPut },
+		"a type that is not JSON": func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
+		"no address":              func(r *http.Request) { r.URL = nil },
+		"signed above":            func(r *http.Request) { r.Header["authorization"] = []string{"TC3-HMAC-SHA256 …"} },
+		"not to be signed":        func(r *http.Request) { r.Header.Set("Authorization", "SKIP") },
+		"a v1 signature":          func(r *http.Request) { r.URL.RawQuery = "SecretId=AKIDEXAMPLE&Signature=c2ln" },
+		"longer than it says":     func(r *http.Request) { r.ContentLength = 1 },
+		"shorter than it says":    func(r *http.Request) { r.ContentLength = 7 },
+		"longer than the limit":   func(r *http.Request) { r.GetBody, r.ContentLength = nil, 9 },
 		"a copy just over the limit": func(r *http.Request) {
 			r.GetBody, r.ContentLength = getBody(iotest.DataErrReader(strings.NewReader(`{"A":123}`))), -1
 		},

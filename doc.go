@@ -51,5 +51,6 @@
 //	http.Client → tcretry → signing → otelhttp or promhttp → http.Transport
 //
 // A signature that is made above is as old as the call: it is not sent again once
-// the API would refuse its age, which is five minutes.
+// the API would refuse its age, which is five minutes. Above a base that signs
+// each attempt itself, a [Signer], it is not sent at all, and sets no limit.
 package tcretry

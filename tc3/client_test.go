@@ -2,6 +2,7 @@ package tc3_test
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -22,8 +23,9 @@ import (
 type shape struct {
 	method, query, contentType string
 	body                       string
-	stream                     bool // without GetBody
-	skip                       bool // not to be signed
+	stream                     bool   // without GetBody
+	skip                       bool   // not to be signed
+	action                     string // DescribeInstances if empty
 	header                     http.Header
 	creds                      tc3.Credentials
 }
@@ -49,6 +51,7 @@ func shapes(t *testing.T) map[string]shape {
 		"unsigned":                {method: "POST", contentType: "application/json", body: `{}`, header: unsigned, creds: keyA},
 		"unsigned stream":         {method: "POST", contentType: "application/octet-stream", body: "\x00\xff", stream: true, header: unsigned, creds: keyA},
 		"unsigned get":            {method: "GET", query: "Limit=1", header: unsigned, creds: keyA},
+		"order by get":            {method: "GET", query: "ImageId=img-1", action: "RunInstances", creds: keyA},
 		"signed by the SDK above": {method: "POST", contentType: "application/json", body: `{}`, header: staleSignature(), creds: keyA},
 		"not to be signed":        {method: "POST", contentType: "application/json", body: `{}`, header: http.Header{"Authorization": {"SKIP"}}, skip: true},
 	}
@@ -76,7 +79,7 @@ func (s shape) request(t *testing.T) *http.Request {
 	for key, values := range s.header {
 		req.Header[key] = values // as they stand: the SDK's older versions write them so
 	}
-	req.Header.Set("X-TC-Action", "DescribeInstances")
+	req.Header.Set("X-TC-Action", cmp.Or(s.action, "DescribeInstances"))
 	req.Header.Set("X-TC-Version", "2017-03-12")
 	if s.contentType != "" {
 		req.Header.Set("Content-Type", s.contentType)
@@ -124,7 +127,7 @@ func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 // timestamps.
 func (s shape) requireSigned(t *testing.T, api *tctest.API, base http.RoundTripper, delay time.Duration) (times []string) {
 	t.Helper()
-	api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("InternalError", "again"), tctest.OK(nil))
+	api.Script(cmp.Or(s.action, "DescribeInstances"), tctest.Throttle(), tctest.Fail("InternalError", "again"), tctest.OK(nil))
 	api.CheckSignatures(map[string]string{keyA.SecretID: keyA.SecretKey, temp.SecretID: temp.SecretKey})
 	rule := tcretry.Rule{Backoff: tcretry.Backoff{Initial: delay, Max: delay, Jitter: tcretry.NoJitter}}
 	client := &http.Client{Transport: tcretry.New(&tc3.Transport{Source: tc3.Static(s.creds), Base: base}, tcretry.WithoutPacer(),
