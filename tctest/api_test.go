@@ -172,6 +172,7 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 	signed := newRequest(t, "RunInstances", `{}`)
 	signed.Header["authorization"] = []string{"TC3-HMAC-SHA256 Credential=id/2019-02-25/cvm/tc3_request, SignedHeaders=host, Signature=secret"}
 	signed.Header["X-TC-TOKEN"] = []string{"secret"}
+	before := signed.Header.Clone()
 	see(t, api, signed)
 	get, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=A&SecretId=id&Signature=secret&Token=secret", nil)
 	require.NoError(t, err)
@@ -180,7 +181,7 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 		require.Equal(t, "id", c.SecretID)
 		require.NotContains(t, fmt.Sprintf("%+v", c), "secret")
 	}
-	require.Contains(t, signed.Header["authorization"][0], "secret", "the request is as it was")
+	require.Equal(t, before, signed.Header, "the request is as it was")
 }
 
 func TestARecordTellsTheAttemptAndItsAnswer(t *testing.T) {
