@@ -106,7 +106,7 @@ func (r *http2Relay) relay(client net.Conn) {
 		_ = client.Close()
 		return
 	}
-	c := &relayed{fault: r.fault, armed: &r.armed, client: client, server: server}
+	c := &relayed{fault: r.fault, armed: &r.armed, client: client.(*tls.Conn), server: server}
 	defer c.close()
 	if c.begin() != nil {
 		return
@@ -132,10 +132,11 @@ func each(r io.Reader, do func(frame) error) {
 type relayed struct {
 	fault          http2Fault
 	armed          *atomic.Bool
-	client, server net.Conn
+	client, server *tls.Conn
 	broken         atomic.Uint32 // the stream to be broken, 0 without one
 
-	mu sync.Mutex // of writes to the client
+	mu    sync.Mutex // of writes to the client
+	ended bool       // guarded by mu
 }
 
 // begin hands on what begins a connection: the preface of the client, and the
@@ -183,16 +184,23 @@ func (c *relayed) fromServer(f frame) error {
 }
 
 func (c *relayed) breakStream(stream uint32) error {
-	err := c.toClient(c.fault.frame(stream))
-	if c.fault.hangUp {
-		c.close()
+	if err := c.toClient(c.fault.frame(stream)); err != nil || !c.fault.hangUp {
+		return err
 	}
-	return err
+	// Not the whole connection: what the client still sends would be answered by
+	// a reset, which can overtake the frame.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	return c.client.CloseWrite()
 }
 
 func (c *relayed) toClient(f frame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended {
+		return nil
+	}
 	_, err := c.client.Write(f)
 	return err
 }

@@ -38,26 +38,26 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 
 // unconnected are the ways in which a connection does not come about: what is
 // dialled in its place.
-var unconnected = map[string]func(*testing.T) func(context.Context, string, string) (net.Conn, error){
-	"the connection is refused": func(t *testing.T) func(context.Context, string, string) (net.Conn, error) {
+var unconnected = map[string]func(*testing.T) dialFunc{
+	"the connection is refused": func(t *testing.T) dialFunc {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		require.NoError(t, listener.Close())
 		return dialOnly(listener.Addr().String())
 	},
-	"the name is not found": func(*testing.T) func(context.Context, string, string) (net.Conn, error) {
+	"the name is not found": func(*testing.T) dialFunc {
 		resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 			return nil, errors.New("no name server")
 		}}
 		return (&net.Dialer{Resolver: resolver}).DialContext
 	},
-	"the TLS handshake fails": func(t *testing.T) func(context.Context, string, string) (net.Conn, error) {
+	"the TLS handshake fails": func(t *testing.T) dialFunc {
 		return dialOnly(listen(t, func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
 			_ = conn.Close()
 		}))
 	},
-	"the connection ends in the TLS handshake": func(t *testing.T) func(context.Context, string, string) (net.Conn, error) {
+	"the connection ends in the TLS handshake": func(t *testing.T) dialFunc {
 		return dialOnly(listen(t, func(conn net.Conn) { _ = conn.Close() }))
 	},
 }
@@ -110,7 +110,7 @@ func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 				}
 				closed := make(chan struct{}, 2)
 				base.DialContext = dialTold(srv.Listener.Addr().String(), closed)
-				use(t, scheme, base)
+				useConnection(t, scheme, base)
 				srv.CloseClientConnections()
 				<-closed
 				o := twiceCall(scheme, base, shapes[shape](t, ask.action, ask.params))
@@ -125,7 +125,7 @@ func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 
 // dialTold dials one address, and tells when the client closes a connection: it
 // has seen by then that the server did.
-func dialTold(address string, closed chan<- struct{}) func(context.Context, string, string) (net.Conn, error) {
+func dialTold(address string, closed chan<- struct{}) dialFunc {
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		conn, err := dialOnly(address)(ctx, network, host)
 		return &toldConn{Conn: conn, tell: sync.OnceFunc(func() { closed <- struct{}{} })}, err
@@ -152,7 +152,7 @@ func TestAnOrderThatMetAConnectionEndingIsNotRepeated(t *testing.T) {
 				api, ask := tctest.NewAPI(), asked[kind]
 				api.Script(ask.action, tctest.DropBefore(), tctest.OK(nil))
 				scheme, base := wires[wire](t, api)
-				use(t, scheme, base)
+				useConnection(t, scheme, base)
 				o := twiceCall(scheme, base, shapes[shape](t, ask.action, ask.params))
 				if ask.order {
 					require.Equal(t, "an error", o.gets)

@@ -1,0 +1,66 @@
+// Command twice orders a server from an embedded API that executes the order and
+// then fails to say so. It counts how many servers that buys, by a bare client,
+// by a plain retry and by tcretry.
+//
+//	go run ./examples/twice
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/tcretry/tcretry"
+)
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// patience is the time that an attempt gets.
+const patience = time.Second
+
+// client makes a call and returns what its program gets.
+type client func(*http.Request) (*http.Response, error)
+
+// clients are the three that are compared. Each has connections of its own.
+var clients = []func() client{
+	func() client { // bare
+		return (&http.Client{Transport: &http.Transport{}, Timeout: patience}).Do
+	},
+	func() client { // a plain retry, as it is by default but for the time that it takes
+		c := retryablehttp.NewClient()
+		c.Logger, c.RetryWaitMin, c.HTTPClient.Timeout = nil, time.Millisecond, patience
+		return c.StandardClient().Do
+	},
+	func() client {
+		c := tcretry.New(&http.Transport{}, tcretry.WithAttemptTimeout(patience))
+		return (&http.Client{Transport: c}).Do
+	},
+}
+
+// run writes a line for each case: the executions, and what the program gets.
+func run(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "the API …\tbare\tplain retry\ttcretry")
+	for _, c := range cases {
+		fmt.Fprint(table, c.name)
+		for _, makeClient := range clients {
+			executions, gets, err := c.count(makeClient())
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			fmt.Fprintf(table, "\t%d, %s", executions, gets)
+		}
+		fmt.Fprintln(table)
+	}
+	return table.Flush()
+}
