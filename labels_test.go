@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -74,4 +75,13 @@ func TestAKnownLabelCostsNoAllocation(t *testing.T) {
 		set.Label("DescribeInstances")
 		set.Label("RunInstances")
 	}))
+}
+
+func TestALabelSetKeepsNoMemoryOfAValue(t *testing.T) {
+	memory := []byte("DescribeInstances")
+	var set tcretry.LabelSet
+	label := set.Label(unsafe.String(&memory[0], len(memory)))
+	clear(memory)
+	require.Equal(t, "DescribeInstances", label)
+	require.Equal(t, "DescribeInstances", set.Label("DescribeInstances"))
 }

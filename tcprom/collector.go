@@ -13,12 +13,12 @@ import (
 // [NewCollector], register it, and give its Hooks to as many Transports as
 // belong together. It is safe for use from many goroutines.
 type Collector struct {
-	maxTargets, maxFailures int
+	maxFailures int // a target
 
 	attempts, failures, retries, calls *prometheus.CounterVec
 	durations, callAttempts, waits     *prometheus.HistogramVec
 
-	targets  cache[targetKey, *target] // at most maxTargets
+	targets  cache[targetKey, *target] // bounded
 	folded   cache[string, *target]    // of the targets beyond, by service
 	services tcretry.LabelSet          // of those
 
@@ -45,7 +45,7 @@ func NewCollector(o Options) (*Collector, error) {
 		}, append([]string{"service", "action", "region"}, labels...))
 	}
 	return &Collector{
-		maxTargets:  cmp.Or(o.MaxTargets, defaultMaxTargets),
+		targets:     cache[targetKey, *target]{max: cmp.Or(o.MaxTargets, defaultMaxTargets)},
 		maxFailures: cmp.Or(o.MaxFailures, defaultMaxFailures),
 		attempts:    counter("attempts_total", "Attempts made, first ones and retries, by what their outcome means.", "class"),
 		failures: counter("failures_total", "Attempts that failed, by the code of the API and the HTTP status, both empty if no answer told one.",

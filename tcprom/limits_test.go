@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -117,4 +118,37 @@ func TestAFailureHasItsRequestIDAsExemplarIfThatFits(t *testing.T) {
 		}
 		require.Equal(t, want, strings.Count(text, fmt.Sprintf(`{request_id="%s"}`, info.RequestID)), length)
 	}
+}
+
+func TestEachKindOfWaitThatACallHadIsObservedOnce(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	target := tcretry.Target{Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou"}
+	metrics.Hooks().CallDone(context.Background(), tcretry.CallInfo{
+		Target: target, Reason: tcretry.StopAnswered, Waited: 7 * time.Second, BudgetWait: 2 * time.Second, PaceWait: 4 * time.Second,
+	})
+	metrics.Hooks().CallDone(context.Background(), tcretry.CallInfo{Target: target, Reason: tcretry.StopAnswered})
+	text := scrape(t, registry)
+	for kind, seconds := range map[string]string{"backoff": "1.0", "budget": "2.0", "pace": "4.0"} {
+		labels := `{action="RunInstances",kind="` + kind + `",region="ap-guangzhou",service="cvm"} `
+		require.Contains(t, text, "tcretry_call_wait_seconds_sum"+labels+seconds)
+		require.Contains(t, text, "tcretry_call_wait_seconds_count"+labels+"1\n")
+	}
+}
+
+// What hooks are told is a part of the request's memory, which must be free when
+// the call is over.
+func TestACollectorKeepsNoMemoryOfARequest(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{MaxTargets: 1})
+	for _, service := range []string{"aaa", "bbb"} { // told apart, and folded
+		memory := []byte(service + "RunInstancesap-regionInternalError.DbID-1")
+		text := unsafe.String(&memory[0], len(memory))
+		metrics.Hooks().AttemptDone(context.Background(), tcretry.AttemptInfo{
+			Target: tcretry.Target{Service: text[:3], Action: text[3:15], Region: text[15:24]},
+			Class:  tcretry.Transient, Code: text[24:40], RequestID: text[40:], Status: 200,
+		})
+		clear(memory)
+	}
+	text := scrape(t, registry)
+	require.Contains(t, text, `{action="RunInstances",class="transient",code="InternalError.Db",family="InternalError",region="ap-region",service="aaa",status="200"} 1.0 # {request_id="ID-1"}`)
+	require.Contains(t, text, `{action="other",class="transient",code="InternalError.Db",family="InternalError",region="other",service="bbb",status="200"} 1.0 # {request_id="ID-1"}`)
 }

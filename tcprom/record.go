@@ -31,7 +31,7 @@ type target struct {
 	attempts cache[tcretry.Class, prometheus.Counter]
 	retries  cache[tcretry.Class, prometheus.Counter]
 	calls    cache[tcretry.StopReason, prometheus.Counter]
-	failures cache[failure, prometheus.Counter] // at most maxFailures
+	failures cache[failure, prometheus.Counter] // bounded
 	unnamed  cache[tcretry.Class, prometheus.Counter]
 	waits    cache[string, prometheus.Observer]
 }
@@ -47,14 +47,14 @@ type failure struct {
 // target returns the metrics of a target, folded if there are too many.
 func (c *Collector) target(t *tcretry.Target) *target {
 	key := targetKey{t.Service, t.Action, t.Region}
-	found, known, size := c.targets.find(key)
+	found, known, room := c.targets.find(key)
 	if known {
 		return found
 	}
-	if size < c.maxTargets {
+	if room {
 		// The strings are parts of the request, which must not be kept.
 		key = targetKey{strings.Clone(t.Service), strings.Clone(t.Action), strings.Clone(t.Region)}
-		if found, ok := c.targets.add(key, c.maxTargets, func() *target { return c.newTarget(key) }); ok {
+		if found, ok := c.targets.add(key, func() *target { return c.newTarget(key) }); ok {
 			return found
 		}
 	}
@@ -62,7 +62,7 @@ func (c *Collector) target(t *tcretry.Target) *target {
 	if found, known, _ = c.folded.find(service); known {
 		return found
 	}
-	found, _ = c.folded.add(service, 0, func() *target {
+	found, _ = c.folded.add(service, func() *target {
 		return c.newTarget(targetKey{service, tcretry.LabelOther, tcretry.LabelOther})
 	})
 	return found
@@ -73,6 +73,7 @@ func (c *Collector) newTarget(key targetKey) *target {
 		targetKey: key,
 		duration:  c.durations.WithLabelValues(key.service, key.action, key.region),
 		number:    c.callAttempts.WithLabelValues(key.service, key.action, key.region),
+		failures:  cache[failure, prometheus.Counter]{max: c.maxFailures},
 	}
 }
 
@@ -84,7 +85,7 @@ func counter[K interface {
 	if found, ok, _ := known.find(value); ok {
 		return found
 	}
-	found, _ := known.add(value, 0, func() prometheus.Counter {
+	found, _ := known.add(value, func() prometheus.Counter {
 		return vec.WithLabelValues(t.service, t.action, t.region, value.String())
 	})
 	return found
@@ -103,17 +104,17 @@ func (c *Collector) failure(t *target, f failure) prometheus.Counter {
 	if http.StatusText(f.status) == "" && f.status != 0 {
 		f.status = -1 // a server can send any number
 	}
-	found, known, size := t.failures.find(f)
+	found, known, room := t.failures.find(f)
 	if known {
 		return found
 	}
 	named := func(family, code, status string) prometheus.Counter {
 		return c.failures.WithLabelValues(t.service, t.action, t.region, f.class.String(), family, code, status)
 	}
-	if size < c.maxFailures {
+	if room {
 		f.code = strings.Clone(f.code)
 		family, _, _ := strings.Cut(f.code, ".")
-		if found, ok := t.failures.add(f, c.maxFailures, func() prometheus.Counter {
+		if found, ok := t.failures.add(f, func() prometheus.Counter {
 			return named(family, f.code, statusLabel(f.status))
 		}); ok {
 			return found
@@ -122,7 +123,7 @@ func (c *Collector) failure(t *target, f failure) prometheus.Counter {
 	if found, known, _ = t.unnamed.find(f.class); known {
 		return found
 	}
-	found, _ = t.unnamed.add(f.class, 0, func() prometheus.Counter {
+	found, _ = t.unnamed.add(f.class, func() prometheus.Counter {
 		return named(tcretry.LabelOther, tcretry.LabelOther, tcretry.LabelOther)
 	})
 	return found
@@ -161,7 +162,7 @@ func (c *Collector) wait(t *target, kind string, d time.Duration) {
 	}
 	found, known, _ := t.waits.find(kind)
 	if !known {
-		found, _ = t.waits.add(kind, 0, func() prometheus.Observer {
+		found, _ = t.waits.add(kind, func() prometheus.Observer {
 			return c.waits.WithLabelValues(t.service, t.action, t.region, kind)
 		})
 	}
