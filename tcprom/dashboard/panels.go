@@ -28,6 +28,9 @@ func rate(metric, more, by string) string {
 	return "sum" + by + "(rate(" + metric + "{" + chosen + more + "}[$__rate_interval]))"
 }
 
+// share returns a part of a whole, 0 if there is nothing of it.
+func share(part, whole string) string { return "(" + part + " or vector(0)) / " + whole }
+
 // quantile returns a quantile of a histogram.
 func quantile(q, metric, by string) string {
 	return "histogram_quantile(" + q + ", " + rate(metric+"_bucket", "", " by (le"+by+") ") + ")"
@@ -42,15 +45,15 @@ var rows = []row{
 		{
 			title: "Exhausted calls", unit: "percentunit", stat: true,
 			description: "Share of the calls that ended at a bound of theirs, though another attempt might have passed.",
-			queries:     []query{{rate("tcretry_calls_total", ","+exhausted, "") + " / " + rate("tcretry_calls_total", "", ""), ""}},
+			queries:     []query{{share(rate("tcretry_calls_total", ","+exhausted, ""), rate("tcretry_calls_total", "", "")), ""}},
 		},
 		{
 			title: "Retries", unit: "percentunit", stat: true, description: "Share of the attempts that are retries.",
-			queries: []query{{rate("tcretry_retries_total", "", "") + " / " + rate("tcretry_attempts_total", "", ""), ""}},
+			queries: []query{{share(rate("tcretry_retries_total", "", ""), rate("tcretry_attempts_total", "", "")), ""}},
 		},
 		{
 			title: "Throttled attempts", unit: "percentunit", stat: true, description: "Share of the attempts that a rate limit refused.",
-			queries: []query{{rate("tcretry_attempts_total", `,class="throttled"`, "") + " / " + rate("tcretry_attempts_total", "", ""), ""}},
+			queries: []query{{share(rate("tcretry_attempts_total", `,class="throttled"`, ""), rate("tcretry_attempts_total", "", "")), ""}},
 		},
 	}},
 	{"Calls", []panel{
