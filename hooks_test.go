@@ -81,6 +81,19 @@ func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 	})
 }
 
+func TestHooksRunInTheOrderOfTheirOptions(t *testing.T) {
+	var order []string
+	var opts []tcretry.Option
+	for _, name := range []string{"first", "second", "third"} {
+		opts = append(opts, tcretry.WithHooks(tcretry.Hooks{
+			CallDone: func(context.Context, tcretry.CallInfo) { order = append(order, name) },
+		}))
+	}
+	_, err := tcretry.New(tctest.NewAPI(), opts...).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	require.NoError(t, err)
+	require.Equal(t, []string{"first", "second", "third"}, order)
+}
+
 func TestARetryTellsTheErrorThatItIsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told told
