@@ -258,6 +258,40 @@ func TestATurnThatComesTooLateHandsTheLastAnswerBack(t *testing.T) {
 	})
 }
 
+// Neither a gateway's page nor an answer that was cut short is looked at to its
+// end; while its connection is free for others, the caller can still have it.
+func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
+	for name, answer := range map[string]tctest.Answer{
+		"a page":                tctest.Gateway(http.StatusBadGateway),
+		"a page without length": tctest.Chunked(tctest.Gateway(http.StatusBadGateway)),
+		"an answer cut short":   tctest.Truncate(20, tctest.OK(nil)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				turns := 0
+				pacer := pacerFunc(func(context.Context) error {
+					if turns++; turns == 2 {
+						return tcretry.ErrPaceLate
+					}
+					return nil
+				})
+				want, err := always(answer).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+				require.NoError(t, err)
+				body, end := io.ReadAll(want.Body)
+
+				rt := tcretry.New(always(answer), tcretry.WithPacer(pacer))
+				resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+				require.NoError(t, err)
+				require.Equal(t, want.StatusCode, resp.StatusCode)
+				got, err := io.ReadAll(resp.Body)
+				require.Equal(t, end, err)
+				require.Len(t, got, len(body))
+				require.NoError(t, resp.Body.Close())
+			})
+		})
+	}
+}
+
 // panicBase is a base with a bug.
 type panicBase struct{}
 

@@ -120,11 +120,12 @@ func (c *call) pause(p plan) StopReason {
 	if reason := c.withdraw(); reason != 0 {
 		return reason
 	}
-	if !c.look.whole && !p.paced {
-		// Its connection is free before the wait. A whole one freed it when it
-		// was peeked at, and stays at hand. So does one whose turn may never
-		// come: the pacer tells that at once.
-		c.drop()
+	if !c.look.whole && !p.paced && c.resp != nil && !keep(c.resp) {
+		// Its connection is free before the wait, as that of a whole one was when
+		// it was peeked at. The answer stays at hand if it can, because the turn
+		// of the next attempt may never come. Of one that is paced the pacer tells
+		// that at once.
+		c.resp = nil
 	}
 	c.retryScheduled(p)
 	if !c.sleep(c.ended.Add(p.delay)) {

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // defaultPeekLimit is how much of an answer is looked at unless an option says
@@ -93,32 +92,4 @@ func mayBeJSON(contentType string) bool {
 	return strings.EqualFold(mediaType, "application/json") ||
 		strings.EqualFold(mediaType, "text/json") ||
 		strings.EqualFold(mediaType, "text/plain")
-}
-
-// discardLimit is how much of an answer is read for its connection's sake, and
-// discardTime how long. A new connection costs two or three round trips, half a
-// second to the far side of the world, in which about this much comes anyway; a
-// longer or a slower rest is cheaper to throw away with its connection.
-const (
-	discardLimit = 64 << 10
-	discardTime  = 500 * time.Millisecond
-)
-
-// discard reads a bounded rest of resp's body and closes it, so that the
-// connection can be used again. resp must not be used afterwards; nil is fine.
-func discard(resp *http.Response) {
-	if resp == nil || resp.Body == nil {
-		return
-	}
-	if body, ok := resp.Body.(*peekedBody); (!ok || body.end == nil) && resp.ContentLength <= discardLimit {
-		// A body knows no deadline, but its Close ends a Read that waits.
-		late := time.AfterFunc(discardTime, func() { _ = resp.Body.Close() })
-		// The error does not matter: the connection is not used again then.
-		rest, _ := readPrefix(resp.Body, discardLimit, resp.ContentLength)
-		rest.free()
-		if !late.Stop() {
-			return
-		}
-	}
-	_ = resp.Body.Close()
 }
