@@ -201,7 +201,9 @@ func (r *resolved) bound(delay time.Duration) time.Duration {
 // String returns the explanation as lines of text, without a newline at the end.
 func (e Explanation) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", ruleKey{e.Service, e.Action, e.Code}, e.Class)
+	// The code may be one that came from the network.
+	code := printable(ruleKey{e.Service, e.Action, e.Code}.String(), 3*maxCode)
+	fmt.Fprintf(&b, "%s: %s\n", code, e.Class)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {

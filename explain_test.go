@@ -2,6 +2,7 @@ package tcretry_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,4 +110,10 @@ func TestOneAttemptExplainsNoDelays(t *testing.T) {
 	e := tcretry.Policy{MaxAttempts: 1}.Explain("InternalError")
 	require.Equal(t, 1, e.MaxAttempts)
 	require.Empty(t, e.Delays)
+}
+
+func TestTheTextOfAnExplanationCanBeShownWhateverTheCode(t *testing.T) {
+	for _, code := range []string{"InternalError.\x1b[2J\n", "\xff:InternalError", "InternalError." + strings.Repeat("a.", 50000)} {
+		requirePrintable(t, tcretry.Explain(code).String(), 1<<10, "\n")
+	}
 }
