@@ -174,3 +174,24 @@ func TestAdaptivePacerKeepsNoPlaceForALaneWhoseCallsHaveLeft(t *testing.T) {
 		require.Zero(t, p.Paces()[0].Waiting)
 	})
 }
+
+// Temporary credentials come and go: the pace of one that is not used any more
+// must go too.
+func TestThePacesOfCredentialsThatAreGoneAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		for i := range 50 {
+			lane := p.Lane(tcretry.PaceKey{Host: "cvm", Action: "A", Credential: fmt.Sprint(i)})
+			begin(t, lane, 1)
+			lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 21, Limit: 20})
+			time.Sleep(30 * time.Second)
+		}
+		wide := 0
+		for _, pace := range p.Paces() {
+			if pace.Action == "" {
+				wide++
+			}
+		}
+		require.LessOrEqual(t, wide, 3)
+	})
+}

@@ -78,6 +78,7 @@ func (p *AdaptivePacer) wide(s scope, key PaceKey) *wide {
 // widen returns the wide pace of key, made if there is none from what its lanes
 // did in the last second. No lock is held.
 func (p *AdaptivePacer) widen(now time.Duration, key wideKey) *wide {
+	p.forgetOld(now)
 	recently := 0
 	p.lanes.all(func(of PaceKey, l *lane) {
 		if key.scope.of(of) != key {
@@ -105,6 +106,18 @@ func (p *AdaptivePacer) widen(now time.Duration, key wideKey) *wide {
 	}
 	p.wides.Store(&fresh)
 	return w
+}
+
+// forgetOld forgets the wide paces that are over. Most notice it by themselves, but
+// not those of credentials that nobody uses any more. No lock is held.
+func (p *AdaptivePacer) forgetOld(now time.Duration) {
+	if m := p.wides.Load(); m != nil {
+		for _, w := range *m {
+			w.mu.Lock()
+			w.age(now, p)
+			w.mu.Unlock()
+		}
+	}
 }
 
 // narrow forgets w, which must be gone.
@@ -173,13 +186,7 @@ func (w *wide) done(now time.Duration, r PaceResult) {
 func (w *wide) admit(now time.Duration, l *lane) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pace.tick(now)
-	if !w.gone && w.pace.now-w.pace.rejected >= wideMemory {
-		w.gone = true
-		w.settle(0)
-		l.pacer.narrow(w)
-	}
-	if w.gone {
+	if w.age(now, l.pacer); w.gone {
 		return true
 	}
 	if w.queue.Len() == 0 {
@@ -195,6 +202,17 @@ func (w *wide) admit(now time.Duration, l *lane) bool {
 		w.place[l] = w.queue.PushBack(l)
 	}
 	return false
+}
+
+// age lets everybody through once the last rejection is forgotten. It requires
+// that mu is held.
+func (w *wide) age(now time.Duration, p *AdaptivePacer) {
+	w.pace.tick(now)
+	if !w.gone && w.pace.now-w.pace.rejected >= wideMemory {
+		w.gone = true
+		w.settle(0)
+		p.narrow(w)
+	}
 }
 
 // undo takes back an attempt that admit or a turn in the queue has started.
