@@ -62,11 +62,12 @@ func looksAt(resp *http.Response, limit int64) (contentCoding, bool) {
 	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > limit || limit <= 0 {
 		return uncoded, false
 	}
-	// The body of a 101 is the connection, an io.ReadWriteCloser.
+	// The body of a 101 is the connection, an io.ReadWriteCloser; that of a
+	// CONNECT is what comes through a tunnel.
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return uncoded, false
 	}
-	if resp.Request != nil && resp.Request.Method == http.MethodHead {
+	if req := resp.Request; req != nil && (req.Method == http.MethodHead || req.Method == http.MethodConnect) {
 		return uncoded, false
 	}
 	if types := resp.Header["Content-Type"]; len(types) > 0 && !mayBeJSON(types[0]) {

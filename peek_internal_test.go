@@ -63,6 +63,7 @@ func TestPeekLeavesAloneWhatIsNoEnvelope(t *testing.T) {
 	untouched := map[string]func(*http.Response){
 		"101":             func(r *http.Response) { r.StatusCode = http.StatusSwitchingProtocols },
 		"HEAD":            func(r *http.Response) { r.Request = &http.Request{Method: http.MethodHead} },
+		"CONNECT":         func(r *http.Response) { r.Request = &http.Request{Method: http.MethodConnect} },
 		"too long":        func(r *http.Response) { r.ContentLength = defaultPeekLimit + 1 },
 		"brotli":          func(r *http.Response) { r.Header.Set("Content-Encoding", "br") },
 		"list of codings": func(r *http.Response) { r.Header.Set("Content-Encoding", "gzip, gzip") },

@@ -27,7 +27,7 @@ func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 		}
 		o := judgedOutcome(resp, err)
 		class := classify.Classify(o)
-		if resp != nil {
+		if resp != nil && class.repeated() {
 			resp.Body = &judgedBody{ReadCloser: resp.Body, outcome: o, class: class}
 		}
 		switch class {

@@ -1,6 +1,7 @@
 package tcretry_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -100,4 +101,17 @@ func TestCheckRetryAsksTheGivenClassifierFirst(t *testing.T) {
 	again, err := tcretry.CheckRetry(never)(t.Context(), resp, nil)
 	require.NoError(t, err)
 	require.False(t, again)
+}
+
+// upgraded is the body of an answer to an upgrade.
+type upgraded struct{ io.ReadWriter }
+
+func (upgraded) Close() error { return nil }
+
+func TestCheckRetryLeavesTheConnectionOfAnUpgradeWritable(t *testing.T) {
+	resp := &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: upgraded{new(bytes.Buffer)}}
+	again, err := tcretry.CheckRetry(nil)(t.Context(), resp, nil)
+	require.NoError(t, err)
+	require.False(t, again)
+	require.Implements(t, (*io.Writer)(nil), resp.Body)
 }
