@@ -95,7 +95,6 @@ func TestALengthThatIsALieCostsNoMemory(t *testing.T) {
 // TestAbsurdRetryAfter: a wait that is asked for is never shortened, one beyond
 // Policy.MaxDelay ends the call, and what cannot be read asks for none.
 func TestAbsurdRetryAfter(t *testing.T) {
-	const none = -1 * time.Second // the call ends
 	far := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	for _, row := range []struct {
 		name   string
@@ -119,26 +118,32 @@ func TestAbsurdRetryAfter(t *testing.T) {
 		{"two values: the first counts", func() []string { return []string{"8", "99999"} }, 8 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					w.Header()["Retry-After"] = row.values()
-					w.WriteHeader(http.StatusTooManyRequests)
-				}))
-				var told told
-				rt := tcretry.New(api, tcretry.WithPolicy(quick()), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
-				resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
-				require.NoError(t, err)
-				require.NoError(t, resp.Body.Close())
-				if row.want == none {
-					require.Equal(t, tcretry.StopDelay, told.done[0].Reason)
-					require.Equal(t, http.StatusTooManyRequests, resp.StatusCode)
-					return
-				}
-				require.Equal(t, tcretry.StopAnswered, told.done[0].Reason)
-				require.GreaterOrEqual(t, time.Since(start), row.want)
-				require.Less(t, time.Since(start), row.want+2*time.Second)
-			})
+			synctest.Test(t, func(t *testing.T) { askedToWait(t, row.values(), row.want) })
 		})
 	}
+}
+
+// none is the wait of a call that ends with the answer that it has.
+const none = -1 * time.Second
+
+// askedToWait makes a call whose first answer has the given Retry-After.
+func askedToWait(t *testing.T, values []string, want time.Duration) {
+	start := time.Now()
+	api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Retry-After"] = values
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	var told told
+	rt := tcretry.New(api, tcretry.WithPolicy(quick()), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
+	resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	if want == none {
+		require.Equal(t, tcretry.StopDelay, told.done[0].Reason)
+		require.Equal(t, http.StatusTooManyRequests, resp.StatusCode)
+		return
+	}
+	require.Equal(t, tcretry.StopAnswered, told.done[0].Reason)
+	require.GreaterOrEqual(t, time.Since(start), want)
+	require.Less(t, time.Since(start), want+2*time.Second)
 }

@@ -129,10 +129,18 @@ func fuzzCall(t *testing.T, a *fuzzAnswer, action string, opts []tcretry.Option)
 		return
 	}
 	require.NoError(t, err)
+	require.Same(t, req, resp.Request)
+	requireAsItCame(t, a, resp)
+	require.Len(t, a.bodies, told.done[0].Attempts)
+	require.Equal(t, inUse, tcretry.BuffersInUse())
+}
+
+// requireAsItCame requires that resp is the answer of a, whole.
+func requireAsItCame(t *testing.T, a *fuzzAnswer, resp *http.Response) {
+	t.Helper()
 	require.Equal(t, a.status, resp.StatusCode)
 	require.Equal(t, a.length, resp.ContentLength)
 	require.True(t, maps.EqualFunc(a.header, resp.Header, func(x, y []string) bool { return strings.Join(x, "\n") == strings.Join(y, "\n") }))
-	require.Same(t, req, resp.Request)
 	got, err := io.ReadAll(resp.Body)
 	if a.end == io.EOF {
 		require.NoError(t, err)
@@ -141,9 +149,7 @@ func fuzzCall(t *testing.T, a *fuzzAnswer, action string, opts []tcretry.Option)
 	}
 	require.True(t, bytes.Equal(a.body, got), "%q was %q", got, a.body)
 	require.NoError(t, resp.Body.Close())
-	require.Len(t, a.bodies, told.done[0].Attempts)
 	for _, b := range a.bodies {
 		require.Equal(t, 1, b.closes)
 	}
-	require.Equal(t, inUse, tcretry.BuffersInUse())
 }

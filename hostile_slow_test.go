@@ -29,28 +29,29 @@ func drip(head, rest string) func(io.Writer) {
 	}
 }
 
-// TestSlowAnswers: an answer that comes a byte a second takes the time that the
-// caller gave, and no more.
-func TestSlowAnswers(t *testing.T) {
+// slowRow is an answer that takes its time, and what it leads to.
+type slowRow struct {
+	name           string
+	answer         func(io.Writer)
+	timeout        time.Duration // of an attempt
+	deadline       time.Duration // of the call
+	attempts       int
+	reason         tcretry.StopReason
+	code           string
+	err            error
+	least, atMost  time.Duration
+	body           string
+	bodyErr        error
+	answeredStatus int
+}
+
+func slowRows() []slowRow {
 	const headers = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	page := "HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\nContent-Length: 50000\r\n\r\n"
 	long := strings.Repeat("x", 50000)
 	said := failure("AuthFailure", "m", "r")
 	promised := fmt.Sprintf(headers+"Content-Length: %d\r\n\r\n", len(said)+1)
-	for _, row := range []struct {
-		name           string
-		answer         func(io.Writer)
-		timeout        time.Duration // of an attempt
-		deadline       time.Duration // of the call
-		attempts       int
-		reason         tcretry.StopReason
-		code           string
-		err            error
-		least, atMost  time.Duration
-		body           string
-		bodyErr        error
-		answeredStatus int
-	}{
+	return []slowRow{
 		{
 			name: "headers, with a time for attempts", answer: drip(headers, long), timeout: 10500 * time.Millisecond,
 			attempts: 2, reason: tcretry.StopAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
@@ -86,48 +87,57 @@ func TestSlowAnswers(t *testing.T) {
 			name: "a page that is given up, with a time for attempts", answer: drip(page, long), timeout: 10500 * time.Millisecond, attempts: 2,
 			reason: tcretry.StopAttempts, answeredStatus: 502, atMost: 2 * time.Second,
 		},
-	} {
+	}
+}
+
+// TestSlowAnswers: an answer that comes a byte a second takes the time that the
+// caller gave, and no more.
+func TestSlowAnswers(t *testing.T) {
+	for _, row := range slowRows() {
 		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := &wire{answer: row.answer}
-				var told told
-				opts := []tcretry.Option{tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(told.hooks())}
-				if row.timeout > 0 {
-					opts = append(opts, tcretry.WithAttemptTimeout(row.timeout))
-				}
-				ctx := t.Context()
-				if row.deadline > 0 {
-					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, row.deadline)
-					defer cancel()
-				}
-				base := w.pipe(t)
-				defer func() {
-					base.CloseIdleConnections()
-					time.Sleep(2 * time.Second) // the servers see that nobody reads
-				}()
-				req := sdkRequest(t, "DescribeInstances", nil).WithContext(ctx)
-				req.URL.Scheme = "http"
-				start := time.Now()
-				resp, err := tcretry.New(base, opts...).RoundTrip(req)
-				took := time.Since(start)
-				require.GreaterOrEqual(t, took, row.least)
-				require.LessOrEqual(t, took, row.atMost)
-				require.Len(t, told.attempts, row.attempts)
-				require.Equal(t, row.reason, told.done[0].Reason)
-				require.Equal(t, row.code, told.done[0].Code)
-				require.ErrorIs(t, err, row.err)
-				if row.answeredStatus == 0 {
-					return
-				}
-				require.Equal(t, row.answeredStatus, resp.StatusCode)
-				if row.body != "" {
-					got, err := io.ReadAll(resp.Body)
-					require.ErrorIs(t, err, row.bodyErr)
-					require.Equal(t, row.body, string(got))
-				}
-				require.NoError(t, resp.Body.Close())
-			})
+			synctest.Test(t, func(t *testing.T) { slowCall(t, row) })
 		})
 	}
+}
+
+// slowCall makes the call of a row.
+func slowCall(t *testing.T, row slowRow) {
+	w := &wire{answer: row.answer}
+	var told told
+	opts := []tcretry.Option{tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(told.hooks())}
+	if row.timeout > 0 {
+		opts = append(opts, tcretry.WithAttemptTimeout(row.timeout))
+	}
+	ctx := t.Context()
+	if row.deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, row.deadline)
+		defer cancel()
+	}
+	base := w.pipe(t)
+	defer func() {
+		base.CloseIdleConnections()
+		time.Sleep(2 * time.Second) // the servers see that nobody reads
+	}()
+	req := sdkRequest(t, "DescribeInstances", nil).WithContext(ctx)
+	req.URL.Scheme = "http"
+	start := time.Now()
+	resp, err := tcretry.New(base, opts...).RoundTrip(req)
+	took := time.Since(start)
+	require.GreaterOrEqual(t, took, row.least)
+	require.LessOrEqual(t, took, row.atMost)
+	require.Len(t, told.attempts, row.attempts)
+	require.Equal(t, row.reason, told.done[0].Reason)
+	require.Equal(t, row.code, told.done[0].Code)
+	require.ErrorIs(t, err, row.err)
+	if row.answeredStatus == 0 {
+		return
+	}
+	require.Equal(t, row.answeredStatus, resp.StatusCode)
+	if row.body != "" {
+		got, err := io.ReadAll(resp.Body)
+		require.ErrorIs(t, err, row.bodyErr)
+		require.Equal(t, row.body, string(got))
+	}
+	require.NoError(t, resp.Body.Close())
 }
