@@ -1,9 +1,7 @@
 package tcretry
 
 import (
-	"io"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -34,7 +32,7 @@ func keep(resp *http.Response) bool {
 	if body, ok := resp.Body.(*peekedBody); ok && body.end != nil {
 		return true
 	}
-	original := &closedOnce{ReadCloser: resp.Body}
+	original := &closeOnce{ReadCloser: resp.Body}
 	if resp.ContentLength > discardLimit {
 		_ = original.Close()
 		return false
@@ -49,16 +47,4 @@ func keep(resp *http.Response) bool {
 	}
 	_ = body.Close()
 	return false
-}
-
-// closedOnce passes its first Close on, from whichever goroutine it comes.
-type closedOnce struct {
-	io.ReadCloser
-	once sync.Once
-	err  error // of the first Close
-}
-
-func (c *closedOnce) Close() error {
-	c.once.Do(func() { c.err = c.ReadCloser.Close() })
-	return c.err
 }
