@@ -239,7 +239,7 @@ func TestTokenBudgetLeavesNothingBehind(t *testing.T) {
 
 func TestTokenBudgetSurvivesThousandsCanceledAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &tcretry.TokenBudget{Capacity: 2000}
+		b := &tcretry.TokenBudget{Capacity: 5000}
 		ctx, cancel := context.WithCancel(t.Context())
 		fail(b, 12)
 		var wg sync.WaitGroup
@@ -267,7 +267,7 @@ func TestTokenBudgetSurvivesThousandsCanceledAtOnce(t *testing.T) {
 				made++
 			}
 		}
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: float64(2000 - made)}}, b.Hosts(),
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: float64(5000 - made)}}, b.Hosts(),
 			"every token that was not used came back")
 	})
 }
