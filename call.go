@@ -49,6 +49,9 @@ type call struct {
 	paceWait time.Duration // before the last attempt
 	held     time.Duration // by the budget, before the next attempt
 	waited   waits         // in all
+
+	trace  *CallTrace  // of the context; nil for most calls
+	traced *TracedCall // what it keeps of this one; nil before its first event
 }
 
 // init begins a call that is zero.
@@ -56,6 +59,7 @@ func (c *call) init(t *Transport, req *http.Request) {
 	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
 	c.start = time.Now()
 	c.rules, c.err = t.rulesOf(c.ctx)
+	c.trace, _ = c.ctx.Value(callTraceKey{}).(*CallTrace)
 	limit := t.replayLimit
 	switch {
 	case c.err != nil || c.rules.maxAttempts == 1 || limit < 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 )
 
 // StopReason is why a call ended. The list is closed.
@@ -72,12 +73,16 @@ func (e *Error) Error() string {
 	if action == "" {
 		action = "the call"
 	}
+	return fmt.Sprintf("tcretry: %s %s: %v", printable(action, maxCode), ended(e.Reason, e.Attempts), e.Err)
+}
+
+// ended says how a call ended, for people.
+func ended(reason StopReason, attempts int) string {
 	plural := "s"
-	if e.Attempts == 1 {
+	if attempts == 1 {
 		plural = ""
 	}
-	return fmt.Sprintf("tcretry: %s ended (%s) after %d attempt%s: %v",
-		printable(action, maxCode), e.Reason, e.Attempts, plural, e.Err)
+	return fmt.Sprintf("ended (%s) after %d attempt%s", reason, attempts, plural)
 }
 
 // Unwrap returns Err.
@@ -134,3 +139,13 @@ var (
 	errNoAnswer = errors.New("tcretry: the base returned neither a response nor an error")
 	errCanceled = errors.New("tcretry: the request's Cancel channel was closed")
 )
+
+// errorText is the text of an error, fit to be shown. Of a url.Error it is that
+// of the cause, since its address may be signed: the query of an API call by GET
+// holds who signed, and the signature.
+func errorText(err error) string {
+	if located := (*url.Error)(nil); errors.As(err, &located) && located.Err != nil {
+		err = located.Err
+	}
+	return printable(err.Error(), maxMessage)
+}

@@ -309,3 +309,29 @@ func ExampleError() {
 	}
 	// Output: DescribeInstances 4 attempts
 }
+
+// The attempts of one call, for a test or an error report. Printing the trace
+// itself writes a table.
+func ExampleTrace() {
+	api := tctest.NewAPI()
+	api.Script("RunInstances", tctest.Fail("ResourceInUse", "The disk is in use."), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(soon))}
+
+	ctx, trace := tcretry.Trace(context.Background())
+	resp, err := client.Do(newRequest("RunInstances", `{}`).WithContext(ctx))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+
+	call := trace.Calls()[0]
+	for _, a := range call.Attempts {
+		fmt.Printf("%d %s %q\n", a.Attempt, a.Class, a.Code)
+	}
+	fmt.Println(call.Call.Action, call.Call.Reason)
+	// Output:
+	// 1 busy "ResourceInUse"
+	// 2 success ""
+	// RunInstances answered
+}

@@ -2,9 +2,7 @@ package tcretry
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net/url"
 )
 
 // LogHooks returns hooks that write to logger, one line a call that matters:
@@ -141,16 +139,12 @@ func paceAttr(p Pace) slog.Attr {
 }
 
 // errorAttr is the error's text: a handler that formats values itself would show
-// whatever the error holds. Of a url.Error it is the cause, since its address may
-// be signed: the query of an API call by GET holds who signed, and the signature.
+// whatever the error holds.
 func errorAttr(err error) slog.Attr {
 	if err == nil {
 		return slog.Attr{}
 	}
-	if located := (*url.Error)(nil); errors.As(err, &located) && located.Err != nil {
-		err = located.Err
-	}
-	return slog.String("error", printable(err.Error(), maxMessage))
+	return slog.String("error", errorText(err))
 }
 
 // known returns the attributes that say something: those that are not zero, and

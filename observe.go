@@ -20,8 +20,11 @@ func (c *call) status() int {
 	return 0
 }
 
+// isTold says that somebody is told of the events of the call.
+func (c *call) isTold() bool { return len(c.t.hooks) > 0 || c.trace != nil }
+
 func (c *call) attemptDone() {
-	if len(c.t.hooks) == 0 {
+	if !c.isTold() {
 		return
 	}
 	said := c.said()
@@ -44,6 +47,9 @@ func (c *call) attemptDone() {
 	if lane, ok := c.lane.(interface{ Pace() Pace }); ok {
 		info.Pace = lane.Pace()
 	}
+	if c.trace != nil {
+		c.traced = c.trace.attemptDone(c.traced, info)
+	}
 	for _, h := range c.t.hooks {
 		if h.AttemptDone != nil {
 			c.tell(func() { h.AttemptDone(c.ctx, info) })
@@ -52,7 +58,7 @@ func (c *call) attemptDone() {
 }
 
 func (c *call) retryScheduled(p plan) {
-	if len(c.t.hooks) == 0 {
+	if !c.isTold() {
 		return
 	}
 	said := c.said()
@@ -69,6 +75,9 @@ func (c *call) retryScheduled(p plan) {
 		Paced:      p.paced,
 		BudgetWait: c.held,
 	}
+	if c.trace != nil {
+		c.traced = c.trace.retryScheduled(c.traced, info)
+	}
 	for _, h := range c.t.hooks {
 		if h.RetryScheduled != nil {
 			c.tell(func() { h.RetryScheduled(c.ctx, info) })
@@ -77,7 +86,7 @@ func (c *call) retryScheduled(p plan) {
 }
 
 func (c *call) callDone(reason StopReason, err error) {
-	if len(c.t.hooks) == 0 {
+	if !c.isTold() {
 		return
 	}
 	said := c.said()
@@ -100,6 +109,9 @@ func (c *call) callDone(reason StopReason, err error) {
 	}
 	if c.rule != nil {
 		info.Class = c.rule.class
+	}
+	if c.trace != nil {
+		c.traced = c.trace.callDone(c.traced, info)
 	}
 	for _, h := range c.t.hooks {
 		if h.CallDone != nil {

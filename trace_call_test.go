@@ -1,0 +1,228 @@
+package tcretry_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// tracedBase is a base that is a function.
+type tracedBase func(*http.Request) (*http.Response, error)
+
+func (f tracedBase) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestATraceHoldsWhatHooksAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.Delay(50*time.Millisecond, tctest.Fail("InternalError", "again")), tctest.OK(nil))
+		var told told
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(told.hooks()))
+		ctx, trace := tcretry.Trace(t.Context())
+		roundTrip(t, rt, sdkRequest(t, "RunInstances", strings.NewReader(`{}`)).WithContext(ctx))
+		require.Equal(t, []tcretry.TracedCall{{Attempts: told.attempts, Retries: told.retries, Call: told.done[0]}}, trace.Calls())
+	})
+}
+
+func TestATraceNeedsNoHooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Delay(50*time.Millisecond, tctest.OK(nil)))
+		ctx, trace := tcretry.Trace(t.Context())
+		roundTrip(t, tcretry.New(api), sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.Len(t, trace.Calls()[0].Attempts, 1)
+		require.Equal(t, 50*time.Millisecond, trace.Calls()[0].Attempts[0].Duration)
+	})
+}
+
+// slowPacer lets an attempt start after two seconds.
+type slowPacer struct{}
+
+func (p slowPacer) Lane(tcretry.PaceKey) tcretry.Lane { return p }
+
+func (slowPacer) Accepted() uint64 { return 0 }
+
+func (slowPacer) Done(tcretry.PaceResult) {}
+
+func (slowPacer) Wait(context.Context, tcretry.Turn) error {
+	time.Sleep(2 * time.Second) // virtual
+	return nil
+}
+
+func TestATraceShowsTheWaitForThePaceOfTheFirstAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, trace := tcretry.Trace(t.Context())
+		rt := tcretry.New(tctest.NewAPI(), tcretry.WithPacer(slowPacer{}))
+		roundTrip(t, rt, sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.Regexp(t, `success +- +200 +0s +2s +- +-\n`, trace.String())
+	})
+}
+
+func TestATracePrintsATable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Latency(func() time.Duration { return 12345 * time.Microsecond })
+		api.Script("RunInstances", tctest.Throttle(), tctest.Fail("InternalError", "An\tinternal\nerror."), tctest.Refuse())
+		api.Script("StopInstances", tctest.Fail("InvalidInstanceId.NotFound", "The instance is not found."))
+		policy := with(func(p *tcretry.Policy) { p.MaxAttempts = 3 })
+		rt := tcretry.New(api, tcretry.WithPolicy(*policy), tcretry.WithoutPacer())
+		ctx, trace := tcretry.Trace(t.Context())
+		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{}`)).WithContext(ctx))
+		require.Error(t, err)
+		roundTrip(t, rt, sdkRequest(t, "StopInstances", nil).WithContext(ctx))
+		text := trace.String()
+		for _, call := range trace.Calls() {
+			for _, a := range call.Attempts {
+				if a.RequestID != "" {
+					text = strings.ReplaceAll(text, a.RequestID, "an-id"+strings.Repeat("-", len(a.RequestID)-5))
+				}
+			}
+		}
+		requireGolden(t, "trace.txt", text)
+	})
+}
+
+func TestATraceOfACallThatGoesOnSaysSo(t *testing.T) {
+	var trace *tcretry.CallTrace
+	var text string
+	base := tracedBase(func(req *http.Request) (*http.Response, error) {
+		text = trace.String()
+		return tctest.NewAPI(tctest.Fail("InternalError", "")).RoundTrip(req)
+	})
+	ctx, trace := tcretry.Trace(t.Context())
+	policy := tcretry.Policy{MaxAttempts: 2, Codes: soon.Codes}
+	roundTrip(t, tcretry.New(base, tcretry.WithPolicy(policy)), sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	require.Contains(t, text, "cvm RunInstances ap-guangzhou is in progress\n  attempt")
+}
+
+func TestATraceTellsACallThatEndedBeforeItsFirstAttempt(t *testing.T) {
+	ctx, trace := tcretry.Trace(tcretry.ContextWithPolicy(t.Context(), tcretry.Policy{MaxAttempts: -1}))
+	_, err := tcretry.New(tctest.NewAPI()).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	require.Error(t, err)
+	require.Equal(t, err, trace.Calls()[0].Call.Err)
+	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(terminal\) after 0 attempts in .*, waited 0s\n$`, trace.String())
+}
+
+func TestATraceShowsNoAddressOfAnError(t *testing.T) {
+	base := tracedBase(func(*http.Request) (*http.Response, error) {
+		return nil, &url.Error{Op: "Get", URL: "https://x/?Signature=secret", Err: errors.New("no\nroute")}
+	})
+	ctx, trace := tcretry.Trace(t.Context())
+	_, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	require.Error(t, err)
+	require.NotContains(t, trace.String(), "secret")
+	require.Contains(t, trace.String(), "no route")
+}
+
+func TestATraceKeepsTheLast32Calls(t *testing.T) {
+	ctx, trace := tcretry.Trace(t.Context())
+	rt := tcretry.New(tctest.NewAPI())
+	for i := range 40 {
+		action := "First"
+		if i >= 8 {
+			action = "Last"
+		}
+		roundTrip(t, rt, sdkRequest(t, action, nil).WithContext(ctx))
+	}
+	calls := trace.Calls()
+	require.Len(t, calls, 32)
+	for _, call := range calls {
+		require.Equal(t, "Last", call.Call.Action)
+	}
+	require.True(t, strings.HasPrefix(trace.String(), "8 earlier calls are not kept\n"))
+}
+
+func TestATraceKeepsTheLast32AttemptsOfACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, trace := tcretry.Trace(t.Context())
+		policy := tcretry.Policy{MaxAttempts: 40, MaxElapsed: time.Hour, Codes: map[string]tcretry.Rule{"InternalError": {Backoff: soon.Codes["InternalError"].Backoff}}}
+		rt := tcretry.New(always(tctest.Fail("InternalError", "")), tcretry.WithPolicy(policy), tcretry.WithoutBudget())
+		roundTrip(t, rt, sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+		call := trace.Calls()[0]
+		require.Equal(t, 40, call.Call.Attempts)
+		require.Len(t, call.Attempts, 32)
+		require.Equal(t, 9, call.Attempts[0].Attempt)
+		require.Len(t, call.Retries, 32)
+		require.Equal(t, 39, call.Retries[31].Attempt)
+	})
+}
+
+func TestATraceOfConcurrentCallsKeepsThemApart(t *testing.T) {
+	api := tctest.NewAPI()
+	api.Default(tctest.Fail("InternalError", ""))
+	rt := tcretry.New(api, tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 3, Codes: soon.Codes}), tcretry.WithoutBudget())
+	ctx, trace := tcretry.Trace(t.Context())
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			roundTrip(t, rt, sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+			_ = trace.String()
+		})
+	}
+	wg.Wait()
+	require.Len(t, trace.Calls(), 20)
+	for _, call := range trace.Calls() {
+		require.Len(t, call.Attempts, 3)
+		require.Equal(t, []int{1, 2, 3}, []int{call.Attempts[0].Attempt, call.Attempts[1].Attempt, call.Attempts[2].Attempt})
+		require.Equal(t, tcretry.StopAttempts, call.Call.Reason)
+	}
+}
+
+// A trace may live long: it must not keep the requests alive, whose parts the
+// names are.
+func TestATraceKeepsNoPartOfARequest(t *testing.T) {
+	ctx, trace := tcretry.Trace(t.Context())
+	req := sdkRequest(t, strings.Clone("RunInstances"), nil).WithContext(ctx)
+	roundTrip(t, tcretry.New(tctest.NewAPI()), req)
+	call := trace.Calls()[0]
+	for _, target := range []tcretry.Target{call.Call.Target, call.Attempts[0].Target} {
+		for kept, part := range map[string]string{
+			target.Action: req.Header.Get("X-TC-Action"), target.Region: req.Header.Get("X-TC-Region"), target.Host: req.URL.Host,
+		} {
+			require.Equal(t, part, kept)
+			require.NotSame(t, unsafe.StringData(part), unsafe.StringData(kept), kept)
+		}
+	}
+}
+
+func TestWhatATraceReturnsIsTheCallers(t *testing.T) {
+	ctx, trace := tcretry.Trace(t.Context())
+	roundTrip(t, tcretry.New(tctest.NewAPI()), sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	trace.Calls()[0].Attempts[0].Attempt = 7
+	require.Equal(t, 1, trace.Calls()[0].Attempts[0].Attempt)
+}
+
+func TestTheInnermostTraceCollects(t *testing.T) {
+	ctx, outer := tcretry.Trace(t.Context())
+	ctx, inner := tcretry.Trace(ctx)
+	roundTrip(t, tcretry.New(tctest.NewAPI()), sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	require.Empty(t, outer.Calls())
+	require.Len(t, inner.Calls(), 1)
+}
+
+func TestACallWithoutATraceAllocatesNothingForIt(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations cannot be counted")
+	}
+	body := success(4 << 10)
+	rt := tcretry.New(memoryBase(body, int64(len(body))))
+	type key struct{}
+	plain := sdkRequest(t, "DescribeInstances", nil)
+	valued := plain.WithContext(context.WithValue(t.Context(), key{}, 1))
+	count := func(req *http.Request) float64 {
+		return testing.AllocsPerRun(200, func() { roundTrip(t, rt, req) })
+	}
+	require.Equal(t, count(plain), count(valued))
+	ctx, _ := tcretry.Trace(t.Context())
+	require.Less(t, count(plain), count(plain.WithContext(ctx)), "a traced one is noticed")
+}
