@@ -335,3 +335,12 @@ func ExampleTrace() {
 	// 2 success ""
 	// RunInstances answered
 }
+
+// What a request asks for names a span, or a line of a log, that begins before
+// the call.
+func ExampleTargetOf() {
+	target := tcretry.TargetOf(newRequest("RunInstances", `{}`))
+	fmt.Println(target.Service, target.Action)
+	// Output:
+	// cvm RunInstances
+}

@@ -22,6 +22,11 @@ type identity struct {
 	api bool
 }
 
+// TargetOf returns what req asks for, as the hooks of its call will tell it: for
+// a span or a log line that begins before the call does. It reads the headers
+// and the query, and a form through GetBody only; it may be given any request.
+func TargetOf(req *http.Request) Target { return identify(req).Target }
+
 // The headers that identify reads, in the form that net/http gives them.
 const (
 	headerAction        = "X-Tc-Action"

@@ -1,0 +1,51 @@
+// Package tcotel shows what tcretry does as OpenTelemetry spans and metrics.
+//
+//	client := &http.Client{Transport: tcotel.New(nil, tcotel.Config{})}
+//
+// It stands where [tcretry.New] stands, takes the same base and options, and
+// needs the API of OpenTelemetry only. Without a provider it costs next to
+// nothing; providers may be registered after a Transport was made.
+//
+// # Spans
+//
+// A span a call, and one an attempt below it. otelhttp may be above and below:
+//
+//	otelhttp above       HTTP POST
+//	the call             cvm/RunInstances       stop_reason, attempts, waits
+//	  an attempt           attempt              class, code, request id
+//	    otelhttp below       HTTP POST
+//	  a retry              (an event: class, code, delay)
+//	  another attempt      attempt              http.request.resend_count = 1
+//	    otelhttp below       HTTP POST
+//
+// The span of the call is a client span of the conventions for RPC, that of an
+// attempt an internal one, so that a graph of services counts the HTTP request
+// once. Both end when the answer was judged, before its body is read by the
+// caller; a panic of the base ends them too. The hooks of the caller's options
+// run with the span of the call in their context.
+//
+// A failure sets the status to Error, with the API's message, or the text of
+// the error without an address in it, as the description, and error.type:
+//
+//   - the API's code, on a metric its family ("InternalError.Db" counts as
+//     "InternalError")
+//   - "timeout" or "canceled", when a deadline or the caller ended it
+//   - the HTTP status, from 400 on, of an answer without a code
+//   - "transient" if the request never left, "ambiguous" if it may have been
+//     executed
+//   - the stop reason, for a call that ended before its first attempt
+//   - "panic"
+//
+// # Metrics
+//
+//	tcretry.calls             {call}     rpc.method, tcretry.stop_reason, error.type
+//	tcretry.attempts          {attempt}  rpc.method, tcretry.class, error.type
+//	tcretry.retries           {retry}    rpc.method, tcretry.class, error.type
+//	rpc.client.call.duration  s          as tcretry.calls
+//	tcretry.attempt.duration  s          as tcretry.attempts
+//	tcretry.wait.duration     s          rpc.method, tcretry.wait.kind: backoff, budget or pace
+//
+// Each has rpc.system.name too. Names and values are those of the semantic
+// conventions 1.43.0 (opentelemetry.io/docs/specs/semconv/rpc and …/http); what
+// these have no name for begins with "tcretry." or "tencentcloud.".
+package tcotel

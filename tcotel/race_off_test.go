@@ -1,0 +1,5 @@
+//go:build !race
+
+package tcotel_test
+
+const raceDetector = false

@@ -1,0 +1,136 @@
+package tcotel
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tcretry/tcretry"
+)
+
+// scope is the name of the instrumentation.
+const scope = "github.com/tcretry/tcretry/tcotel"
+
+// Config says where spans and metrics go. The zero Config means the global
+// providers, those that are registered later too.
+type Config struct {
+	// TracerProvider makes the tracer; nil means otel.GetTracerProvider().
+	TracerProvider trace.TracerProvider
+	// MeterProvider makes the meter; nil means otel.GetMeterProvider().
+	MeterProvider metric.MeterProvider
+}
+
+// Transport is a tcretry.Transport that is seen: an http.RoundTripper with a
+// span a call, one an attempt, and metrics. Make one with [New]. It is safe for
+// use from many goroutines.
+type Transport struct {
+	retry    *tcretry.Transport
+	attempts *attempts
+	tracer   trace.Tracer
+	names    *names
+}
+
+// New returns a Transport over base; nil means http.DefaultTransport. opts are
+// those of [tcretry.New]; like that it panics when one is not valid.
+func New(base http.RoundTripper, c Config, opts ...tcretry.Option) *Transport {
+	t, err := NewTransport(base, c, opts...)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// NewTransport returns a Transport over base; nil means http.DefaultTransport.
+// Its error is that of [tcretry.NewTransport]. What a meter says of its
+// instruments goes to otel.Handle: nobody's call fails for it.
+func NewTransport(base http.RoundTripper, c Config, opts ...tcretry.Option) (*Transport, error) {
+	tracers, meters := c.TracerProvider, c.MeterProvider
+	if tracers == nil {
+		tracers = otel.GetTracerProvider()
+	}
+	if meters == nil {
+		meters = otel.GetMeterProvider()
+	}
+	t := &Transport{
+		attempts: &attempts{base: base},
+		tracer:   tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
+		names:    newNames(),
+	}
+	m := newInstruments(meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL)), t.names)
+	// Ours run first, so that a slow one of the caller's is not measured.
+	opts = slices.Insert(slices.Clone(opts), 0, tcretry.WithHooks(t.hooks()), tcretry.WithHooks(m.hooks()))
+	retry, err := tcretry.NewTransport(t.attempts, opts...)
+	if err != nil {
+		return nil, err
+	}
+	t.retry = retry
+	return t, nil
+}
+
+// RoundTrip makes one call, as [tcretry.Transport.RoundTrip] does.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, c := t.start(req)
+	if ctx == nil {
+		return t.retry.RoundTrip(req)
+	}
+	if c != nil {
+		defer c.end()
+	}
+	sent := req.WithContext(ctx)
+	resp, err := t.retry.RoundTrip(sent)
+	if c != nil {
+		c.returned = true
+	}
+	return answerTo(req, sent, resp), err
+}
+
+// CloseIdleConnections closes the idle connections of the base, if it has such a
+// method. http.Client.CloseIdleConnections calls it.
+func (t *Transport) CloseIdleConnections() { t.retry.CloseIdleConnections() }
+
+// SetPolicy is [tcretry.Transport.SetPolicy].
+func (t *Transport) SetPolicy(p tcretry.Policy) error { return t.retry.SetPolicy(p) }
+
+// Paces is [tcretry.Transport.Paces].
+func (t *Transport) Paces() []tcretry.Pace { return t.retry.Paces() }
+
+// Budgets is [tcretry.Transport.Budgets].
+func (t *Transport) Budgets() []tcretry.HostBudget { return t.retry.Budgets() }
+
+// attempts is the base of the tcretry.Transport: it is asked once an attempt,
+// and gives the base below it a context with the span of the attempt.
+type attempts struct {
+	base http.RoundTripper // nil means http.DefaultTransport
+}
+
+func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := callOf(req.Context(), a)
+	if c == nil {
+		return a.wrapped().RoundTrip(req)
+	}
+	sent := req.WithContext(c.startAttempt(req.Context()))
+	resp, err := a.wrapped().RoundTrip(sent)
+	return answerTo(req, sent, resp), err
+}
+
+func (a *attempts) CloseIdleConnections() {
+	if c, ok := a.wrapped().(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (a *attempts) wrapped() http.RoundTripper { return cmp.Or(a.base, http.DefaultTransport) }
+
+// answerTo returns resp as the answer to req, in place of the copy of req that
+// was sent: whoever looks finds its own request.
+func answerTo(req, sent *http.Request, resp *http.Response) *http.Response {
+	if resp != nil && resp.Request == sent {
+		resp.Request = req
+	}
+	return resp
+}
