@@ -3,6 +3,7 @@ package tctest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,13 +89,15 @@ var badBudgets = []struct {
 	}},
 	{"a host that was down gets no retry ever", "a host that came back is retried again", badBudget{
 		withdraw: func() func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error {
-			refused := false
+			var refused atomic.Bool
 			return func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
-				if refused {
+				if refused.Load() {
 					return tcretry.ErrBudgetSpent
 				}
 				err := b.Withdraw(ctx, w)
-				refused = err != nil
+				if err != nil {
+					refused.Store(true)
+				}
 				return err
 			}
 		}(),
