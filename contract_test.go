@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/tctest"
@@ -68,7 +68,7 @@ func TestFiftyRetriedCallsUseOneConnectionAndLeaveNoGoroutine(t *testing.T) {
 	srv, requests := flaky(t)
 	base := &http.Transport{}
 	client := &http.Client{Transport: tcretry.New(base, tcretry.WithPolicy(quick()))}
-	before := runtime.NumGoroutine()
+	others := goleak.IgnoreCurrent()
 	connections := 0
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
 		if !i.Reused {
@@ -89,8 +89,7 @@ func TestFiftyRetriedCallsUseOneConnectionAndLeaveNoGoroutine(t *testing.T) {
 	require.EqualValues(t, 100, requests.Load())
 	require.Equal(t, 1, connections)
 	client.CloseIdleConnections()
-	// The condition runs in a goroutine of its own.
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, time.Millisecond)
+	goleak.VerifyNone(t, others)
 }
 
 func TestTheCallersTraceSeesEveryAttempt(t *testing.T) {

@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/tctest"
@@ -69,13 +68,13 @@ type soak struct {
 	transports        []*tcretry.Transport
 	calls, undone     atomic.Int64 // undone: not told of exactly once
 	attempts, retries atomic.Int64
-	goroutines        int // before the round
+	others            goleak.Option // the goroutines before the round
 	buffers           int64
 	reasons           [tcretry.StopCanceled + 1]atomic.Int64
 }
 
 func newSoak(secure bool, seed uint64) *soak {
-	s := &soak{seed: seed, api: tctest.NewAPI(), goroutines: runtime.NumGoroutine(), buffers: tcretry.BuffersInUse()}
+	s := &soak{seed: seed, api: tctest.NewAPI(), others: goleak.IgnoreCurrent(), buffers: tcretry.BuffersInUse()}
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 1))
 	s.api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
@@ -180,11 +179,7 @@ func (s *soak) call(rng *rand.Rand, id string) {
 func (s *soak) check(t *testing.T) {
 	t.Helper()
 	settled := func(what string, ok func() bool) {
-		if !eventually(ok) {
-			var stacks strings.Builder
-			_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1)
-			require.Failf(t, "left behind", "%s\n%s", what, stacks.String())
-		}
+		require.True(t, eventually(ok), "%s are left behind", what)
 	}
 	settled("connections", func() bool {
 		// Again and again: a connection that was dialled for a caller who gave up
@@ -193,7 +188,7 @@ func (s *soak) check(t *testing.T) {
 		return s.open.Load() == 0
 	})
 	s.server.Close()
-	settled("goroutines", func() bool { return runtime.NumGoroutine() <= s.goroutines+1 })
+	goleak.VerifyNone(t, s.others)
 	settled("buffers", func() bool { return tcretry.BuffersInUse() == s.buffers })
 	for _, rt := range s.transports {
 		for _, p := range rt.Paces() {
