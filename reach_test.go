@@ -15,6 +15,10 @@ import (
 // The numbers to reach, in virtual time, through whole Transports. A seed that
 // misses one fails; go run ./bench tells how near the others come.
 
+// seeds is how many runs of each scene there are: one with -race, which is for
+// races.
+var seeds = map[bool]uint64{false: 3, true: 1}[raceDetector]
+
 // seeded is a Transport as it comes, or with slow start, whose random moments
 // follow from a seed.
 func seeded(slow bool, seed uint64) scene.Strategy {
@@ -34,7 +38,7 @@ func seeded(slow bool, seed uint64) scene.Strategy {
 func TestABurstEndsAlmostAsSoonAsTheQuotaAllows(t *testing.T) {
 	for _, target := range scene.QuotaTargets() {
 		t.Run(fmt.Sprintf("%s, slow start %v", target.Name, target.SlowStart), func(t *testing.T) {
-			for seed := uint64(1); seed <= 3; seed++ {
+			for seed := uint64(1); seed <= seeds; seed++ {
 				out := target.Play(t, seeded(target.SlowStart, 100*seed), seed)
 				t.Logf("seed %d: makespan %.3f, rejected %.2f %%, fairness %.4f", seed, out.Slowness(), 100*out.Waste(), out.Fairness())
 				require.LessOrEqual(t, out.Slowness(), target.Makespan, "makespan, seed %d", seed)
@@ -57,7 +61,7 @@ func TestNothingIsDelayedBelowTheQuota(t *testing.T) {
 // outage plays a scene for some seeds.
 func outage(t *testing.T, o scene.Outage) []scene.Survived {
 	t.Helper()
-	out := make([]scene.Survived, 2)
+	out := make([]scene.Survived, min(seeds, 2))
 	for i := range out {
 		out[i] = o.Play(t, seeded(false, uint64(i+1)), uint64(i+1))
 		t.Logf("seed %d: %.4f attempts a call, %.2f %% succeed, recovery %v",
