@@ -62,3 +62,23 @@ func BenchmarkAdaptivePacer(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkBelowTheQuota measures what pacer and budget cost a call that needs
+// neither, over a base in memory.
+func BenchmarkBelowTheQuota(b *testing.B) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	for name, opts := range map[string][]tcretry.Option{
+		"without": {tcretry.WithoutPacer(), tcretry.WithoutBudget()},
+		"with":    nil,
+	} {
+		b.Run(name, func(b *testing.B) {
+			rt := tcretry.New(base, opts...)
+			req := sdkRequest(b, "DescribeInstances", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				roundTrip(b, rt, req)
+			}
+		})
+	}
+}

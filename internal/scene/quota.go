@@ -143,7 +143,8 @@ type queueing struct {
 func (r *queueing) caller(i int, call Call) {
 	for r.take(i) {
 		start := time.Now()
-		r.ended(call(), time.Since(start))
+		err := call()
+		r.ended(err, time.Since(start))
 		time.Sleep(r.Think)
 	}
 }
