@@ -46,7 +46,7 @@ type Withdrawal struct {
 }
 
 // The defaults of a TokenBudget. Each was chosen from runs of the program in
-// bench/, which prints what the neighbouring values lead to.
+// bench/: go run ./bench -neighbours prints what the neighbouring values lead to.
 const (
 	// A burst of failures that a healthy service may have, half a second of a
 	// hundred calls, is retried whole; more only adds to an outage.

@@ -5,6 +5,7 @@
 //	go run ./bench                  the tables, on standard output
 //	go run ./bench -write bench     bench/FIGURES.md and two pictures
 //	go run ./bench -seeds 2         fewer runs
+//	go run ./bench -neighbours      what other numbers of the budget lead to
 //
 // No number of tcretry was chosen on these seeds. The times are virtual and what
 // the scenes draw follows from the seeds; what the libraries draw themselves, and
@@ -28,11 +29,16 @@ func main() {
 	// testing.Main is what go test does. Its words are not ours.
 	seeds := flag.Int("seeds", 10, "how many `runs` of each scene of a quota, and half as many of an outage")
 	dir := flag.String("write", "", "write FIGURES.md, quota.svg and outage.svg to this `folder`")
+	others := flag.Bool("neighbours", false, "print what other numbers of the budget lead to, and nothing else")
 	stdout := os.Stdout
 	os.Stdout = os.Stderr
 	everything := func(string, string) (bool, error) { return true, nil }
 	testing.Main(everything, []testing.InternalTest{{Name: "bench", F: func(t *testing.T) {
 		b := newBench(t, *seeds)
+		if *others {
+			fmt.Fprint(stdout, b.neighbours())
+			return
+		}
 		text := b.page()
 		if *dir == "" {
 			fmt.Fprint(stdout, text)

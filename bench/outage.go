@@ -48,17 +48,22 @@ func (b *bench) outageTable() {
 	b.printf("\n## Outages\n\n100 calls a second, each on its own, whatever becomes of the others; lost connections while the API fails. *Attempts a call* are those that arrive while it " +
 		"fails, for each call that starts in that time; *succeed* tells of these calls. The back end has room for 1.3 times the load, stops for 10 s and serves in order, also those for whom the " +
 		"gateway has stopped waiting after a second; *back* is when it failed fewer than 1 of 100 attempts again. Means of half of the seeds.\n\n")
+	b.outageRows([]scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryAsItComes})
+	b.printf("| to reach | 1.05 | 99 %% | 1.15 | 99 %% | | 10 s | 1.3 |\n")
+}
+
+// outageRows are the head and the rows of a table of strategies in every scene.
+func (b *bench) outageRows(strategies []scene.Strategy) {
 	scenes := []scene.Outage{scene.Down(), scene.Blip(), scene.Flaky(), scene.Stopped(), scene.Lonely()}
 	b.printf("| | %s: attempts a call | %s: succeed | attempts a call | %s: succeed | attempts a call | back end: back after | %s: attempts a call |\n|---|---|---|---|---|---|---|---|\n",
 		scenes[0].Name, scenes[1].Name, scenes[2].Name, scenes[4].Name)
-	for _, s := range []scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryAsItComes} {
+	for _, s := range strategies {
 		down, blip, flaky := b.outage(scenes[0], s), b.outage(scenes[1], s), b.outage(scenes[2], s)
 		stopped, lonely := b.outage(scenes[3], s), b.outage(scenes[4], s)
 		b.printf("| %s | %.3f | %s | %.2f | %s | %.2f | %s | %.2f |\n", s.Name, down.of(attemptsPerCall).mean(),
 			part(blip.of(success).mean()), blip.of(attemptsPerCall).mean(), part(flaky.of(success).mean()), flaky.of(attemptsPerCall).mean(),
 			back(stopped), lonely.of(attemptsPerCall).mean())
 	}
-	b.printf("| to reach | 1.05 | 99 %% | 1.15 | 99 %% | | 10 s | 1.3 |\n")
 }
 
 // part writes a part that is near to 100.
