@@ -129,6 +129,8 @@ func (p *pace) share(ours int, r PaceResult, known bool) {
 	p.rate = float64(max(ours, 1))
 	p.cutRate(r, known)
 	if !known {
+		// The answers to what is in flight are the proof.
+		p.turn += usedRest
 		p.unproved = true
 		p.proof = p.accepted - min(p.accepted, uint64(max(0, ours-1-p.inFlight)))
 	}

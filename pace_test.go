@@ -168,16 +168,16 @@ func TestPace(t *testing.T) {
 			{at: 20 * ms, reject: 1, inFlight: 489, mode: PaceShared, rate: 450},
 			{at: 30 * ms, ok: 10, inFlight: 479, mode: PaceShared, rate: 450.02},
 			{at: 60 * ms, reject: 479, mode: PaceShared, rate: 450.07},
-			{at: 309 * ms, mode: PaceShared, rate: 450.53},
-			{at: 310 * ms, mode: PaceShared, rate: 20},
+			{at: 519 * ms, mode: PaceShared, rate: 450.91},
+			{at: 520 * ms, mode: PaceShared, rate: 20},
 		}},
 		{"shared: rejections in a row show a second that is used up, and let it pass", false, []paceStep{
 			{try: 20, started: 20, inFlight: 20},
 			{at: 40 * ms, reject: 1, inFlight: 19, mode: PaceShared, rate: 18},
 			{at: 50 * ms, ok: 1, inFlight: 18, mode: PaceShared, rate: 18},
-			{at: 60 * ms, reject: 1, inFlight: 17, mode: PaceShared, rate: 18},
-			{at: 70 * ms, reject: 1, inFlight: 16, mode: PaceShared, rate: 18},
-			{at: 80 * ms, try: 1, next: 320 * ms, inFlight: 16, mode: PaceShared, rate: 18},
+			{at: 400 * ms, reject: 1, inFlight: 17, mode: PaceShared, rate: 18.04},
+			{at: 410 * ms, reject: 1, inFlight: 16, mode: PaceShared, rate: 18.04},
+			{at: 420 * ms, try: 1, next: 660 * ms, inFlight: 16, mode: PaceShared, rate: 18.04},
 		}},
 		{"shared without numbers: a rate that is no longer felt opens the lane", false, []paceStep{
 			{try: 100, started: 100, inFlight: 100},
@@ -202,8 +202,9 @@ func TestPace(t *testing.T) {
 		}},
 		{"shared: a clock that goes back makes no wait longer", false, []paceStep{
 			{at: 1000 * s, try: 10, started: 10, inFlight: 10},
-			{at: 1000 * s, reject: 2, inFlight: 8, mode: PaceShared, rate: 9},
-			{at: 10 * s, try: 1, next: 10250 * ms, inFlight: 8, mode: PaceShared, rate: 9},
+			{at: 1000 * s, reject: 1, inFlight: 9, mode: PaceShared, rate: 9},
+			{at: 1000*s + 400*ms, reject: 1, inFlight: 8, mode: PaceShared, rate: 9.02},
+			{at: 10 * s, try: 1, next: 10250 * ms, inFlight: 8, mode: PaceShared, rate: 9.02},
 			{at: 10250 * ms, try: 2, started: 1, next: 11244032819, inFlight: 9, mode: PaceShared, rate: 1.01},
 		}},
 		{"shared: a clock that leaps starts no burst", false, []paceStep{

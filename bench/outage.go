@@ -89,7 +89,7 @@ func (b *bench) outagePicture() string {
 		r := play(b, "picture/"+s.Name, 1, func(t *testing.T, _ uint64) scene.Survived { return scene.Down().Play(t, s, pictureSeed) })[0]
 		p.panels = append(p.panels, panel{
 			name:     strings.ReplaceAll(s.Name, "*", ""),
-			figures:  fmt.Sprintf("%.3g attempts a call in the outage", r.AttemptsPerCall()),
+			figures:  fmt.Sprintf("%.2f attempts a call in the outage", r.AttemptsPerCall()),
 			attempts: r.Attempts,
 		})
 	}

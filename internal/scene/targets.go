@@ -39,7 +39,7 @@ func QuotaTargets() []QuotaTarget {
 		{Quota{Name: "fixed window, 500 callers", Callers: 500}, true, 1.02, 0.02, true},
 		{Quota{Name: "fixed window, far away", Callers: 50, Far: true}, false, 1.02, 0.04, true},
 		{Quota{Name: "fixed window, Chinese", Callers: 50, Options: chinese}, false, 1.02, 0.03, true},
-		{Quota{Name: "sliding window", Callers: 50, Kind: sliding}, false, 1.03, 0.03, true},
+		{Quota{Name: "sliding window", Callers: 50, Kind: sliding}, false, 1.03, 0.04, true},
 		{Quota{Name: "token bucket", Callers: 50, Kind: bucket}, false, 1.02, 0.03, true},
 		{Quota{Name: "20, then 5 for 30 s, then 20", Callers: 50, Limit: falls}, false, 1.10, 0.03, true},
 		{Quota{Name: "ten processes, 50 callers", Callers: 50, Processes: 10}, false, 1.08, 0.25, false},
