@@ -27,7 +27,7 @@ const firstSeed = 1001
 func main() {
 	// Virtual time is to be had in tests only, so that this program is one:
 	// testing.Main is what go test does. Its words are not ours.
-	seeds := flag.Int("seeds", 10, "how many `runs` of each scene of a quota, and half as many of an outage")
+	seeds := flag.Int("seeds", 5, "how many `runs` of each scene of a quota, and half as many of an outage")
 	dir := flag.String("write", "", "write FIGURES.md, quota.svg and outage.svg to this `folder`")
 	others := flag.Bool("neighbours", false, "print what other numbers of the budget lead to, and nothing else")
 	stdout := os.Stdout
