@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -230,9 +229,9 @@ func TestTokenBudgetLeavesNothingBehind(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, (<-ch).err, context.Canceled)
 		synctest.Wait()
-		before := runtime.NumGoroutine()
+		before := bubbled()
 		time.Sleep(time.Hour)
-		require.Equal(t, before, runtime.NumGoroutine())
+		require.Equal(t, before, bubbled())
 		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50, Down: true}}, b.Hosts())
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,7 +75,7 @@ func TestAdaptivePacerLeavesNothingBehindAfterTheLastCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// A bubble ends in a panic if a goroutine remains, and time does not move
 		// if no timer does.
-		before := runtime.NumGoroutine()
+		before := bubbled()
 		p := new(tcretry.AdaptivePacer)
 		lane := ownLane(t, p, 2)
 		var wg sync.WaitGroup
@@ -89,7 +88,7 @@ func TestAdaptivePacerLeavesNothingBehindAfterTheLastCall(t *testing.T) {
 		}
 		wg.Wait()
 		synctest.Wait()
-		require.Equal(t, before, runtime.NumGoroutine())
+		require.Equal(t, before, bubbled())
 	})
 }
 
