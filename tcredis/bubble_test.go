@@ -1,0 +1,47 @@
+package tcredis_test
+
+import (
+	"context"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/stretchr/testify/require"
+)
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, f func(*testing.T)) { synctest.Test(t, f) }
+
+// piped starts a Redis in memory that is reached over pipes, so that it may be
+// used in a bubble.
+func piped(t testing.TB) *miniredis.Miniredis {
+	m := miniredis.NewMiniRedis()
+	require.NoError(t, m.Start())
+	m.Server().Close() // its socket: time would stand still
+	return m
+}
+
+// dialTo returns a client of a piped Redis. delay is what each answer takes.
+func dialTo(m *miniredis.Miniredis, hooks ...redis.Hook) *redis.Client {
+	client := redis.NewClient(&redis.Options{
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			m.Server().ServeConn(theirs)
+			return ours, nil
+		},
+		Addr: "127.0.0.1:6379", DisableIdentity: true, Protocol: 2,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	for _, h := range hooks {
+		client.AddHook(h)
+	}
+	return client
+}
+
+// closeLater closes a client once the case of a kit that has no end of its own
+// has ended.
+func closeLater(c *redis.Client) { time.AfterFunc(50*time.Minute, func() { _ = c.Close() }) }

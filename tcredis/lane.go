@@ -1,0 +1,191 @@
+package tcredis
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tcretry/tcretry"
+)
+
+// lane paces the attempts of one key. While the quota is known and Redis is up
+// they are booked there; otherwise a local pacer has them.
+type lane struct {
+	pacer    *Pacer
+	key      tcretry.PaceKey
+	name     string       // in Redis
+	wide     tcretry.Lane // for what counts more than this key
+	set      int          // the quota that the user set; 0 to learn it
+	accepted atomic.Uint64
+
+	mu       sync.Mutex
+	booked   bool // attempts are booked in Redis; guarded by mu, as all below
+	quota    int  // as last heard; 0 if it is not known
+	rate     float64
+	inFlight int
+	arrivals uint64 // numbers the waiters
+	looked   bool   // Redis was asked for a quota that others know
+	queue    queue
+	bookings bookings
+	timer    *time.Timer // nil while nobody waits
+	rejected *rejection  // to be told with the next booking
+
+	local     local
+	unbooked  time.Time // when the local pacer last let an attempt start
+	lastStart window    // of the booked ones
+}
+
+func newLane(p *Pacer, key tcretry.PaceKey) *lane {
+	l := &lane{pacer: p, key: key, name: p.name(key), wide: p.wide.Lane(key), set: max(0, p.quota(key))}
+	l.quota, l.booked = l.set, l.set > 0
+	l.local = newLocal(key)
+	return l
+}
+
+// Accepted is part of [tcretry.Lane].
+func (l *lane) Accepted() uint64 { return l.accepted.Load() }
+
+// Wait is part of [tcretry.Lane]. What counts more than this key goes first: a
+// booking that it made too late would be wasted.
+func (l *lane) Wait(ctx context.Context, turn tcretry.Turn) error {
+	if err := l.wide.Wait(ctx, turn); err != nil {
+		return err
+	}
+	if err := l.wait(ctx, turn); err != nil {
+		l.wide.Done(tcretry.PaceResult{})
+		return err
+	}
+	return nil
+}
+
+func (l *lane) wait(ctx context.Context, turn tcretry.Turn) error {
+	var w *waiter
+	for {
+		l.mu.Lock()
+		now := time.Now()
+		l.heed(now)
+		var err error
+		if l.booked {
+			w = l.enter(w, now, turn)
+			l.mu.Unlock()
+			err = l.await(ctx, w)
+		} else {
+			local := l.local
+			l.unbooked = now
+			l.mu.Unlock()
+			err = local.wait(ctx, turn)
+		}
+		switch err {
+		case errChange:
+			continue
+		case nil:
+			l.mu.Lock()
+			l.inFlight++
+			l.mu.Unlock()
+		}
+		return err
+	}
+}
+
+// enter makes the call a waiter, again if it was one. It requires that mu is held.
+func (l *lane) enter(w *waiter, now time.Time, turn tcretry.Turn) *waiter {
+	if w == nil {
+		l.arrivals++
+		w = &waiter{number: l.arrivals, again: turn.Again, latest: turn.Latest, told: make(chan error, 1)}
+	}
+	if l.queue.len() == 0 {
+		l.bookings.forget(now)
+	}
+	l.queue.add(w)
+	l.work(now)
+	return w
+}
+
+// await waits until w is told.
+func (l *lane) await(ctx context.Context, w *waiter) error {
+	var err error
+	told := false
+	select {
+	case err = <-w.told:
+		told = true
+	case <-ctx.Done():
+	}
+	// Of the events of one moment the end of the context counts: an attempt that
+	// will not be made must leave its booking to the others.
+	if ctx.Err() == nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.queue.remove(w) && !told {
+		err = <-w.told
+		told = true
+	}
+	if told && err == nil {
+		l.bookings.giveBack()
+	}
+	l.work(time.Now())
+	return context.Cause(ctx)
+}
+
+// Done is part of [tcretry.Lane].
+func (l *lane) Done(r tcretry.PaceResult) {
+	own := r
+	if r.Verdict == tcretry.PaceRejected {
+		// The codes that concern more than this key are known to the wide pacer.
+		if r.Code == "" || r.Code == "RequestLimitExceeded" {
+			r = tcretry.PaceResult{}
+		} else {
+			own = tcretry.PaceResult{}
+		}
+	}
+	l.wide.Done(r)
+	if own.Verdict == tcretry.PaceAccepted {
+		l.accepted.Add(1)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight = max(0, l.inFlight-1)
+	if own.Verdict == tcretry.PaceRejected {
+		l.learn(own)
+	}
+	if !l.booked {
+		l.local.done(own)
+	}
+	l.heed(time.Now())
+}
+
+// learn takes in a rejection. It requires that mu is held.
+func (l *lane) learn(r tcretry.PaceResult) {
+	l.rejected = &rejection{}
+	if 0 < r.Limit && r.Limit < r.Count {
+		l.rejected = &rejection{r.Count, r.Limit}
+		l.quota = r.Limit
+		if l.set > 0 {
+			l.quota = min(l.quota, l.set)
+		}
+	}
+	if l.quota == 0 {
+		l.looked = false // others may know
+	}
+}
+
+// Pace tells hooks what is known of the key.
+func (l *lane) Pace() tcretry.Pace {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.booked {
+		pace := l.local.pace()
+		pace.InFlight = l.inFlight
+		return pace
+	}
+	pace := tcretry.Pace{
+		Host: l.key.Host, Action: l.key.Action, Mode: tcretry.PaceOwn, Quota: l.quota, Rate: l.rate,
+		Waiting: l.queue.len(), InFlight: l.inFlight,
+	}
+	if l.rate > 0 && l.rate < float64(l.quota) {
+		pace.Mode = tcretry.PaceShared
+	}
+	return pace
+}

@@ -1,0 +1,93 @@
+package tcredis
+
+import (
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tcretry/tcretry"
+)
+
+// DefaultTimeout is how long Redis has for an answer before calls go on without
+// it. In one data centre it takes a millisecond; a tenth of a second leaves room
+// for a new connection.
+const DefaultTimeout = 100 * time.Millisecond
+
+// DefaultPrefix is what the names of all keys in Redis begin with.
+const DefaultPrefix = "tcretry:"
+
+// An Option changes a default of [New]. Later ones win.
+type Option interface{ apply(*Pacer) error }
+
+type optionFunc func(*Pacer) error
+
+func (f optionFunc) apply(p *Pacer) error { return f(p) }
+
+// WithQuota sets the quotas instead of learning them: quota returns the attempts
+// a second that the fleet may make for a key, 0 for one that is to be learnt. It
+// must be pure, and is called from many goroutines. A quota that is set is kept
+// from the first call on, so that nothing is rejected; one that rejections tell
+// to be lower is kept lower. The default is to learn all.
+func WithQuota(quota func(tcretry.PaceKey) int) Option {
+	return optionFunc(func(p *Pacer) error {
+		if quota == nil {
+			return mistake("WithQuota", quota, "it is nil: quotas are learnt by default")
+		}
+		p.quota = quota
+		return nil
+	})
+}
+
+// WithTimeout sets how long Redis has for an answer, [DefaultTimeout] by default:
+// the longest that Redis, slow or down, can delay a call.
+func WithTimeout(d time.Duration) Option {
+	return optionFunc(func(p *Pacer) error {
+		if d <= 0 {
+			return mistake("WithTimeout", d, "it is not positive")
+		}
+		p.link.timeout = d
+		return nil
+	})
+}
+
+// WithPrefix sets what the names of all keys begin with, [DefaultPrefix] by
+// default. Fleets that share a Redis but no account need two, if they sign below
+// the Transport: it then does not know whose attempts it makes.
+func WithPrefix(prefix string) Option {
+	return optionFunc(func(p *Pacer) error {
+		if prefix == "" {
+			return mistake("WithPrefix", prefix, "it is empty")
+		}
+		p.prefix = prefix
+		return nil
+	})
+}
+
+func mistake(option string, value any, reason string) error {
+	return &tcretry.OptionError{Option: "tcredis." + option, Value: value, Reason: reason}
+}
+
+// New returns a Pacer that books its permits over client: a *redis.Client, a
+// *redis.ClusterClient, a *redis.Ring or any other. It does not connect, and
+// never closes the client. The error holds every mistake, each a
+// [*tcretry.OptionError].
+func New(client redis.Scripter, opts ...Option) (*Pacer, error) {
+	p := &Pacer{prefix: DefaultPrefix, quota: func(tcretry.PaceKey) int { return 0 }}
+	p.link.client, p.link.timeout = client, DefaultTimeout
+	var mistakes []error
+	if client == nil {
+		mistakes = append(mistakes, mistake("New", nil, "the client is nil"))
+	}
+	for _, o := range opts {
+		if o == nil {
+			mistakes = append(mistakes, mistake("New", nil, "an option is nil"))
+			continue
+		}
+		mistakes = append(mistakes, o.apply(p))
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}

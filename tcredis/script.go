@@ -1,0 +1,62 @@
+package tcredis
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// keep is how long Redis remembers a key that nobody uses: longer than a nightly
+// job pauses between its parts, so that it need not be rejected to learn again.
+const keep = time.Hour
+
+//go:embed book.lua
+var source string
+
+var script = redis.NewScript(source)
+
+// order is what a lane asks of Redis.
+type order struct {
+	booking    bool // else it looks
+	quiet      bool // nothing was sent unbooked in the last second
+	known, set int
+	rejected   *rejection // nil if there is nothing to tell
+}
+
+// rejection is the count and the quota that a rejection told, 0 and 0 if none.
+type rejection struct{ count, limit int }
+
+// reply is what Redis says.
+type reply struct {
+	quota int
+	rate  float64 // attempts a second
+	wait  time.Duration
+}
+
+// run executes the script.
+func run(ctx context.Context, client redis.Scripter, key string, o order) (reply, error) {
+	count, told := -1, 0
+	if o.rejected != nil {
+		count, told = o.rejected.count, o.rejected.limit
+	}
+	got, err := script.Run(ctx, client, []string{key},
+		flag(o.booking), flag(o.quiet), o.known, o.set, count, told, keep.Milliseconds()).Int64Slice()
+	if err != nil {
+		return reply{}, err
+	}
+	if len(got) != 3 {
+		return reply{}, fmt.Errorf("tcredis: the script returned %d values, want 3", len(got))
+	}
+	return reply{int(got[0]), float64(got[1]) / 1000, time.Duration(got[2]) * time.Microsecond}, nil
+}
+
+// flag is a bool as the script reads it.
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
