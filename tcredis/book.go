@@ -13,7 +13,7 @@ const (
 	outstanding = 2
 	// stale is how late a booking may be used: as much as attempts are kept apart
 	// by (see WINDOW in book.lua).
-	stale = 15 * time.Millisecond
+	stale = 7 * time.Millisecond
 	// perSecond is the WINDOW of book.lua.
 	perSecond = time.Second + stale
 )
@@ -98,7 +98,10 @@ func (l *lane) work(now time.Time) {
 func (l *lane) book(now time.Time) {
 	for l.booked && len(l.bookings.due)+l.bookings.asking < min(outstanding, l.queue.len()) {
 		if !l.pacer.link.up() {
-			l.fall(now)
+			// What is booked is used first: the fleet counts on it.
+			if len(l.bookings.due) == 0 {
+				l.fall(now)
+			}
 			return
 		}
 		o := order{booking: true, quiet: now.Sub(l.unbooked) > perSecond, set: l.set, rejected: l.rejected}
@@ -121,7 +124,7 @@ func (l *lane) answered(o order, r reply, err error) {
 		if l.rejected == nil {
 			l.rejected = o.rejected
 		}
-		l.fall(now)
+		l.work(now)
 		return
 	}
 	l.quota, l.rate = r.quota, r.rate
@@ -132,11 +135,11 @@ func (l *lane) answered(o order, r reply, err error) {
 // heed turns to Redis when it may be asked. It requires that mu is held.
 func (l *lane) heed(now time.Time) {
 	switch k := &l.pacer.link; {
-	case l.booked:
 	case !k.up():
 		if k.mayProbe() {
 			l.look()
 		}
+	case l.booked:
 	case l.quota > 0:
 		l.rise()
 	case !l.looked:
@@ -169,15 +172,14 @@ func (l *lane) rise() {
 	l.local.end(errChange)
 }
 
-// fall leaves attempts to the local pacer, except those whose bookings are there.
-// It requires that mu is held.
+// fall leaves attempts to the local pacer. It requires that mu is held and that
+// no booking is left.
 func (l *lane) fall(now time.Time) {
-	if l.booked {
-		l.booked = false
-		l.local = newWarmLocal(l.key, l.lastStart.last(now), l.quota)
-		l.queue.tellFrom(len(l.bookings.due), errChange)
+	l.booked = false
+	l.local = newWarmLocal(l.key, l.lastStart.last(now), l.quota)
+	for l.queue.len() > 0 {
+		l.queue.tell(l.queue.head(), errChange)
 	}
-	l.settle(now)
 }
 
 // settle makes the timer run, while anybody waits, until the next booking is due

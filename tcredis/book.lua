@@ -11,8 +11,8 @@
 -- Returns the quota, the attempts a second times 1000, and the wait.
 local SECOND = 1000000
 -- A second and what attempts may be delayed against each other on their way
--- without meeting those of the next second: 1.5 % of the quota is its price.
-local WINDOW = 1015000
+-- without meeting those of the next second: 0.7 % of the quota is its price.
+local WINDOW = 1007000
 -- After news of the quota, rejections are those of attempts that had started.
 local GRACE = 2 * SECOND
 
@@ -29,7 +29,7 @@ local names = {
   'base', 'burst', -- when a second began after a silent one, and its bookings
   'rest', 'holds', -- nothing is booked before; rests in a row
   'missed', 'misses', 'counted', -- the last rejection; seconds with one; the last of them
-  'over', 'look', -- attempts beyond the quota, to find a raised one; the next step of that
+  'looks', 'look', -- attempts beyond the quota that found it raised; when to look again
 }
 local s, fresh = {}, false
 for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
@@ -42,7 +42,7 @@ local function settle()
   quota = s.limit
   if set > 0 and (quota == 0 or quota > set) then quota = set end
 end
-local function lookLater() s.over, s.look = 0, now + math.max(12, 60 / quota) * SECOND end
+local function lookLater() s.looks, s.look = 0, now + math.max(12, 60 / quota) * SECOND end
 local function news(limit)
   s.limit, s.since, s.misses = limit, now, 0
   settle()
@@ -52,6 +52,9 @@ end
 
 if told > 0 and told ~= s.limit then
   news(told)
+  -- Nobody knows how much of the second is left, and all that is sent in it is
+  -- rejected.
+  if fresh then s.rest = now + math.max(SECOND / 2, WINDOW / quota) end
 elseif s.limit == 0 and known > 0 then
   news(known)
 end
@@ -69,7 +72,7 @@ end
 s.at = now
 
 if count >= 0 then
-  if s.over > 0 then s.since = now end
+  if s.looks > 0 then s.since = now end
   lookLater()
   if now >= s.rest then
     if now - s.missed > SECOND then s.holds = 0 end
@@ -90,21 +93,6 @@ end
 
 local wait = 0
 if booking then
-  -- A quota in use is never rejected when it was raised: look beyond it.
-  if s.next <= now then
-    lookLater()
-  elseif now >= s.look and s.rate >= quota and (set == 0 or quota < set) then
-    if s.over > 0 then
-      s.limit = quota + s.over
-      settle()
-      s.rate = quota
-      s.over = math.ceil(quota / 4)
-    else
-      s.over = 1
-    end
-    s.look = s.next + 1.5 * SECOND
-  end
-
   -- The second after a silent one is free up to the quota. No window of a second
   -- holds more than that: each booking moves the next regular one away.
   if count >= 0 or not quiet or fresh and known > 0 then
@@ -112,9 +100,26 @@ if booking then
   elseif now - s.last >= WINDOW and now >= s.rest and s.rate >= quota then
     s.base, s.burst = now, 0
   end
-  local due = math.max(now, s.next)
+  local due, step = math.max(now, s.next), WINDOW / s.rate
   if s.burst < quota and now - s.base < WINDOW then due = now end
-  s.next = math.max(s.next, due) + WINDOW / (s.rate + s.over)
+
+  -- A quota that was raised rejects nothing. While all of it is used, one attempt
+  -- more looks for that, in three seconds, for one second in seven has room
+  -- anyway. Then the quota is guessed, until a rejection tells it.
+  if s.next <= now then
+    lookLater()
+  elseif now >= s.look and s.rate >= quota and (set == 0 or quota < set) then
+    if s.looks < 3 then
+      s.looks, step = s.looks + 1, 0
+    else
+      s.limit = quota + math.ceil(quota / 2)
+      settle()
+      s.rate = quota
+    end
+    s.look = s.next + 1.5 * SECOND
+  end
+
+  s.next = math.max(s.next, due) + step
   s.last = math.max(s.last, due)
   s.burst = s.burst + 1
   wait = due - now
@@ -127,4 +132,4 @@ for _, name in ipairs(names) do
 end
 redis.call('HSET', KEYS[1], unpack(values))
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
-return {quota, math.floor((s.rate + s.over) * 1000), math.ceil(wait)}
+return {quota, math.floor(s.rate * 1000), math.ceil(wait)}

@@ -2,7 +2,6 @@ package tcredis_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
@@ -46,7 +46,7 @@ type slowly struct {
 
 func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.mu.Lock()
-	half := time.Duration(10+30*s.rng.Float64()) * time.Millisecond
+	half := jitter(s.rng)
 	s.mu.Unlock()
 	time.Sleep(half)
 	defer time.Sleep(half)
@@ -58,15 +58,20 @@ type fleet struct {
 	processes, callers, calls, quota int
 	seed                             uint64
 	pacer                            func(process int) tcretry.Pacer
-	during                           func(done *atomic.Int64)
+	during                           func() // nil, or what happens meanwhile
 }
 
 // result is what a fleet did.
 type result struct {
-	calls, failed, rejected int
-	took                    time.Duration
+	calls, failed, attempts, executed int
+	took                              time.Duration
 }
 
+// rejected is the number of rejected attempts, as a part of the calls.
+func (r result) rejected() float64 { return float64(r.attempts-r.executed) / float64(r.calls) }
+
+// makespan is the time that the calls took, in times of the least that the quota
+// allows: a second's worth at once, then the rest.
 func (f fleet) makespan(r result) float64 {
 	return r.took.Seconds() / (float64(r.calls-f.quota) / float64(f.quota))
 }
@@ -94,18 +99,20 @@ func (f fleet) run(t testing.TB) result {
 		}
 	}
 	if f.during != nil {
-		wg.Go(func() { f.during(&next) })
+		wg.Go(f.during)
 	}
 	wg.Wait()
 	return result{
 		calls: f.calls, failed: int(failed.Load()), took: time.Since(start),
-		rejected: len(api.Calls()) - api.Executions("DescribeInstances"),
+		attempts: len(api.Calls()), executed: api.Executions("DescribeInstances"),
 	}
 }
 
 // call makes one call.
-func call(client *http.Client) error {
-	req, err := http.NewRequest(http.MethodPost, "https://cvm.tencentcloudapi.com/", strings.NewReader("{}"))
+func call(client *http.Client) error { return callAt(client, "https://cvm.tencentcloudapi.com") }
+
+func callAt(client *http.Client, url string) error {
+	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader("{}"))
 	if err != nil {
 		return err
 	}
@@ -118,29 +125,74 @@ func call(client *http.Client) error {
 	return tcretry.CheckResponse(resp)
 }
 
-func TestAFleetKeepsItsQuota(t *testing.T) {
-	for seed := range uint64(5) {
-		for _, quota := range []int{0, 20} {
-			t.Run(fmt.Sprintf("seed %d, quota %d", seed, quota), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
-					m := piped(t)
-					var c counter
-					var clients []*redis.Client
-					f := fleet{processes: 10, callers: 5, calls: 2000, quota: 20, seed: seed + 1}
-					f.pacer = func(int) tcretry.Pacer {
-						client := dialTo(m, &c)
-						clients = append(clients, client)
-						p, err := tcredis.New(client, tcredis.WithQuota(func(tcretry.PaceKey) int { return quota }))
-						require.NoError(t, err)
-						return p
-					}
-					r := f.run(t)
-					t.Logf("%+v makespan %.3f rejected %.2f%% commands %.2f", r, f.makespan(r), 100*float64(r.rejected)/float64(r.calls), float64(c.n.Load())/float64(r.calls))
-					for _, c := range clients {
-						require.NoError(t, c.Close())
-					}
-				})
-			})
-		}
+// overPipes runs f with a Redis in memory, each process with a connection of its
+// own, and returns the commands a call as well.
+func (f fleet) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredis.Option) (result, float64) {
+	t.Helper()
+	var c counter
+	var clients []*redis.Client
+	f.pacer = func(int) tcretry.Pacer {
+		client := dialTo(m, &c)
+		clients = append(clients, client)
+		p, err := tcredis.New(client, opts...)
+		require.NoError(t, err)
+		return p
 	}
+	r := f.run(t)
+	for _, c := range clients {
+		require.NoError(t, c.Close())
+	}
+	commands := float64(c.n.Load()) / float64(f.calls)
+	t.Logf("%s: makespan %.3f, rejected %.1f %%, failed %d, commands a call %.2f",
+		t.Name(), f.makespan(r), 100*r.rejected(), r.failed, commands)
+	return r, commands
+}
+
+// twenty is the fleet of the tables: ten processes that share 20 a second.
+func twenty(seed uint64) fleet {
+	return fleet{processes: 10, callers: 5, calls: 2000, quota: 20, seed: seed}
+}
+
+func set(perSecond int) tcredis.Option {
+	return tcredis.WithQuota(func(tcretry.PaceKey) int { return perSecond })
+}
+
+func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := twenty(1)
+		r, commands := f.overPipes(t, piped(t))
+		require.Zero(t, r.failed)
+		require.LessOrEqual(t, f.makespan(r), 1.025)
+		require.LessOrEqual(t, r.rejected(), 0.04)
+		require.LessOrEqual(t, commands, 1.2)
+	})
+}
+
+func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := twenty(1)
+		r, commands := f.overPipes(t, piped(t), set(20))
+		require.Zero(t, r.failed)
+		require.LessOrEqual(t, f.makespan(r), 1.025)
+		require.LessOrEqual(t, r.rejected(), 0.005)
+		require.LessOrEqual(t, commands, 1.05)
+	})
+}
+
+func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, m := twenty(1), piped(t)
+		f.during = func() {
+			time.Sleep(30 * time.Second)
+			m.SetError("down")
+			time.Sleep(30 * time.Second)
+			m.FlushAll() // it lost all it knew
+			m.SetError("")
+		}
+		r, commands := f.overPipes(t, m)
+		require.Zero(t, r.failed)
+		require.LessOrEqual(t, f.makespan(r), 1.05)
+		require.LessOrEqual(t, r.rejected(), 0.12)
+		require.Less(t, commands, 0.9, "it asked Redis as usual while that was down")
+	})
 }

@@ -14,9 +14,10 @@ const (
 	// firstPause is how long Redis is left alone after a failure: a hiccup, or a
 	// failover of a second, should not cost much more than itself.
 	firstPause = 100 * time.Millisecond
-	// longestPause is what doubling that ends at: calls go on meanwhile, and a
-	// probe of each process every few seconds is no load.
-	longestPause = 5 * time.Second
+	// longestPause is what doubling that ends at: a probe of each process a second
+	// is no load, and until the last one has found Redis again those that did do
+	// not know of its attempts.
+	longestPause = time.Second
 	// proven is how long Redis must have been up for the next failure to be the
 	// first one again.
 	proven = 10 * time.Second

@@ -79,17 +79,6 @@ func (q *queue) tell(w *waiter, err error) {
 	w.told <- err
 }
 
-// tellFrom tells the waiter at a place and all after it err.
-func (q *queue) tellFrom(place int, err error) {
-	for e := q.list.Front(); e != nil; place-- {
-		w := e.Value.(*waiter)
-		e = e.Next()
-		if place <= 0 {
-			q.tell(w, err)
-		}
-	}
-}
-
 // tellLate tells err to those who would start too late: start returns when the
 // waiter at a place will.
 func (q *queue) tellLate(now time.Time, start func(place int) time.Time, err error) {

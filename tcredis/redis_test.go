@@ -1,0 +1,302 @@
+package tcredis_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tcredis"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+var (
+	fleetCalls = flag.Int("fleet.calls", 200, "calls of the fleet over a real Redis")
+	fleetQuota = flag.Int("fleet.quota", 100, "quota a second of the fleet over a real Redis")
+)
+
+// server is a redis-server of a test's own.
+type server struct {
+	addr string
+	cmd  *exec.Cmd
+}
+
+// startRedis starts a redis-server on a free port until the test ends.
+func startRedis(t testing.TB) *server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed, so nothing was tested against a real one: " +
+			"apt-get install redis-server, or .ci/run redis")
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &server{addr: free.Addr().String()}
+	require.NoError(t, free.Close())
+	s.start(t)
+	t.Cleanup(s.stop)
+	return s
+}
+
+// start starts it, again if it was stopped, without what it knew.
+func (s *server) start(t testing.TB) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(s.addr)
+	require.NoError(t, err)
+	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	require.NoError(t, s.cmd.Start())
+	client := s.client(t)
+	require.Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil }, 10*time.Second, 10*time.Millisecond)
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// client returns a client with a connection of its own.
+func (s *server) client(t testing.TB) *redis.Client { return clientOf(t, s.addr) }
+
+func clientOf(t testing.TB, addr string) *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// commands returns how many scripts the server has run.
+func (s *server) commands(t testing.TB) int {
+	t.Helper()
+	info, err := s.client(t).Info(context.Background(), "commandstats").Result()
+	require.NoError(t, err)
+	n := 0
+	for line := range strings.Lines(info) {
+		if strings.HasPrefix(line, "cmdstat_eval") {
+			_, rest, _ := strings.Cut(line, "calls=")
+			calls, _, _ := strings.Cut(rest, ",")
+			i, err := strconv.Atoi(calls)
+			require.NoError(t, err)
+			n += i
+		}
+	}
+	return n
+}
+
+func TestPacerKeepsTheObligationsOverARealRedis(t *testing.T) {
+	s := startRedis(t)
+	var n atomic.Int64
+	tctest.TestPacerLive(t, func() tcretry.Pacer {
+		prefix := tcredis.WithPrefix(fmt.Sprintf("case %d:", n.Add(1)))
+		return newPacer(t, s.client(t), prefix, tcredis.WithTimeout(10*time.Second))
+	})
+}
+
+func newPacer(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tcredis.Pacer {
+	p, err := tcredis.New(client, opts...)
+	require.NoError(t, err)
+	return p
+}
+
+// real is a fleet of ten pacers, each with a connection of its own.
+func real(t testing.TB, addr string) fleet {
+	return fleet{
+		processes: 10, callers: 5, calls: *fleetCalls, quota: *fleetQuota, seed: 1,
+		pacer: func(int) tcretry.Pacer { return newPacer(t, clientOf(t, addr)) },
+	}
+}
+
+// The README has the figures of go test -run OverARealRedis -v ./tcredis -fleet.calls 2000 -fleet.quota 20.
+func TestAFleetKeepsItsQuotaOverARealRedis(t *testing.T) {
+	s := startRedis(t)
+	for _, quota := range []int{0, *fleetQuota} {
+		t.Run(fmt.Sprintf("told %d", quota), func(t *testing.T) {
+			f, before := real(t, s.addr), s.commands(t)
+			prefix := tcredis.WithPrefix(t.Name())
+			f.pacer = func(int) tcretry.Pacer { return newPacer(t, s.client(t), set(quota), prefix) }
+			r := f.run(t)
+			commands := float64(s.commands(t)-before) / float64(r.calls)
+			t.Logf("makespan %.3f, rejected %.1f %%, failed %d, commands a call %.2f", f.makespan(r), 100*r.rejected(), r.failed, commands)
+			require.Zero(t, r.failed)
+			require.Less(t, commands, 1.5)
+			if quota > 0 {
+				require.Less(t, r.rejected(), 0.1)
+			}
+		})
+	}
+}
+
+func TestNoCallFailsWhenRedisStopsAndStarts(t *testing.T) {
+	s := startRedis(t)
+	f := real(t, s.addr)
+	f.during = func() {
+		time.Sleep(500 * time.Millisecond)
+		s.stop()
+		time.Sleep(500 * time.Millisecond)
+		s.start(t)
+	}
+	var pacers []*tcredis.Pacer
+	f.pacer = func(int) tcretry.Pacer {
+		pacers = append(pacers, newPacer(t, s.client(t)))
+		return pacers[len(pacers)-1]
+	}
+	r := f.run(t)
+	require.Zero(t, r.failed)
+	require.Equal(t, r.calls, r.executed)
+	before := s.commands(t)
+	for _, p := range pacers {
+		// The last probe may have been too early.
+		require.Eventually(t, func() bool { return wait(p.Lane(key), tcretry.Turn{}) == nil && p.Err() == nil },
+			10*time.Second, 10*time.Millisecond)
+	}
+	require.Greater(t, s.commands(t), before, "it did not come back")
+}
+
+// stall is a proxy that takes connections and, while on, hands nothing on.
+func stall(t testing.TB, addr string) (string, *atomic.Bool) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	on := new(atomic.Bool)
+	hand := func(to, from net.Conn) {
+		defer to.Close()
+		buf := make([]byte, 4096)
+		for {
+			n, err := from.Read(buf)
+			for on.Load() {
+				time.Sleep(time.Millisecond)
+			}
+			if err != nil {
+				return
+			}
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			ours, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			theirs, err := net.Dial("tcp", addr)
+			if err != nil {
+				_ = ours.Close()
+				continue
+			}
+			go hand(theirs, ours)
+			go hand(ours, theirs)
+		}
+	}()
+	t.Cleanup(func() { on.Store(false) })
+	return listener.Addr().String(), on
+}
+
+func TestNoCallFailsWhileRedisIsSlow(t *testing.T) {
+	s := startRedis(t)
+	addr, slow := stall(t, s.addr)
+	f := real(t, addr)
+	f.during = func() {
+		time.Sleep(500 * time.Millisecond)
+		slow.Store(true)
+		time.Sleep(500 * time.Millisecond)
+		slow.Store(false)
+	}
+	r := f.run(t)
+	require.Zero(t, r.failed)
+	require.Equal(t, r.calls, r.executed)
+}
+
+// A process of the fleet, when the tests start one.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if api := os.Getenv("TCREDIS_PROCESS_API"); api != "" {
+		if err := process(api, os.Getenv("TCREDIS_PROCESS_REDIS")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// process makes 40 calls, five at a time.
+func process(api, addr string) error {
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	defer client.Close()
+	p, err := tcredis.New(client)
+	if err != nil {
+		return err
+	}
+	c := &http.Client{Transport: tcretry.New(nil, tcretry.WithPacer(p))}
+	errs := make(chan error, 5)
+	for range cap(errs) {
+		go func() {
+			for range 8 {
+				if err := callAt(c, api); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestTwoProcessesShareAQuota(t *testing.T) {
+	s := startRedis(t)
+	api := tctest.NewAPI()
+	api.Quota("", 40, tctest.FixedWindow)
+	at := api.Start(t).URL
+	var all []*exec.Cmd
+	for range 2 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "TCREDIS_PROCESS_API="+at, "TCREDIS_PROCESS_REDIS="+s.addr)
+		cmd.Stderr = os.Stderr
+		require.NoError(t, cmd.Start())
+		all = append(all, cmd)
+	}
+	for _, cmd := range all {
+		require.NoError(t, cmd.Wait())
+	}
+	require.Equal(t, 80, api.Executions("DescribeInstances"))
+	keys, err := s.client(t).Keys(context.Background(), "*").Result()
+	require.NoError(t, err)
+	require.Len(t, keys, 1, "they do not share a key")
+	limit, err := s.client(t).HGet(context.Background(), keys[0], "limit").Int()
+	require.NoError(t, err)
+	require.Equal(t, 40, limit)
+}
+
+var key = tcretry.PaceKey{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "AKIDexample"}
+
+// wait makes one attempt that the API accepts.
+func wait(lane tcretry.Lane, turn tcretry.Turn) error {
+	if err := lane.Wait(context.Background(), turn); err != nil {
+		return err
+	}
+	lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceAccepted})
+	return nil
+}
+
+// jitter draws what half of an attempt takes.
+func jitter(rng *rand.Rand) time.Duration {
+	return time.Duration(10+30*rng.Float64()) * time.Millisecond
+}
