@@ -3,12 +3,15 @@ module github.com/tcretry/tcretry/examples
 go 1.25.0
 
 require (
+	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/prometheus/client_golang v1.24.0
+	github.com/redis/go-redis/v9 v9.22.0
 	github.com/stretchr/testify v1.12.1
 	github.com/tcretry/tcretry v0.0.0
 	github.com/tcretry/tcretry/tcotel v0.0.0
 	github.com/tcretry/tcretry/tcprom v0.0.0
+	github.com/tcretry/tcretry/tcredis v0.0.0
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.166
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm v1.3.100
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
@@ -30,8 +33,10 @@ require (
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/metric v1.46.0 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
@@ -42,4 +47,5 @@ replace (
 	github.com/tcretry/tcretry => ../
 	github.com/tcretry/tcretry/tcotel => ../tcotel
 	github.com/tcretry/tcretry/tcprom => ../tcprom
+	github.com/tcretry/tcretry/tcredis => ../tcredis
 )

@@ -24,6 +24,7 @@ type bookings struct {
 	asking int
 	last   time.Time     // when the last one is or was due; zero before the first
 	apart  time.Duration // how far the last two were apart, or would be
+	hold   time.Time     // when the next one may be used at the earliest
 }
 
 // forget drops those that nobody used in time.
@@ -35,12 +36,15 @@ func (b *bookings) forget(now time.Time) {
 
 // take takes the next booking if its time has come.
 func (b *bookings) take(now time.Time) bool {
-	if len(b.due) == 0 || b.due[0].After(now) {
+	if len(b.due) == 0 || b.first().After(now) {
 		return false
 	}
 	b.due = b.due[1:]
 	return true
 }
+
+// first returns when the first of them may be used.
+func (b *bookings) first() time.Time { return latest(b.due[0], b.hold) }
 
 // giveBack returns the booking that was taken last.
 func (b *bookings) giveBack() { b.due = slices.Insert(b.due, 0, time.Now()) }
@@ -64,13 +68,17 @@ func (b *bookings) got(now time.Time, r reply) {
 // start returns when the waiter at a place will start, as things stand.
 func (b *bookings) start(now time.Time, place int) time.Time {
 	if place < len(b.due) {
-		return b.due[place]
+		return latest(b.due[place], b.hold)
 	}
-	next := b.last.Add(b.apart)
-	if next.Before(now) {
-		next = now
+	next := latest(b.last.Add(b.apart), now)
+	return latest(next.Add(b.apart*time.Duration(place-len(b.due))), b.hold)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
 	}
-	return next.Add(b.apart * time.Duration(place-len(b.due)))
+	return a
 }
 
 // work lets those start whose time has come, books for the others and sets the
@@ -193,8 +201,8 @@ func (l *lane) settle(now time.Time) {
 		return
 	}
 	next := l.queue.soonest
-	if len(l.bookings.due) > 0 && (next.IsZero() || l.bookings.due[0].Before(next)) {
-		next = l.bookings.due[0]
+	if len(l.bookings.due) > 0 && (next.IsZero() || l.bookings.first().Before(next)) {
+		next = l.bookings.first()
 	}
 	switch {
 	case next.IsZero(): // an answer will tell

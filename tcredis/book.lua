@@ -52,9 +52,8 @@ end
 
 if told > 0 and told ~= s.limit then
   news(told)
-  -- Nobody knows how much of the second is left, and all that is sent in it is
-  -- rejected.
-  if fresh then s.rest = now + math.max(SECOND / 2, WINDOW / quota) end
+  -- What is sent in this second is rejected, and nobody knows when it ends.
+  if fresh then s.rest = now + math.max(SECOND, WINDOW / quota) end
 elseif s.limit == 0 and known > 0 then
   news(known)
 end

@@ -30,6 +30,7 @@ type lane struct {
 	bookings bookings
 	timer    *time.Timer // nil while nobody waits
 	rejected *rejection  // to be told with the next booking
+	misses   misses
 
 	local     local
 	unbooked  time.Time // when the local pacer last let an attempt start
@@ -147,8 +148,12 @@ func (l *lane) Done(r tcretry.PaceResult) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight = max(0, l.inFlight-1)
-	if own.Verdict == tcretry.PaceRejected {
+	switch own.Verdict {
+	case tcretry.PaceAccepted:
+		l.misses.row = 0
+	case tcretry.PaceRejected:
 		l.learn(own)
+		l.misses.add(time.Now(), &l.bookings.hold)
 	}
 	if !l.booked {
 		l.local.done(own)
@@ -168,6 +173,26 @@ func (l *lane) learn(r tcretry.PaceResult) {
 	}
 	if l.quota == 0 {
 		l.looked = false // others may know
+	}
+}
+
+// misses are rejections in a row.
+type misses struct {
+	row   int
+	since time.Time
+}
+
+// add counts one. After three of them nothing of this process starts until the
+// first is a second old, whatever is booked: the server's second has ended then.
+// Else a call that goes to the head again and again could use up its attempts
+// within it.
+func (m *misses) add(now time.Time, hold *time.Time) {
+	if m.row == 0 {
+		m.since = now
+	}
+	if m.row++; m.row == 3 {
+		m.row = 0
+		*hold = m.since.Add(time.Second)
 	}
 }
 
