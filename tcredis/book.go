@@ -112,11 +112,14 @@ func (l *lane) book(now time.Time) {
 			}
 			return
 		}
-		o := order{booking: true, quiet: now.Sub(l.unbooked) > perSecond, set: l.set, rejected: l.rejected}
+		o := order{
+			booking: true, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,
+			rejected: l.rejected, accepted: l.untold,
+		}
 		if l.rate > 0 { // it is known to Redis as well, or was
 			o.known = l.quota
 		}
-		l.rejected = nil
+		l.rejected, l.untold = nil, 0
 		l.bookings.asking++
 		l.pacer.link.ask(l.name, o, func(r reply, err error) { l.answered(o, r, err) })
 	}
@@ -132,10 +135,15 @@ func (l *lane) answered(o order, r reply, err error) {
 		if l.rejected == nil {
 			l.rejected = o.rejected
 		}
+		l.untold += o.accepted
 		l.work(now)
 		return
 	}
 	l.quota, l.rate = r.quota, r.rate
+	if heard := l.all + o.accepted; l.all > 0 && r.accepted > heard {
+		l.accepted.Add(r.accepted - heard)
+	}
+	l.all = r.accepted
 	l.bookings.got(now, r)
 	l.work(now)
 }

@@ -6,9 +6,11 @@
 -- ARGV: 1 to book, 0 to look; 1 if the caller sent nothing unbooked in the last
 -- second; the quota that the caller knows; the quota that its user set; the count
 -- and the quota of a rejection, -1 and 0 if there was none, 0 and 0 if it told no
--- numbers; how long to keep the key, in ms. 0 is a quota that is not known.
+-- numbers; the attempts that the API accepted and that were not told yet; how long
+-- to keep the key, in ms. 0 is a quota that is not known.
 --
--- Returns the quota, the attempts a second times 1000, and the wait.
+-- Returns the quota, the attempts a second times 1000, the wait, and how many
+-- attempts of all callers were accepted.
 local SECOND = 1000000
 -- A second and what attempts may be delayed against each other on their way
 -- without meeting those of the next second: 0.7 % of the quota is its price.
@@ -29,6 +31,7 @@ local names = {
   'base', 'burst', -- when a second began after a silent one, and its bookings
   'rest', 'holds', -- nothing is booked before; rests in a row
   'missed', 'misses', 'counted', -- the last rejection; seconds with one; the last of them
+  'accepted', -- attempts of all
   'looks', 'look', -- attempts beyond the quota that found it raised; when to look again
 }
 local s, fresh = {}, false
@@ -59,9 +62,10 @@ elseif s.limit == 0 and known > 0 then
 end
 settle()
 if quota == 0 or not booking and count < 0 then
-  return {quota, math.floor(s.rate * 1000), 0}
+  return {quota, math.floor(s.rate * 1000), 0, s.accepted}
 end
 if s.rate == 0 or s.rate > quota then s.rate = quota end
+s.accepted = s.accepted + tonumber(ARGV[7])
 
 -- Without rejections a rate that was cut creeps up, twice as fast every 2 s.
 if s.rate < quota then
@@ -130,5 +134,5 @@ for _, name in ipairs(names) do
   values[#values + 1] = string.format('%.17g', s[name])
 end
 redis.call('HSET', KEYS[1], unpack(values))
-redis.call('PEXPIRE', KEYS[1], ARGV[7])
-return {quota, math.floor(s.rate * 1000), math.ceil(wait)}
+redis.call('PEXPIRE', KEYS[1], ARGV[8])
+return {quota, math.floor(s.rate * 1000), math.ceil(wait), s.accepted}

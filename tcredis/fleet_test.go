@@ -19,14 +19,14 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// counter is a hook of a client that counts its commands.
+// counter is a hook of a client that counts its scripts.
 type counter struct{ n atomic.Int64 }
 
 func (c *counter) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.HasPrefix(cmd.Name(), "eval") {
+		if cmd.Name() == "evalsha" { // once it is answered by eval, with the script itself
 			c.n.Add(1)
 		}
 		return next(ctx, cmd)
@@ -58,7 +58,8 @@ type fleet struct {
 	processes, callers, calls, quota int
 	seed                             uint64
 	pacer                            func(process int) tcretry.Pacer
-	during                           func() // nil, or what happens meanwhile
+	during                           func(*tctest.API) // nil, or what happens meanwhile
+	ended                            func()            // nil, or called after the last call
 }
 
 // result is what a fleet did.
@@ -84,12 +85,12 @@ func (f fleet) run(t testing.TB) result {
 	time.Sleep(time.Duration(base.rng.Int64N(int64(time.Second)))) // the second is in any phase
 	start := time.Now()
 	var next, failed atomic.Int64
-	var wg sync.WaitGroup
+	var all, wg sync.WaitGroup
 	for i := range f.processes {
 		client := &http.Client{Transport: tcretry.New(base, tcretry.WithPacer(f.pacer(i)),
 			tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 10 * time.Minute}))}
 		for range f.callers {
-			wg.Go(func() {
+			all.Go(func() {
 				for next.Add(1) <= int64(f.calls) {
 					if err := call(client); err != nil {
 						failed.Add(1)
@@ -99,11 +100,16 @@ func (f fleet) run(t testing.TB) result {
 		}
 	}
 	if f.during != nil {
-		wg.Go(f.during)
+		wg.Go(func() { f.during(api) })
 	}
+	all.Wait()
+	if f.ended != nil {
+		f.ended()
+	}
+	took := time.Since(start)
 	wg.Wait()
 	return result{
-		calls: f.calls, failed: int(failed.Load()), took: time.Since(start),
+		calls: f.calls, failed: int(failed.Load()), took: took,
 		attempts: len(api.Calls()), executed: api.Executions("DescribeInstances"),
 	}
 }
@@ -182,7 +188,7 @@ func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
 func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, m := twenty(1), piped(t)
-		f.during = func() {
+		f.during = func(*tctest.API) {
 			time.Sleep(30 * time.Second)
 			m.SetError("down")
 			time.Sleep(30 * time.Second)
@@ -194,5 +200,48 @@ func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
 		require.LessOrEqual(t, f.makespan(r), 1.05)
 		require.LessOrEqual(t, r.rejected(), 0.12)
 		require.Less(t, commands, 0.9, "it asked Redis as usual while that was down")
+	})
+}
+
+func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := twenty(1)
+		f.calls = 3000
+		f.during = func(api *tctest.API) {
+			time.Sleep(30 * time.Second)
+			api.Quota("", 10, tctest.FixedWindow)
+			time.Sleep(30 * time.Second)
+			api.Quota("", 40, tctest.FixedWindow)
+		}
+		r, _ := f.overPipes(t, piped(t))
+		require.Zero(t, r.failed)
+		// 600 and 300 in the first minute, and the others in 52 s at the least.
+		require.LessOrEqual(t, r.took, 140*time.Second)
+		require.LessOrEqual(t, r.rejected(), 0.1)
+	})
+}
+
+func TestAFleetMakesRoomForOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := twenty(1)
+		f.calls = 1500
+		done := make(chan struct{})
+		f.during = func(api *tctest.API) {
+			tick := time.NewTicker(200 * time.Millisecond) // five a second
+			defer tick.Stop()
+			for {
+				select {
+				case <-done:
+					return
+				case <-tick.C:
+					_ = call(&http.Client{Transport: api})
+				}
+			}
+		}
+		f.ended = func() { close(done) }
+		r, _ := f.overPipes(t, piped(t))
+		require.Zero(t, r.failed)
+		require.LessOrEqual(t, r.took, 115*time.Second, "fifteen a second are left")
+		require.LessOrEqual(t, r.rejected(), 0.2)
 	})
 }

@@ -14,10 +14,10 @@ import (
 type lane struct {
 	pacer    *Pacer
 	key      tcretry.PaceKey
-	name     string       // in Redis
-	wide     tcretry.Lane // for what counts more than this key
-	set      int          // the quota that the user set; 0 to learn it
-	accepted atomic.Uint64
+	name     string        // in Redis
+	wide     tcretry.Lane  // for what counts more than this key
+	set      int           // the quota that the user set; 0 to learn it
+	accepted atomic.Uint64 // by the fleet, as far as it is known
 
 	mu       sync.Mutex
 	booked   bool // attempts are booked in Redis; guarded by mu, as all below
@@ -31,6 +31,8 @@ type lane struct {
 	timer    *time.Timer // nil while nobody waits
 	rejected *rejection  // to be told with the next booking
 	misses   misses
+	untold   uint64 // own attempts that were accepted, not told yet
+	all      uint64 // those of the fleet, as last heard; 0 before
 
 	local     local
 	unbooked  time.Time // when the local pacer last let an attempt start
@@ -44,7 +46,8 @@ func newLane(p *Pacer, key tcretry.PaceKey) *lane {
 	return l
 }
 
-// Accepted is part of [tcretry.Lane].
+// Accepted is part of [tcretry.Lane]. The key makes progress also when attempts of
+// other processes are accepted.
 func (l *lane) Accepted() uint64 { return l.accepted.Load() }
 
 // Wait is part of [tcretry.Lane]. What counts more than this key goes first: a
@@ -142,14 +145,13 @@ func (l *lane) Done(r tcretry.PaceResult) {
 		}
 	}
 	l.wide.Done(r)
-	if own.Verdict == tcretry.PaceAccepted {
-		l.accepted.Add(1)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight = max(0, l.inFlight-1)
 	switch own.Verdict {
 	case tcretry.PaceAccepted:
+		l.accepted.Add(1)
+		l.untold++
 		l.misses.row = 0
 	case tcretry.PaceRejected:
 		l.learn(own)

@@ -1,8 +1,12 @@
 package tcredis_test
 
 import (
+	"context"
+	"net"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
@@ -14,8 +18,225 @@ func TestPacerKeepsTheObligationsOfAPacer(t *testing.T) {
 	tctest.TestPacer(t, func() tcretry.Pacer {
 		client := dialTo(piped(t))
 		closeLater(client)
-		p, err := tcredis.New(client)
-		require.NoError(t, err)
-		return p
+		return newPacer(t, client)
+	})
+}
+
+// Without Redis it is a local pacer, which keeps them too.
+func TestPacerKeepsTheObligationsWithoutRedis(t *testing.T) {
+	tctest.TestPacer(t, func() tcretry.Pacer {
+		m := piped(t)
+		m.SetError("down")
+		client := dialTo(m)
+		closeLater(client)
+		return newPacer(t, client)
+	})
+}
+
+var rejected = tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
+
+// reject makes one attempt that the API rejects.
+func reject(t testing.TB, lane tcretry.Lane, r tcretry.PaceResult) {
+	require.NoError(t, lane.Wait(context.Background(), tcretry.Turn{}))
+	lane.Done(r)
+}
+
+// inBubble runs f with a Redis in memory and a client that counts.
+func inBubble(t *testing.T, f func(t *testing.T, client *redis.Client, c *counter)) {
+	bubble(t, func(t *testing.T) {
+		var c counter
+		client := dialTo(piped(t), &c)
+		defer client.Close()
+		f(t, client, &c)
+		time.Sleep(time.Minute) // what is on its way arrives
+	})
+}
+
+func TestAnUnknownQuotaCostsNoTimeAndOneLookAKey(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
+		lane, start := newPacer(t, client).Lane(key), time.Now()
+		for range 1000 {
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+		}
+		require.Zero(t, time.Since(start))
+		time.Sleep(time.Second)
+		require.Equal(t, int64(1), c.n.Load())
+		require.Empty(t, client.Keys(t.Context(), "*").Val())
+	})
+}
+
+func TestAnUnknownQuotaAllocatesNothing(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Dialer: func(context.Context, string, string) (net.Conn, error) {
+		return nil, net.ErrClosed
+	}, MaxRetries: -1})
+	defer client.Close()
+	lane := newPacer(t, client).Lane(key)
+	require.NoError(t, wait(lane, tcretry.Turn{}))
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _ = wait(lane, tcretry.Turn{}) }), 1.0) // the probes
+}
+
+func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		reject(t, newPacer(t, client).Lane(key), rejected)
+		require.NoError(t, wait(newPacer(t, client).Lane(key), tcretry.Turn{}))
+	})
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		told := newPacer(t, client).Lane(key)
+		reject(t, told, rejected)
+		require.NoError(t, wait(told, tcretry.Turn{}))
+		fresh := newPacer(t, client)
+		require.NoError(t, wait(fresh.Lane(key), tcretry.Turn{}))
+		time.Sleep(time.Second)
+		require.Equal(t, 20, fresh.Paces()[0].Quota)
+		require.Equal(t, tcretry.PaceOwn, fresh.Paces()[0].Mode)
+	})
+}
+
+func TestAProcessHasAtMostTwoBookings(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
+		lane := newPacer(t, client, set(1)).Lane(key)
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 100 {
+			go func() { _ = lane.Wait(ctx, tcretry.Turn{}) }()
+		}
+		time.Sleep(500 * time.Millisecond)
+		require.Equal(t, int64(1+2), c.n.Load())
+		cancel()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, int64(1+2), c.n.Load())
+	})
+}
+
+func TestLateCallsDoNotBookMore(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
+		lane := newPacer(t, client, set(1)).Lane(key)
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		start := time.Now()
+		for range 100 {
+			require.ErrorIs(t, wait(lane, tcretry.Turn{Latest: start.Add(time.Second / 2)}), tcretry.ErrPaceLate)
+		}
+		require.Zero(t, time.Since(start))
+		require.Equal(t, int64(2), c.n.Load())
+		require.NoError(t, wait(lane, tcretry.Turn{}), "the booking that came too late for them is used")
+		require.Equal(t, int64(2), c.n.Load())
+	})
+}
+
+func TestABookingThatNobodyUsedInTimeIsForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
+		lane := newPacer(t, client, set(1)).Lane(key)
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		require.ErrorIs(t, wait(lane, tcretry.Turn{Latest: time.Now()}), tcretry.ErrPaceLate)
+		time.Sleep(time.Minute)
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		require.Equal(t, int64(3), c.n.Load())
+	})
+}
+
+// silent is a client that does not heed contexts, of a server that says nothing.
+type silent struct{ redis.Scripter }
+
+func (silent) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
+	time.Sleep(time.Minute)
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(net.ErrClosed)
+	return cmd
+}
+
+func TestASilentRedisDelaysOneCallByTheTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		defer time.Sleep(2 * time.Minute) // all answers are there
+		p := newPacer(t, silent{}, set(20), tcredis.WithTimeout(30*time.Millisecond))
+		start := time.Now()
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		// The local pacer goes on as if it had been rejected a moment ago.
+		require.LessOrEqual(t, time.Since(start), 30*time.Millisecond+time.Second)
+		require.ErrorIs(t, p.Err(), context.DeadlineExceeded)
+		other := tcretry.PaceKey{Host: "another"}
+		start = time.Now()
+		require.NoError(t, wait(newPacer(t, silent{}).Lane(other), tcretry.Turn{}))
+		require.Zero(t, time.Since(start), "a look makes nobody wait")
+	})
+}
+
+func TestADeadRedisIsProbedNowAndThen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := piped(t)
+		var c counter
+		client := dialTo(m, &c)
+		p := newPacer(t, client, set(1000))
+		lane := p.Lane(key)
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		m.SetError("down")
+		for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+		}
+		require.Error(t, p.Err())
+		require.LessOrEqual(t, c.n.Load(), int64(30+10))
+		m.SetError("")
+		time.Sleep(2 * time.Second)
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		time.Sleep(time.Millisecond)
+		require.NoError(t, p.Err())
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestAQuotaOverManyKeysIsKeptByTheProcess(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		p := newPacer(t, client)
+		other := key
+		other.Action = "DescribeZones"
+		require.NoError(t, wait(p.Lane(other), tcretry.Turn{}))
+		r := rejected
+		r.Code, r.Count, r.Limit = "RequestLimitExceeded.UinLimitExceeded", 2, 1
+		reject(t, p.Lane(key), r)
+		start := time.Now()
+		require.NoError(t, wait(p.Lane(other), tcretry.Turn{}))
+		require.NotZero(t, time.Since(start))
+		require.Empty(t, client.Keys(t.Context(), "*").Val())
+	})
+}
+
+func TestTheNameOfAKeyHidesTheCredentialAndKeepsToOneNodeOfACluster(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		odd := tcretry.PaceKey{Host: "h", Action: "a}{b", Credential: key.Credential}
+		for _, k := range []tcretry.PaceKey{key, odd} {
+			require.NoError(t, wait(newPacer(t, client, set(20), tcredis.WithPrefix("fleet:")).Lane(k), tcretry.Turn{}))
+		}
+		names := client.Keys(t.Context(), "*").Val()
+		require.Len(t, names, 2)
+		for _, name := range names {
+			require.Regexp(t, `^fleet:\{[^{}]+\}$`, name)
+			require.NotContains(t, name, key.Credential)
+		}
+	})
+}
+
+func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+	_, err := tcredis.New(nil, nil, tcredis.WithTimeout(0), tcredis.WithPrefix(""), tcredis.WithQuota(nil))
+	for _, want := range []string{"the client is nil", "an option is nil", "WithTimeout(0s)", "WithPrefix()", "WithQuota"} {
+		require.ErrorContains(t, err, want)
+	}
+	var mistake *tcretry.OptionError
+	require.ErrorAs(t, err, &mistake)
+}
+
+// A call that is rejected goes on for as long as its key makes progress, and the
+// progress of the fleet is that of each.
+func TestAcceptedAttemptsOfTheOthersCount(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		ours, theirs := newPacer(t, client, set(20)).Lane(key), newPacer(t, client, set(20)).Lane(key)
+		for range 2 {
+			require.NoError(t, wait(theirs, tcretry.Turn{}))
+			require.NoError(t, wait(ours, tcretry.Turn{}))
+		}
+		before := ours.Accepted()
+		for range 5 {
+			require.NoError(t, wait(theirs, tcretry.Turn{}))
+		}
+		reject(t, ours, rejected)
+		require.Equal(t, uint64(5), ours.Accepted()-before, "the last one is not told yet, the first one was not")
 	})
 }

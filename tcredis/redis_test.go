@@ -139,7 +139,7 @@ func TestAFleetKeepsItsQuotaOverARealRedis(t *testing.T) {
 func TestNoCallFailsWhenRedisStopsAndStarts(t *testing.T) {
 	s := startRedis(t)
 	f := real(t, s.addr)
-	f.during = func() {
+	f.during = func(*tctest.API) {
 		time.Sleep(500 * time.Millisecond)
 		s.stop()
 		time.Sleep(500 * time.Millisecond)
@@ -207,7 +207,7 @@ func TestNoCallFailsWhileRedisIsSlow(t *testing.T) {
 	s := startRedis(t)
 	addr, slow := stall(t, s.addr)
 	f := real(t, addr)
-	f.during = func() {
+	f.during = func(*tctest.API) {
 		time.Sleep(500 * time.Millisecond)
 		slow.Store(true)
 		time.Sleep(500 * time.Millisecond)

@@ -24,6 +24,7 @@ type order struct {
 	quiet      bool // nothing was sent unbooked in the last second
 	known, set int
 	rejected   *rejection // nil if there is nothing to tell
+	accepted   uint64     // since the last order
 }
 
 // rejection is the count and the quota that a rejection told, 0 and 0 if none.
@@ -31,9 +32,10 @@ type rejection struct{ count, limit int }
 
 // reply is what Redis says.
 type reply struct {
-	quota int
-	rate  float64 // attempts a second
-	wait  time.Duration
+	quota    int
+	rate     float64 // attempts a second
+	wait     time.Duration
+	accepted uint64 // by the whole fleet
 }
 
 // run executes the script.
@@ -43,14 +45,17 @@ func run(ctx context.Context, client redis.Scripter, key string, o order) (reply
 		count, told = o.rejected.count, o.rejected.limit
 	}
 	got, err := script.Run(ctx, client, []string{key},
-		flag(o.booking), flag(o.quiet), o.known, o.set, count, told, keep.Milliseconds()).Int64Slice()
+		flag(o.booking), flag(o.quiet), o.known, o.set, count, told, o.accepted, keep.Milliseconds()).Int64Slice()
 	if err != nil {
 		return reply{}, err
 	}
-	if len(got) != 3 {
-		return reply{}, fmt.Errorf("tcredis: the script returned %d values, want 3", len(got))
+	if len(got) != 4 {
+		return reply{}, fmt.Errorf("tcredis: the script returned %d values, want 4", len(got))
 	}
-	return reply{int(got[0]), float64(got[1]) / 1000, time.Duration(got[2]) * time.Microsecond}, nil
+	return reply{
+		quota: int(got[0]), rate: float64(got[1]) / 1000,
+		wait: time.Duration(got[2]) * time.Microsecond, accepted: uint64(got[3]),
+	}, nil
 }
 
 // flag is a bool as the script reads it.

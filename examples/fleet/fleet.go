@@ -58,7 +58,9 @@ func (f *fleet) run(ctx context.Context) (total, error) {
 			f.show()
 		}
 	}
-	f.clear()
+	if f.live {
+		fmt.Fprint(f.w, "\r\x1b[K")
+	}
 	if err != nil {
 		return total{}, err
 	}
@@ -73,11 +75,5 @@ func (f *fleet) show() {
 		ok, all := f.api.Executions(action), f.api.Attempts(action)
 		bar := strings.Repeat("█", 40*ok/f.calls) + strings.Repeat("░", 40-40*ok/f.calls)
 		fmt.Fprintf(f.w, "\r%-24s %s %3d of %d, %d rejected\x1b[K", f.title, bar, ok, f.calls, all-ok)
-	}
-}
-
-func (f *fleet) clear() {
-	if f.live {
-		fmt.Fprint(f.w, "\r\x1b[K")
 	}
 }

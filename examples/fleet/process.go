@@ -38,7 +38,7 @@ func jobOfProcess() (j job, ok bool) {
 
 // start runs this program again with a job, until it or ctx ends.
 func start(ctx context.Context, j job) (r result) {
-	text, _ := json.Marshal(j)
+	text, _ := json.Marshal(j) // strings and numbers
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env, cmd.Stderr = append(os.Environ(), variable+"="+string(text)), os.Stderr
 	out, err := cmd.Output()
@@ -51,8 +51,12 @@ func start(ctx context.Context, j job) (r result) {
 // run makes the calls of one process, and prints the numbers of commands that it
 // sent and of calls that ended with a rejection.
 func (j job) run() error {
-	var commands counter
-	var opts []tcretry.Option
+	var (
+		commands     counter
+		opts         []tcretry.Option
+		left, failed atomic.Int64
+		all          sync.WaitGroup
+	)
 	if j.Redis != "" {
 		client := redis.NewClient(&redis.Options{Addr: j.Redis})
 		defer client.Close()
@@ -61,13 +65,11 @@ func (j job) run() error {
 		if err != nil {
 			return err
 		}
-		opts = append(opts, tcretry.WithPacer(pacer)) // this is all that a program has to change
+		opts = append(opts, tcretry.WithPacer(pacer)) // all that a program has to change
 	}
 	client := &http.Client{Transport: tcretry.New(nil, opts...)}
-	var left, failed atomic.Int64
 	left.Store(int64(j.Calls))
 	errs := make([]error, j.Callers)
-	var all sync.WaitGroup
 	for i := range j.Callers {
 		all.Go(func() {
 			for errs[i] == nil && left.Add(-1) >= 0 {
