@@ -85,9 +85,10 @@ if count >= 0 then
   if now - s.since > GRACE and now - s.counted >= SECOND then
     if now - s.counted > 5 * SECOND then s.misses = 0 end
     s.misses, s.counted = s.misses + 1, now
-    -- Others use the quota too: it is not the jitter of our own attempts.
-    if s.rate < quota or s.misses >= 3 or count > 1.25 * quota then
-      s.rate = math.max(s.rate * (told > 0 and told / count or 0.9), 0.05)
+    -- Others use the quota too: it is not the jitter of our own attempts, nor one
+    -- burst. What they did in this second they need not do in the next.
+    if s.rate < quota or s.misses >= 3 then
+      s.rate = math.max(s.rate * (told > 0 and math.max(told / count, 0.5) or 0.9), 0.05)
     end
   end
   s.missed = now

@@ -56,7 +56,7 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 // fleet is a number of processes with callers that share a quota.
 type fleet struct {
 	processes, callers, calls, quota int
-	seed                             uint64
+	seed                             uint64 // 0 to begin with a second
 	pacer                            func(process int) tcretry.Pacer
 	during                           func(*tctest.API) // nil, or what happens meanwhile
 	ended                            func()            // nil, or called after the last call
@@ -82,7 +82,9 @@ func (f fleet) run(t testing.TB) result {
 	api := tctest.NewAPI()
 	api.Quota("", f.quota, tctest.FixedWindow)
 	base := &slowly{base: api, rng: rand.New(rand.NewPCG(f.seed, 1))}
-	time.Sleep(time.Duration(base.rng.Int64N(int64(time.Second)))) // the second is in any phase
+	if f.seed > 0 {
+		time.Sleep(time.Duration(base.rng.Int64N(int64(time.Second)))) // the second is in any phase
+	}
 	start := time.Now()
 	var next, failed atomic.Int64
 	var all, wg sync.WaitGroup
@@ -243,5 +245,35 @@ func TestAFleetMakesRoomForOthers(t *testing.T) {
 		require.Zero(t, r.failed)
 		require.LessOrEqual(t, r.took, 115*time.Second, "fifteen a second are left")
 		require.LessOrEqual(t, r.rejected(), 0.2)
+	})
+}
+
+// All that is sent in the rest of a second is rejected; a call that would use up
+// its attempts there must not.
+func TestABurstAtTheBeginningOfASecondFailsNoCall(t *testing.T) {
+	for _, quota := range []int{20, 100} {
+		bubble(t, func(t *testing.T) {
+			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+			f := fleet{processes: 1, callers: 300, calls: 600, quota: quota, seed: 0}
+			r, _ := f.overPipes(t, piped(t))
+			require.Zero(t, r.failed)
+		})
+	}
+}
+
+// The same while the fleet is at its quota, when others use all of some seconds.
+func TestSecondsThatOthersUseUpFailNoCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := fleet{processes: 2, callers: 20, calls: 1000, quota: 50, seed: 3}
+		f.during = func(api *tctest.API) {
+			for range 4 {
+				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(3 * time.Second)))
+				for range 100 {
+					_ = call(&http.Client{Transport: api})
+				}
+			}
+		}
+		r, _ := f.overPipes(t, piped(t))
+		require.Zero(t, r.failed)
 	})
 }

@@ -240,3 +240,13 @@ func TestAcceptedAttemptsOfTheOthersCount(t *testing.T) {
 		require.Equal(t, uint64(5), ours.Accepted()-before, "the last one is not told yet, the first one was not")
 	})
 }
+
+func BenchmarkUnknownQuota(b *testing.B) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer client.Close()
+	lane := newPacer(b, client).Lane(key)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = wait(lane, tcretry.Turn{})
+	}
+}

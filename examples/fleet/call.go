@@ -34,6 +34,12 @@ func call(client *http.Client, url string, failed *atomic.Int64) error {
 	return nil
 }
 
+// result is what a process says at its end.
+type result struct {
+	commands, failed int64
+	err              error
+}
+
 // latency is what the API takes to answer.
 func latency() time.Duration { return 20*time.Millisecond + rand.N(60*time.Millisecond) }
 

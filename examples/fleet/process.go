@@ -26,12 +26,6 @@ type job struct {
 	Callers, Calls int
 }
 
-// result is what a process says at its end.
-type result struct {
-	commands, failed int64
-	err              error
-}
-
 func jobOfProcess() (j job, ok bool) {
 	return j, json.Unmarshal([]byte(os.Getenv(variable)), &j) == nil
 }
