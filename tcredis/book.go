@@ -149,7 +149,7 @@ func (l *lane) answered(o order, r reply, err error) {
 }
 
 // heed turns to Redis when it may be asked. It requires that mu is held.
-func (l *lane) heed(now time.Time) {
+func (l *lane) heed() {
 	switch k := &l.pacer.link; {
 	case !k.up():
 		if k.mayProbe() {
@@ -177,7 +177,7 @@ func (l *lane) look() {
 		if r.quota > 0 {
 			l.quota, l.rate = r.quota, r.rate
 		}
-		l.heed(time.Now())
+		l.heed()
 	})
 }
 

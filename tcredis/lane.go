@@ -68,7 +68,7 @@ func (l *lane) wait(ctx context.Context, turn tcretry.Turn) error {
 	for {
 		l.mu.Lock()
 		now := time.Now()
-		l.heed(now)
+		l.heed()
 		var err error
 		if l.booked {
 			w = l.enter(w, now, turn)
@@ -160,7 +160,7 @@ func (l *lane) Done(r tcretry.PaceResult) {
 	if !l.booked {
 		l.local.done(own)
 	}
-	l.heed(time.Now())
+	l.heed()
 }
 
 // learn takes in a rejection. It requires that mu is held.

@@ -10,7 +10,7 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-func TestAMillionKeysLeaveAFewThousandLanes(t *testing.T) {
+func TestManyKeysLeaveAFewThousandLanes(t *testing.T) {
 	var s lanes
 	made := 0
 	fresh := func(key tcretry.PaceKey) *lane {
@@ -18,10 +18,10 @@ func TestAMillionKeysLeaveAFewThousandLanes(t *testing.T) {
 		return &lane{key: key}
 	}
 	held := s.get(tcretry.PaceKey{Action: "held"}, fresh)
-	for i := range 1_000_000 {
+	for i := range 100_000 {
 		s.get(tcretry.PaceKey{Action: strconv.Itoa(i)}, fresh)
 	}
-	require.Equal(t, 1_000_001, made)
+	require.Equal(t, 100_001, made)
 	require.LessOrEqual(t, len(s.all()), 2*remembered)
 	require.Same(t, held, s.get(tcretry.PaceKey{Action: "held"}, fresh), "a call has it, and another call would get a second")
 	runtime.GC()
