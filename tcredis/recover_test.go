@@ -66,11 +66,11 @@ func TestWhatIsBookedIsUsedWhenRedisGoes(t *testing.T) {
 		require.NoError(t, wait(lane, tcretry.Turn{}))
 		start := time.Now()
 		var all sync.WaitGroup
-		var times []time.Duration
-		for range 3 {
+		times := make([]time.Duration, 3)
+		for i := range times {
 			all.Go(func() {
 				_ = wait(lane, tcretry.Turn{})
-				times = append(times, time.Since(start).Truncate(time.Microsecond))
+				times[i] = time.Since(start).Truncate(time.Microsecond)
 			})
 			time.Sleep(time.Millisecond)
 		}
