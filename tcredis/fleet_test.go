@@ -166,7 +166,7 @@ func set(perSecond int) tcredis.Option {
 }
 
 func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		r, commands := f.overPipes(t, piped(t))
 		require.Zero(t, r.failed)
@@ -177,7 +177,7 @@ func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
 }
 
 func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		r, commands := f.overPipes(t, piped(t), set(20))
 		require.Zero(t, r.failed)
@@ -188,7 +188,7 @@ func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
 }
 
 func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
 		f, m := twenty(1), piped(t)
 		f.during = func(*tctest.API) {
 			time.Sleep(30 * time.Second)
@@ -206,7 +206,7 @@ func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
 }
 
 func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		f.calls = 3000
 		f.during = func(api *tctest.API) {
@@ -224,7 +224,7 @@ func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
 }
 
 func TestAFleetMakesRoomForOthers(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		f.calls = 1500
 		done := make(chan struct{})
@@ -253,7 +253,7 @@ func TestAFleetMakesRoomForOthers(t *testing.T) {
 // its attempts there must not.
 func TestABurstAtTheBeginningOfASecondFailsNoCall(t *testing.T) {
 	for _, quota := range []int{20, 100} {
-		bubble(t, func(t *testing.T) {
+		fleetBubble(t, func(t *testing.T) {
 			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
 			f := fleet{processes: 1, callers: 300, calls: 600, quota: quota, seed: 0}
 			r, _ := f.overPipes(t, piped(t))
@@ -264,7 +264,7 @@ func TestABurstAtTheBeginningOfASecondFailsNoCall(t *testing.T) {
 
 // The same while the fleet is at its quota, when others use all of some seconds.
 func TestSecondsThatOthersUseUpFailNoCall(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
 		f := fleet{processes: 2, callers: 20, calls: 1000, quota: 50, seed: 3}
 		f.during = func(api *tctest.API) {
 			for range 4 {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package tcredis_test
+
+const raceDetector = false
