@@ -123,13 +123,20 @@ func TestAdaptivePacerSharesAnAccountWideQuotaAmongItsLanes(t *testing.T) {
 	})
 }
 
+// accountWide makes p learn that the account may make two attempts a second, from
+// the third of three. It returns the lane of the attempts.
+func accountWide(t *testing.T, p *tcretry.AdaptivePacer) tcretry.Lane {
+	lane := p.Lane(paceKey)
+	begin(t, lane, 3)
+	done(lane, 2, accepted)
+	lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+	return lane
+}
+
 func TestAdaptivePacerForgetsAnAccountWideQuotaThatRejectsNothingForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(tcretry.AdaptivePacer)
-		lane := p.Lane(paceKey)
-		begin(t, lane, 3)
-		done(lane, 2, accepted)
-		lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+		lane := accountWide(t, p)
 		require.Equal(t, tcretry.Pace{
 			Host: paceKey.Host, Mode: tcretry.PaceOwn, Quota: 2, Rate: 2 / round.Seconds(),
 		}, p.Paces()[0], "it is listed without an action")
@@ -147,10 +154,7 @@ func TestAdaptivePacerForgetsAnAccountWideQuotaThatRejectsNothingForAMinute(t *t
 func TestAdaptivePacerTellsACallAtOnceThatAnAccountWideQuotaMakesLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(tcretry.AdaptivePacer)
-		lane := p.Lane(paceKey)
-		begin(t, lane, 3)
-		done(lane, 2, accepted)
-		lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+		lane := accountWide(t, p)
 		now := time.Now()
 		latest := tcretry.Turn{Latest: now.Add(900 * time.Millisecond)}
 		require.Equal(t, answer{tcretry.ErrPaceLate, now}, <-waitAsync(t.Context(), lane, latest))
@@ -162,10 +166,7 @@ func TestAdaptivePacerTellsACallAtOnceThatAnAccountWideQuotaMakesLate(t *testing
 func TestAdaptivePacerKeepsNoPlaceForALaneWhoseCallsHaveLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(tcretry.AdaptivePacer)
-		lane := p.Lane(paceKey)
-		begin(t, lane, 3)
-		done(lane, 2, accepted)
-		lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: codeUin, Count: 3, Limit: 2})
+		lane := accountWide(t, p)
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := waitAsync(ctx, lane, tcretry.Turn{})
 		require.Equal(t, 1, p.Paces()[0].Waiting, "the lane waits for the account")

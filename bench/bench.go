@@ -34,17 +34,20 @@ func (n numbers) mean() float64 {
 func (n numbers) max() float64 { return slices.Max(n) }
 func (n numbers) min() float64 { return slices.Min(n) }
 
-// queued are the results of a scene of a quota, a seed each.
-type queued []scene.Queued
+// results are those of a scene, a seed each.
+type results[R any] []R
 
 // of returns one figure of all results.
-func (q queued) of(figure func(scene.Queued) float64) numbers {
-	n := make(numbers, len(q))
-	for i := range q {
-		n[i] = figure(q[i])
+func (r results[R]) of(figure func(R) float64) numbers {
+	n := make(numbers, len(r))
+	for i := range r {
+		n[i] = figure(r[i])
 	}
 	return n
 }
+
+// queued are the results of a scene of a quota.
+type queued = results[scene.Queued]
 
 func makespan(q scene.Queued) float64 { return q.Slowness() }
 func rejected(q scene.Queued) float64 { return 100 * q.Waste() }

@@ -25,16 +25,8 @@ var (
 	withoutBudget = scene.Ours("tcretry, WithoutBudget", tcretry.WithoutBudget)
 )
 
-// survived are the results of a scene of an outage, a seed each.
-type survived []scene.Survived
-
-func (s survived) of(figure func(scene.Survived) float64) numbers {
-	n := make(numbers, len(s))
-	for i := range s {
-		n[i] = figure(s[i])
-	}
-	return n
-}
+// survived are the results of a scene of an outage.
+type survived = results[scene.Survived]
 
 func attemptsPerCall(s scene.Survived) float64 { return s.AttemptsPerCall() }
 func success(s scene.Survived) float64         { return 100 * s.Success() }
