@@ -3,7 +3,7 @@ package tcretry
 import (
 	"io"
 	"net/http"
-	"sync"
+	"sync/atomic"
 )
 
 // peekedBody is a response's body of which a prefix has been read. It gives its
@@ -17,60 +17,66 @@ type peekedBody struct {
 	end      error         // how the original ended within the prefix; nil if it did not
 	closeErr error         // what closing the original said, if it ended; given to Close
 
-	mu     sync.Mutex
-	prefix *buffer // nil once read or closed; guarded by mu
-	next   int     // how much of the prefix was read; guarded by mu
-	closed bool    // guarded by mu
+	// prefix belongs to whoever takes it: a Read that copies, or the Close that
+	// gives its buffer to another answer. It is nil meanwhile and afterwards.
+	prefix atomic.Pointer[buffer]
+	next   int // how much of the prefix was read; belongs to the prefix
+	closed atomic.Bool
 }
 
 // fill reads up to limit bytes of original, whose length is length or, if
 // negative, not known. It returns them, valid until the first Read or Close.
 func (b *peekedBody) fill(original io.ReadCloser, limit, length int64) []byte {
 	b.rest = original
-	b.prefix, b.end = readPrefix(original, limit, length)
-	if b.end != nil {
+	prefix, end := readPrefix(original, limit, length)
+	b.end = end
+	if end != nil {
 		b.closeErr = original.Close()
 	}
-	data := b.prefix.bytes()
+	data := prefix.bytes()
 	if len(data) == 0 {
-		b.release()
+		prefix.free()
+		return nil
 	}
+	b.prefix.Store(prefix)
 	return data
 }
 
 // Read reads the prefix, then the rest of the original.
 func (b *peekedBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
+	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	if b.prefix != nil {
-		// The lock is held while copying: Close must not give the buffer to
-		// another answer meanwhile.
-		n := copy(p, b.prefix.bytes()[b.next:])
-		b.next += n
-		if b.next == b.prefix.size {
-			b.release()
-		}
-		b.mu.Unlock()
-		return n, nil
+	if prefix := b.take(); prefix != nil {
+		return b.readPrefix(prefix, p), nil
 	}
-	b.mu.Unlock()
 	if b.end != nil {
 		return 0, b.end
 	}
-	// Without the lock: a Close must be able to end a Read that waits.
+	// A Close must be able to end a Read that waits.
 	return b.rest.Read(p)
+}
+
+// readPrefix reads the prefix, which it was given, and puts back what is left.
+func (b *peekedBody) readPrefix(prefix *buffer, p []byte) int {
+	n := copy(p, prefix.bytes()[b.next:])
+	b.next += n
+	if b.next == prefix.size {
+		prefix.free()
+		return n
+	}
+	b.prefix.Store(prefix)
+	if b.closed.Load() {
+		// Close came meanwhile, and found nothing to give back.
+		b.release()
+	}
+	return n
 }
 
 // Close closes the original, unless it has been. It may be called more than once.
 func (b *peekedBody) Close() error {
-	b.mu.Lock()
-	first := !b.closed
-	b.closed = true
+	first := !b.closed.Swap(true)
 	b.release()
-	b.mu.Unlock()
 	switch {
 	case !first:
 		return nil
@@ -81,10 +87,17 @@ func (b *peekedBody) Close() error {
 	}
 }
 
-// release gives the buffer back. It requires that b.mu is held.
+// take returns the prefix, nil if there is none, and leaves none.
+func (b *peekedBody) take() *buffer {
+	if b.prefix.Load() == nil {
+		return nil
+	}
+	return b.prefix.Swap(nil)
+}
+
+// release gives the buffer back.
 func (b *peekedBody) release() {
-	if b.prefix != nil {
-		b.prefix.free()
-		b.prefix = nil
+	if prefix := b.take(); prefix != nil {
+		prefix.free()
 	}
 }

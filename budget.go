@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -155,6 +156,9 @@ func positive[N int | time.Duration](n, otherwise N) N {
 
 // Record tells of an attempt that ended. It is part of [Budget].
 func (b *TokenBudget) Record(host string, failed bool) {
+	if !failed && b.host(host).calm.Load() {
+		return
+	}
 	h := b.lock(host)
 	defer h.mu.Unlock()
 	// Nothing of an open gate that holds nobody has a time, and to read the clock
@@ -217,12 +221,19 @@ type hostBudget struct {
 	// forgotten says that the budget holds another hostBudget for the host, or
 	// none. Guarded by mu.
 	forgotten bool
+	// calm says that a success changes nothing. It may be read without mu: of
+	// attempts that end at the same time none is the first.
+	calm atomic.Bool
+}
+
+func (b *TokenBudget) host(host string) *hostBudget {
+	return b.hosts.get(host, func() (string, *hostBudget) { return strings.Clone(host), b.fresh() }, (*hostBudget).wanted)
 }
 
 // lock returns the state of host, locked.
 func (b *TokenBudget) lock(host string) *hostBudget {
 	for {
-		h := b.hosts.get(host, func() (string, *hostBudget) { return strings.Clone(host), b.fresh() }, (*hostBudget).wanted)
+		h := b.host(host)
 		h.mu.Lock()
 		if !h.forgotten {
 			return h
@@ -241,9 +252,10 @@ func (h *hostBudget) wanted() bool {
 	return !h.forgotten
 }
 
-// settle runs the timer of the probes while retries are held, and only then. It
-// requires that mu is held.
+// settle ends every change: it runs the timer of the probes while retries are
+// held, and only then. It requires that mu is held.
 func (h *hostBudget) settle() {
+	h.calm.Store(h.gate.calm())
 	switch holding := h.held.Len() > 0; {
 	case holding && h.tick == nil:
 		h.tick = time.AfterFunc(time.Until(h.tried.Add(h.probeEvery)), h.probes)

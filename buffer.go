@@ -3,7 +3,6 @@ package tcretry
 import (
 	"io"
 	"sync"
-	"sync/atomic"
 )
 
 // The sizes of buffers that are kept for other answers: most answers fit the
@@ -23,11 +22,12 @@ type buffer struct {
 var (
 	smallBuffers = sync.Pool{New: func() any { return &buffer{memory: make([]byte, smallBuffer)} }}
 	largeBuffers = sync.Pool{New: func() any { return &buffer{memory: make([]byte, largeBuffer)} }}
-
-	// buffersInUse counts the buffers that have an owner; tests hold it against
-	// the bodies that are open.
-	buffersInUse atomic.Int64
 )
+
+// onBuffer is told of each buffer that gets an owner (1) or loses it (-1). Tests
+// set it, before the first call; without them every core would wait for the others
+// to count.
+var onBuffer func(int64)
 
 // maxEmptyReads is how often a source may return nothing, without an error,
 // before it is left to its reader to wait for it; as in bufio.
@@ -63,7 +63,9 @@ func readPrefix(source io.Reader, limit, length int64) (b *buffer, end error) {
 
 // newBuffer returns an empty buffer with a memory of at least size bytes.
 func newBuffer(size int64) *buffer {
-	buffersInUse.Add(1)
+	if onBuffer != nil {
+		onBuffer(1)
+	}
 	switch {
 	case size <= smallBuffer:
 		return smallBuffers.Get().(*buffer)
@@ -89,7 +91,9 @@ func (b *buffer) grow(limit int64) *buffer {
 
 // free gives b back. Its owner must forget it.
 func (b *buffer) free() {
-	buffersInUse.Add(-1)
+	if onBuffer != nil {
+		onBuffer(-1)
+	}
 	b.size = 0
 	switch len(b.memory) {
 	case smallBuffer:

@@ -58,8 +58,11 @@ type call struct {
 func (c *call) init(t *Transport, req *http.Request) {
 	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
 	c.start = time.Now()
-	c.rules, c.err = t.rulesOf(c.ctx)
-	c.trace, _ = c.ctx.Value(callTraceKey{}).(*CallTrace)
+	own := wishesOf(c.ctx)
+	c.rules, c.err, c.trace = own.rules, own.err, own.trace
+	if c.rules == nil && c.err == nil {
+		c.rules = t.currentRules()
+	}
 	limit := t.replayLimit
 	switch {
 	case c.err != nil || c.rules.maxAttempts == 1 || limit < 0:
@@ -76,8 +79,8 @@ func (c *call) init(t *Transport, req *http.Request) {
 	}
 }
 
-// identify returns what the request tells of itself. A success that nobody is
-// told of never asks.
+// identify returns what the request tells of itself. A success that did not wait
+// and that nobody is told of rarely asks.
 func (c *call) identify() *identity {
 	if !c.known {
 		c.id, c.known = identify(c.req), true
@@ -90,10 +93,21 @@ func (c *call) begin() StopReason {
 	if c.err != nil {
 		return StopTerminal
 	}
-	if pacer := c.t.pacerOf(); pacer != nil {
-		id := c.identify()
-		c.lane = pacer.Lane(PaceKey{Host: c.host, Action: id.Action, Credential: id.credential})
+	pacer := c.t.pacerOf()
+	if pacer == nil {
+		c.began = c.start
+		return 0
+	}
+	c.lane = pacer.Lane(c.paceKey())
+	own, ok := c.lane.(*lane)
+	if !ok {
 		c.accepted = c.lane.Accepted()
+		return c.admit(c.start, false)
+	}
+	var started bool
+	if c.accepted, started = own.start(c.ctx, c.start); started {
+		c.began = c.start
+		return 0
 	}
 	return c.admit(c.start, false)
 }

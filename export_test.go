@@ -1,8 +1,15 @@
 package tcretry
 
+import "sync/atomic"
+
 // Seed makes the random moments of p follow from seed, which is not 0. It is for
 // tests, before the first use of p.
 func (p *AdaptivePacer) Seed(seed uint64) { p.seed = seed }
+
+// buffersInUse counts the buffers that have an owner.
+var buffersInUse atomic.Int64
+
+func init() { onBuffer = func(n int64) { buffersInUse.Add(n) } }
 
 // BuffersInUse is the number of buffers that have an owner.
 func BuffersInUse() int64 { return buffersInUse.Load() }

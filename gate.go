@@ -46,6 +46,10 @@ func (g *gate) down() bool { return g.failed >= g.downAfter }
 
 func (g *gate) recovering(now time.Time) bool { return now.Before(g.opened.Add(g.maxHold)) }
 
+// calm says that nothing has failed that a success would make good for. Nothing is
+// held then: a success lets out what there are tokens for.
+func (g *gate) calm() bool { return g.failed == 0 && g.spent == 0 }
+
 // record tells of an attempt that ended.
 func (g *gate) record(now time.Time, failed bool) {
 	down := g.down()

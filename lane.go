@@ -71,6 +71,20 @@ func (l *lane) Accepted() uint64 {
 	return l.pace.accepted
 }
 
+// start starts the first attempt of a call if nobody waits and no wide pace has a
+// say. It returns what Accepted does, too.
+func (l *lane) start(ctx context.Context, t time.Time) (accepted uint64, ok bool) {
+	if ctx.Err() != nil {
+		return 0, false
+	}
+	l = l.live()
+	defer l.mu.Unlock()
+	if l.waiting() == 0 && l.pacer.wides.Load() == nil {
+		ok, _ = l.pace.tryAcquire(t.Sub(epoch))
+	}
+	return l.pace.accepted, ok
+}
+
 // Wait waits for the turn of an attempt. It is part of [Lane].
 func (l *lane) Wait(ctx context.Context, turn Turn) error {
 	_, err := l.waitFrom(ctx, time.Now(), turn)

@@ -17,6 +17,18 @@ var pacedCodes = []string{
 	"RequestLimitExceeded.UinLimitExceeded",
 }
 
+// paceKey is what the API counts the request by. It takes two headers, where
+// identify would go through all: a call that need not wait asks for no more.
+func (c *call) paceKey() PaceKey {
+	action, authorization := first(c.req.Header[headerAction]), first(c.req.Header[headerAuthorization])
+	if action == "" || authorization == "" {
+		id := c.identify()
+		return PaceKey{Host: c.host, Action: id.Action, Credential: id.credential}
+	}
+	credential, _ := credentialOf(authorization)
+	return PaceKey{Host: c.host, Action: name(action), Credential: credential}
+}
+
 // paceResult is what an outcome tells the pacer.
 func paceResult(o *Outcome) PaceResult {
 	switch {

@@ -80,17 +80,17 @@ func looksAt(resp *http.Response, limit int64) (contentCoding, bool) {
 // text/plain, which the official Python SDK reads as JSON, or nothing.
 // mime.ParseMediaType would allocate a map for each answer.
 func mayBeJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true // as the API writes it
+	}
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.Trim(mediaType, " \t")
-	switch mediaType {
-	case "application/json", "text/json", "text/plain", "":
-		return true
-	}
 	const suffix = "+json"
 	if n := len(mediaType) - len(suffix); n > 0 && strings.EqualFold(mediaType[n:], suffix) {
 		return true
 	}
-	return strings.EqualFold(mediaType, "application/json") ||
+	return mediaType == "" ||
+		strings.EqualFold(mediaType, "application/json") ||
 		strings.EqualFold(mediaType, "text/json") ||
 		strings.EqualFold(mediaType, "text/plain")
 }

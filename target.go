@@ -14,8 +14,8 @@ type identity struct {
 	Target
 	// signedAt is the time that was signed; zero when nothing above us signed.
 	signedAt time.Time
-	// credential is the id, never the key, of who signed. A key of maps, not to
-	// be shown.
+	// credential is the id, never the key, of who signed, even if the rest of its
+	// scope is malformed. A key of maps, not to be shown.
 	credential string
 	// api says that something marks the request as one to the API: an action,
 	// readable or not, an API host or a credential scope.
@@ -65,10 +65,10 @@ func identify(req *http.Request) identity {
 	id.Action = name(h.action)
 	id.Region = name(h.region)
 	id.signedAt = timestamp(h.timestamp)
-	var service string
-	id.credential, service = credentialScope(h.authorization)
+	var scope string
+	id.credential, scope = credentialOf(h.authorization)
 	if id.Service = hostService(req); id.Service == "" {
-		id.Service = strings.ToLower(name(service))
+		id.Service = strings.ToLower(name(scopeService(scope)))
 	}
 	if h.action == "" {
 		id.addParams(paramsOf(req))
@@ -153,36 +153,37 @@ func hasHeader(h http.Header, canonical string) bool {
 	return false
 }
 
-// credentialScope takes the credential id and the service out of an
-// Authorization header: "TC3-HMAC-SHA256 Credential=id/date/service/tc3_request, …".
-// Both are empty for any other header, such as "SKIP".
-func credentialScope(authorization string) (id, service string) {
-	const scheme, field, end = "TC3-HMAC-SHA256 ", "Credential=", "/tc3_request"
+// credentialOf takes the credential id out of an Authorization header, and what
+// follows it of the credential's scope:
+// "TC3-HMAC-SHA256 Credential=id/date/service/tc3_request, …". Both are empty for
+// any other header, such as "SKIP".
+func credentialOf(authorization string) (id, scope string) {
+	const scheme, field = "TC3-HMAC-SHA256 ", "Credential="
 	rest, ok := strings.CutPrefix(authorization, scheme)
 	if !ok {
 		return "", ""
 	}
 	// The field comes first with every known signer: no search then.
-	scope, ok := strings.CutPrefix(rest, field)
+	scope, ok = strings.CutPrefix(rest, field)
 	if !ok {
 		_, scope, _ = strings.Cut(rest, field)
 	}
-	var slash [3]int
-	n := 0
-	for i := 0; i < len(scope) && n < len(slash); i++ {
-		if scope[i] == '/' {
-			slash[n] = i
-			n++
-		}
-	}
-	if n < len(slash) || slash[0] == 0 || slash[0] > maxCredentialLen {
+	slash := strings.IndexByte(scope, '/')
+	if slash <= 0 || slash > maxCredentialLen {
 		return "", ""
 	}
-	rest, ok = strings.CutPrefix(scope[slash[2]:], end)
+	return scope[:slash], scope[slash+1:]
+}
+
+// scopeService returns the service of a scope: "date/service/tc3_request, …".
+func scopeService(scope string) string {
+	_, scope, _ = strings.Cut(scope, "/")
+	service, scope, _ := strings.Cut(scope, "/")
+	rest, ok := strings.CutPrefix(scope, "tc3_request")
 	if !ok || rest != "" && rest[0] != ',' && rest[0] != ' ' {
-		return "", ""
+		return ""
 	}
-	return scope[:slash[0]], scope[slash[1]+1 : slash[2]]
+	return service
 }
 
 // hostService returns the first label of the host the request is meant for, if

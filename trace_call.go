@@ -40,16 +40,14 @@ type TracedCall struct {
 	Call CallInfo
 }
 
-// callTraceKey is the key of a CallTrace in a context.
-type callTraceKey struct{}
-
 // Trace returns a context, and the trace of the calls that are made with it or
 // with one derived from it, by any Transport. Where contexts with traces are
 // nested, the innermost collects. A call without a trace pays a look into its
 // context.
 func Trace(ctx context.Context) (context.Context, *CallTrace) {
-	t := &CallTrace{}
-	return context.WithValue(ctx, callTraceKey{}, t), t
+	own := wishesOf(ctx)
+	own.trace = &CallTrace{}
+	return context.WithValue(ctx, wishesKey{}, own), own.trace
 }
 
 // Calls returns what is known of the calls, the oldest first.

@@ -113,6 +113,19 @@ func TestATraceTellsACallThatEndedBeforeItsFirstAttempt(t *testing.T) {
 	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(terminal\) after 0 attempts in .*, waited 0s\n$`, trace.String())
 }
 
+func TestATraceAndAPolicyOfOneContextKeepEachOther(t *testing.T) {
+	once := tcretry.Policy{MaxAttempts: 1}
+	policyFirst, trace1 := tcretry.Trace(tcretry.ContextWithPolicy(t.Context(), once))
+	traceFirst, trace2 := tcretry.Trace(t.Context())
+	traceFirst = tcretry.ContextWithPolicy(traceFirst, once)
+	for ctx, trace := range map[context.Context]*tcretry.CallTrace{policyFirst: trace1, traceFirst: trace2} {
+		rt := tcretry.New(tctest.NewAPI(tctest.Fail("InternalError", "")))
+		roundTrip(t, rt, sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.Len(t, trace.Calls(), 1)
+		require.Equal(t, tcretry.StopAttempts, trace.Calls()[0].Call.Reason)
+	}
+}
+
 func TestATraceShowsNoAddressOfAnError(t *testing.T) {
 	base := tracedBase(func(*http.Request) (*http.Response, error) {
 		return nil, &url.Error{Op: "Get", URL: "https://x/?Signature=secret", Err: errors.New("no\nroute")}

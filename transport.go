@@ -96,35 +96,39 @@ func (t *Transport) SetPolicy(p Policy) error {
 	return nil
 }
 
-// policyKey is the key of a call's own policy in its context.
-type policyKey struct{}
-
-// ownPolicy is a call's own policy, or why it has none.
-type ownPolicy struct {
-	rules *rules
-	err   error
-}
-
 // ContextWithPolicy returns a context whose calls follow p, in place of the
 // Transport's policy. A call whose policy is not valid makes no attempt: its
 // error tells what [Policy.Validate] says.
 func ContextWithPolicy(ctx context.Context, p Policy) context.Context {
-	own := ownPolicy{err: p.Validate()}
+	own := wishesOf(ctx)
+	own.rules, own.err = nil, p.Validate()
 	if own.err == nil {
 		own.rules = p.compile()
 	}
-	return context.WithValue(ctx, policyKey{}, own)
+	return context.WithValue(ctx, wishesKey{}, own)
 }
 
-// rulesOf returns the rules of a call with this context.
-func (t *Transport) rulesOf(ctx context.Context) (*rules, error) {
-	if own, ok := ctx.Value(policyKey{}).(ownPolicy); ok {
-		return own.rules, own.err
-	}
+// wishes are what a context says of the calls that are made with it. They have
+// one key, because a call has to look through all of its context for each.
+type wishes struct {
+	rules *rules     // the call's own policy; nil for that of the Transport
+	err   error      // why there is none
+	trace *CallTrace // nil for most calls
+}
+
+type wishesKey struct{}
+
+func wishesOf(ctx context.Context) wishes {
+	w, _ := ctx.Value(wishesKey{}).(wishes)
+	return w
+}
+
+// currentRules are the rules of calls that start now and have no own ones.
+func (t *Transport) currentRules() *rules {
 	if r := t.policy.Load(); r != nil {
-		return r, nil
+		return r
 	}
-	return defaultRules(), nil
+	return defaultRules()
 }
 
 func (t *Transport) wrapped() http.RoundTripper {
