@@ -93,21 +93,19 @@ func (c *call) begin() StopReason {
 	if c.err != nil {
 		return StopTerminal
 	}
+	c.began = c.start
 	pacer := c.t.pacerOf()
 	if pacer == nil {
-		c.began = c.start
 		return 0
 	}
 	c.lane = pacer.Lane(c.paceKey())
-	own, ok := c.lane.(*lane)
-	if !ok {
+	if own, ok := c.lane.(*lane); ok {
+		var started bool
+		if c.accepted, started = own.start(c.ctx, c.start); started {
+			return 0
+		}
+	} else {
 		c.accepted = c.lane.Accepted()
-		return c.admit(c.start, false)
-	}
-	var started bool
-	if c.accepted, started = own.start(c.ctx, c.start); started {
-		c.began = c.start
-		return 0
 	}
 	return c.admit(c.start, false)
 }

@@ -1,0 +1,58 @@
+package tcretry
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fill starts 21 attempts of a lane, the last of which is rejected by a quota of
+// 20 a second with this code: no further attempt may start now.
+func fill(t *testing.T, l *lane, code string) {
+	t.Helper()
+	for range 21 {
+		_, ok := l.start(t.Context(), time.Now())
+		require.True(t, ok)
+	}
+	for range 20 {
+		l.Done(PaceResult{Verdict: PaceAccepted})
+	}
+	l.Done(PaceResult{Verdict: PaceRejected, Code: code, Count: 21, Limit: 20})
+}
+
+func TestAFirstAttemptDoesNotOvertakeThoseThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := new(AdaptivePacer).lane(PaceKey{})
+		fill(t, l, "RequestLimitExceeded")
+		l.mu.Lock()
+		w, err := l.enter(clock(), never, false)
+		l.mu.Unlock()
+		require.NoError(t, err)
+		require.NotNil(t, w)
+		later := time.Now().Add(time.Minute)
+		_, ok := l.start(t.Context(), later)
+		require.False(t, ok, "the other call waits")
+		l.leave(w, nil)
+		_, ok = l.start(t.Context(), later)
+		require.True(t, ok)
+	})
+}
+
+func TestAFirstAttemptAsksTheWidePacesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(AdaptivePacer)
+		fill(t, p.lane(PaceKey{Action: "A", Credential: "id"}), "RequestLimitExceeded.UinLimitExceeded")
+		_, ok := p.lane(PaceKey{Action: "B", Credential: "id"}).start(t.Context(), time.Now())
+		require.False(t, ok)
+	})
+}
+
+func TestAFirstAttemptDoesNotStartOnceItsContextHasEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, ok := new(AdaptivePacer).lane(PaceKey{}).start(ctx, time.Now())
+	require.False(t, ok)
+}
