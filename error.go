@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // StopReason is why a call ended. The list is closed.
@@ -73,7 +74,18 @@ func (e *Error) Error() string {
 	if action == "" {
 		action = "the call"
 	}
-	return fmt.Sprintf("tcretry: %s %s: %v", printable(action, maxCode), ended(e.Reason, e.Attempts), e.Err)
+	return below(fmt.Sprintf("tcretry: %s %s: ", printable(action, maxCode), ended(e.Reason, e.Attempts)), e.Err)
+}
+
+// below is the text of an error that another one wraps: what the wrapper says
+// stands before each line, as a mistake may be one of several, and our name is
+// told once.
+func below(wrapper string, err error) string {
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	for i, line := range lines {
+		lines[i] = wrapper + strings.TrimPrefix(line, "tcretry: ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // ended says how a call ended, for people.
@@ -118,7 +130,7 @@ type OptionError struct {
 // Error returns the text of e.
 func (e *OptionError) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("tcretry: %s: %v", e.Option, e.Err)
+		return below("tcretry: "+e.Option+": ", e.Err)
 	}
 	return fmt.Sprintf("tcretry: %s(%v): %s", e.Option, e.Value, e.Reason)
 }

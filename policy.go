@@ -197,7 +197,7 @@ func (m *mistakes) backoff(path string, b Backoff) {
 	m.interval(initial, b.Initial)
 	m.interval(m.under(path, "Max"), b.Max)
 	if b.Max > 0 && b.Initial > b.Max {
-		m.add(initial, b.Initial, fmt.Sprintf("want at most Max, which is %v", b.Max))
+		m.add(initial, b.Initial, fmt.Sprintf("want at most %s, which is %v", m.under("", "Max"), b.Max))
 	}
 	// The conditions are of what is right, so that NaN is not.
 	if n := b.Multiplier; n != 0 && !(n >= 1 && n <= mostMultiplier) {

@@ -98,7 +98,7 @@ func TestParsePolicyReportsEveryMistakeWithItsPath(t *testing.T) {
 		`codes["cvm:Code"]: null: want an object`,
 		`["a b"]: ` + fields,
 		`codes["a b"]: want a code or family such as "InternalError" or "InternalError.Test"; a family covers its sub-codes, without a "*"`,
-		`codes["a b"].backoff.initial: 2s: want at most Max, which is 1s`,
+		`codes["a b"].backoff.initial: 2s: want at most max, which is 1s`,
 		`codes["a b"].backoff.multiplier: 0.5: want 1 to 1000`,
 	}, lines(t, err))
 	var mistake *tcretry.PolicyError

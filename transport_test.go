@@ -283,7 +283,7 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 		nil, tcretry.WithPeekLimit(0), tcretry.WithReplayLimit(-1), tcretry.WithAttemptTimeout(-time.Second),
 		tcretry.WithClassifier(nil), tcretry.WithIdempotent(nil), tcretry.WithBudget(nil), tcretry.WithPacer(nil),
 		tcretry.WithBudget(&tcretry.TokenBudget{Capacity: -1}),
-		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1}))
+		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1, MaxDelay: -1}))
 	var all interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &all)
 	var options []string
@@ -298,6 +298,8 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 		"WithIdempotent", "WithBudget", "WithPacer", "WithBudget", "WithPolicy",
 	}, options)
 	require.EqualError(t, all.Unwrap()[1], "tcretry: WithPeekLimit(0): it must be at least 1")
+	require.EqualError(t, all.Unwrap()[9], "tcretry: WithPolicy: policy: MaxAttempts: -1: want 0, which means the default, or more\n"+
+		"tcretry: WithPolicy: policy: MaxDelay: -1ns: want 0, which means the default, or more")
 }
 
 func TestNewPanicsWithWhatNewTransportReturns(t *testing.T) {
@@ -405,7 +407,7 @@ func TestACallWithAnInvalidPolicyMakesNoAttempt(t *testing.T) {
 	body := &closeCounter{Reader: strings.NewReader("{}")}
 	req := sdkRequest(t, "DescribeInstances", body).WithContext(tcretry.ContextWithPolicy(t.Context(), bad))
 	_, err := rt.RoundTrip(req)
-	require.ErrorContains(t, err, bad.Validate().Error())
+	require.EqualError(t, err, "tcretry: DescribeInstances ended (terminal) after 0 attempts: policy: MaxAttempts: -3: want 0, which means the default, or more")
 	require.Empty(t, api.Calls())
 	require.Equal(t, 1, body.closed)
 	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)
