@@ -3,6 +3,7 @@ package tc3_test
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -146,4 +147,26 @@ func (s shape) requireSigned(t *testing.T, api *tctest.API, base http.RoundTripp
 	}
 	require.Equal(t, []string{"RequestLimitExceeded", "InternalError", ""}, codes)
 	return times
+}
+
+func TestCredentialsThatAreNotSetUpAreAskedForOnce(t *testing.T) {
+	clearEnv(t)
+	half := func(name string) func(t *testing.T) tc3.Source {
+		return func(t *testing.T) tc3.Source { t.Setenv(name, "x"); return tc3.Env() }
+	}
+	for name, source := range map[string]func(t *testing.T) tc3.Source{
+		"nothing anywhere":  func(*testing.T) tc3.Source { return nil },
+		"no id":             half("TENCENTCLOUD_SECRET_KEY"),
+		"no key":            half("TENCENTCLOUD_SECRET_ID"),
+		"empty credentials": func(*testing.T) tc3.Source { return tc3.Static(tc3.Credentials{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var attempts int
+			count := tcretry.WithHooks(tcretry.Hooks{AttemptDone: func(context.Context, tcretry.AttemptInfo) { attempts++ }})
+			rt := tcretry.New(&tc3.Transport{Source: source(t), Base: unreached(t)}, count)
+			_, err := rt.RoundTrip(newRequest(t, nil))
+			require.ErrorContains(t, err, "tcretry: tc3: ")
+			require.Equal(t, 1, attempts)
+		})
+	}
 }

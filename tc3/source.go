@@ -10,7 +10,14 @@ import (
 
 // ErrNoCredentials says that a source has nothing to give, as opposed to
 // something that cannot be used. A [Chain] goes on to its next source.
-var ErrNoCredentials = errors.New("tcretry: tc3: no credentials")
+// A Transport of package tcretry above makes no other attempt for it.
+var ErrNoCredentials error = lasting{errors.New("tcretry: tc3: no credentials")}
+
+// lasting is an error of what is set up, which no other attempt mends.
+type lasting struct{ error }
+
+// Terminal says so to a Transport of package tcretry above.
+func (lasting) Terminal() bool { return true }
 
 // A Source gives the credentials for an attempt. It is asked before every
 // attempt, from many goroutines at once; one that is slow belongs in a
@@ -67,9 +74,9 @@ func Env() Source {
 		case c.SecretID == "" && c.SecretKey == "":
 			return Credentials{}, fmt.Errorf("%w in the environment", ErrNoCredentials)
 		case c.SecretID == "":
-			return Credentials{}, fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretKey, envSecretID)
+			return Credentials{}, lasting{fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretKey, envSecretID)}
 		case c.SecretKey == "":
-			return Credentials{}, fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretID, envSecretKey)
+			return Credentials{}, lasting{fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretID, envSecretKey)}
 		}
 		return c, nil
 	})
@@ -98,13 +105,21 @@ func (c Chain) Refresh(ctx context.Context, refused Credentials) (Credentials, e
 }
 
 func (c Chain) first(ask func(Source) (Credentials, error)) (Credentials, error) {
+	var where []string
 	for _, s := range c {
 		creds, err := ask(s)
 		if !errors.Is(err, ErrNoCredentials) {
 			return creds, err
 		}
+		if text := strings.TrimPrefix(err.Error(), ErrNoCredentials.Error()); text != "" {
+			where = append(where, strings.TrimSpace(text))
+		}
 	}
-	return Credentials{}, fmt.Errorf("%w in any of %d sources", ErrNoCredentials, len(c))
+	err := fmt.Errorf("%w in any of %d sources", ErrNoCredentials, len(c))
+	if len(where) > 0 {
+		err = fmt.Errorf("%w: %s", err, strings.Join(where, "; "))
+	}
+	return Credentials{}, err
 }
 
 // ask returns the credentials of a source, complete or not at all.
@@ -127,7 +142,7 @@ func renew(ctx context.Context, s Source, refused Credentials) (Credentials, err
 
 func complete(c Credentials, err error) (Credentials, error) {
 	if err == nil && (c.SecretID == "" || c.SecretKey == "") {
-		err = errors.New("tcretry: tc3: the source gave no SecretID or no SecretKey")
+		err = lasting{errors.New("tcretry: tc3: the source gave no SecretID or no SecretKey")}
 	}
 	return c, err
 }

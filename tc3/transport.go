@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -55,7 +56,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	creds, err := ask(req.Context(), t.Source)
 	if err != nil {
 		closeBody(req)
-		return nil, fmt.Errorf("tcretry: tc3: credentials: %w", err)
+		return nil, named(err)
 	}
 	p, err := newPayload(req, f.unsigned)
 	if err != nil {
@@ -149,4 +150,12 @@ func (c *call) mend(resp *http.Response, signed time.Time) bool {
 func discard(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, resp.Body, lookLimit)
 	_ = resp.Body.Close() // of an answer that nobody will read
+}
+
+// named says of a source's error that it is one of the credentials; ours do.
+func named(err error) error {
+	if strings.HasPrefix(err.Error(), "tcretry: tc3: ") {
+		return err
+	}
+	return fmt.Errorf("tcretry: tc3: credentials: %w", err)
 }
