@@ -62,9 +62,11 @@ func TestBucketsAreThoseOfTheOptions(t *testing.T) {
 func TestWatchReportsEveryMistakeAtOnce(t *testing.T) {
 	metrics, _ := newCollector(t, tcprom.Options{})
 	require.NoError(t, metrics.Watch("default", tcretry.New(nil)))
-	err := metrics.Watch("default", nil)
-	require.ErrorContains(t, err, `tcprom: the Transport to watch as "default" is nil`)
-	require.ErrorContains(t, err, `tcprom: a Transport with the name "default" is watched already`)
+	for _, none := range []tcprom.Transport{nil, (*tcretry.Transport)(nil)} {
+		err := metrics.Watch("default", none)
+		require.ErrorContains(t, err, `tcprom: the Transport to watch as "default" is nil`)
+		require.ErrorContains(t, err, `tcprom: a Transport with the name "default" is watched already`)
+	}
 	for _, name := range []string{"", "\xff"} {
 		require.ErrorContains(t, metrics.Watch(name, tcretry.New(nil)), "it must be valid UTF-8, and not empty")
 	}

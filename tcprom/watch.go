@@ -28,7 +28,15 @@ type watched struct {
 
 type watchedTransport struct {
 	name string
-	*tcretry.Transport
+	Transport
+}
+
+// Transport is what a Collector watches: a [tcretry.Transport], a Transport of
+// module tcotel, or another that tells what their methods of these names do. It
+// is asked from the goroutine of a scrape.
+type Transport interface {
+	Budgets() []tcretry.HostBudget
+	Paces() []tcretry.Pace
 }
 
 func newWatched(o Options) watched {
@@ -57,11 +65,11 @@ func newWatched(o Options) watched {
 // What a Transport's budget or pacer does not tell is left out. Keys whose calls
 // are not delayed are counted and nothing more. A budget or a pacer that several
 // Transports share is told for each of them: watch one.
-func (c *Collector) Watch(name string, t *tcretry.Transport) error {
+func (c *Collector) Watch(name string, t Transport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var errs []error
-	if t == nil {
+	if plain, ok := t.(*tcretry.Transport); t == nil || ok && plain == nil {
 		errs = append(errs, fmt.Errorf("tcprom: the Transport to watch as %q is nil", name))
 	}
 	if name == "" || !utf8.ValidString(name) {

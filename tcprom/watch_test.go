@@ -47,6 +47,16 @@ func TestWhatIsKnownOfABudgetIsToldAtAScrape(t *testing.T) {
 	require.NotContains(t, scrape(t, registry), "tcretry_budget", "what is forgotten is not told")
 }
 
+// wrapper is a Transport of another package, as tcotel has one.
+type wrapper struct{ *tcretry.Transport }
+
+func TestATransportThatWrapsOneIsWatchedToo(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	budget := &knowingBudget{hosts: []tcretry.HostBudget{{Host: "a", Tokens: 50}}}
+	require.NoError(t, metrics.Watch("default", wrapper{tcretry.New(nil, tcretry.WithBudget(budget))}))
+	require.Contains(t, scrape(t, registry), `tcretry_budget_tokens{host="a",transport="default"} 50.0`)
+}
+
 func TestPacesOfSeveralCredentialsAddUpAndOpenOnesAreOnlyCounted(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
 	pacer := &knowingPacer{paces: []tcretry.Pace{
