@@ -30,7 +30,8 @@ Usage:
 	                                                 list the built-in codes
 
 A code may be narrowed to a service or an action: cvm:InternalError,
-cvm.RunInstances:InternalError. The file "-" is the standard input.
+cvm.RunInstances:InternalError. The file "-" is the standard input. Codes of the
+table are terminal, throttled, busy or transient.
 
 Examples:
 
