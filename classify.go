@@ -107,7 +107,9 @@ func Chain(classifiers ...Classifier) Classifier {
 
 // DefaultClassifier returns what a Transport without options judges by: the code
 // the API answered, by the longest of its dotted prefixes in the built-in table;
-// then the HTTP status; then the error of the base. It never returns Undecided.
+// then the HTTP status; then the error of the base. One in whose chain a method
+// Terminal() bool returns true is Terminal: so a base says that no other attempt
+// would go better. It never returns Undecided.
 func DefaultClassifier() Classifier {
 	return ClassifierFunc(func(o Outcome) Class { return defaultRules().judge(&o, Undecided).class })
 }

@@ -232,3 +232,14 @@ func TestIdempotentRuleIsReplaceable(t *testing.T) {
 		require.Error(t, err, "a rule that panics says no")
 	})
 }
+
+// hopeless is the error of a base that knows that another attempt is in vain.
+type hopeless struct{ error }
+
+func (hopeless) Terminal() bool { return true }
+
+func TestABaseSaysThatAnErrorIsTerminal(t *testing.T) {
+	err := fmt.Errorf("signing: %w", hopeless{errors.New("no key")})
+	require.Equal(t, tcretry.Terminal, tcretry.DefaultClassifier().Classify(tcretry.Outcome{Err: err}))
+	require.Equal(t, tcretry.Transient, tcretry.DefaultClassifier().Classify(tcretry.Outcome{Err: errors.New("no key")}))
+}

@@ -53,6 +53,9 @@ func (r StopReason) String() string {
 	return fmt.Sprintf("stop(%d)", uint8(r))
 }
 
+// MarshalText returns the name of the reason in snake case.
+func (r StopReason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // Error is the error of a call that ended without a response, if there is more
 // to tell than the error of its only attempt: that one is returned as it came.
 // It holds neither the address nor a header nor a body of the request.

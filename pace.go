@@ -25,6 +25,9 @@ func (m PaceMode) String() string {
 	return [...]string{"open", "own", "shared"}[min(m, PaceShared)]
 }
 
+// MarshalText returns the name of the mode in lower case.
+func (m PaceMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
 // The numbers of a pace.
 const (
 	// slowStartPlaces is how many attempts of a lane with SlowStart are in flight

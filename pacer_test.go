@@ -2,6 +2,7 @@ package tcretry_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -226,6 +227,12 @@ func TestAdaptivePacerShowsNoCredential(t *testing.T) {
 		}, paces[1])
 		require.NotContains(t, fmt.Sprintf("%+v", paces), paceKey.Credential)
 	})
+}
+
+func TestADebugPageInJSONHasNamesForModesAndReasons(t *testing.T) {
+	page, err := json.Marshal(map[string]any{"mode": tcretry.Pace{Mode: tcretry.PaceShared}.Mode, "reason": tcretry.StopBudget})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"mode": "shared", "reason": "budget"}`, string(page))
 }
 
 func TestPaceModesHaveNames(t *testing.T) {

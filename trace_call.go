@@ -2,6 +2,7 @@ package tcretry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -72,8 +73,12 @@ func (t *CallTrace) String() string {
 	if dropped > 0 {
 		fmt.Fprintf(&b, "%d earlier calls are not kept\n", dropped)
 	}
-	for _, c := range t.Calls() {
+	calls := t.Calls()
+	for _, c := range calls {
 		c.write(&b)
+	}
+	if len(calls) == 0 {
+		b.WriteString("no call was made with this context\n")
 	}
 	return b.String()
 }
@@ -144,6 +149,9 @@ func (c *TracedCall) write(b *strings.Builder) {
 	// A strings.Builder returns no error.
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	defer func() { _ = w.Flush() }()
+	if own := (*Error)(nil); len(c.Attempts) == 0 && errors.As(c.Call.Err, &own) {
+		fmt.Fprintf(w, "  %s\n", errorText(own.Err))
+	}
 	if len(c.Attempts) > 0 {
 		fmt.Fprintln(w, "  attempt\tclass\tcode\tstatus\ttook\twaited\trequest id\tmessage")
 	}

@@ -110,7 +110,13 @@ func TestATraceTellsACallThatEndedBeforeItsFirstAttempt(t *testing.T) {
 	_, err := tcretry.New(tctest.NewAPI()).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
 	require.Error(t, err)
 	require.Equal(t, err, trace.Calls()[0].Call.Err)
-	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(terminal\) after 0 attempts in .*, waited 0s\n$`, trace.String())
+	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(terminal\) after 0 attempts in .*, waited 0s\n`+
+		`  tcretry: policy: MaxAttempts: -1: want 0, which means the default, or more\n$`, trace.String())
+}
+
+func TestATraceOfNoCallSaysSo(t *testing.T) {
+	_, trace := tcretry.Trace(t.Context())
+	require.Equal(t, "no call was made with this context\n", trace.String())
 }
 
 func TestATraceAndAPolicyOfOneContextKeepEachOther(t *testing.T) {
