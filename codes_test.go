@@ -2,6 +2,7 @@ package tcretry_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -170,4 +171,30 @@ func TestACodeThatPassesAfterAMinuteIsNotRepeatedSooner(t *testing.T) {
 		code: {Backoff: tcretry.Backoff{Initial: time.Second, Jitter: tcretry.NoJitter}},
 	}}.Explain(code)
 	require.Equal(t, tcretry.DelayRange{Min: time.Second, Max: time.Second}, own.Delays[0])
+}
+
+// The README says how many codes the table has, so that a reader knows what the
+// defaults leave to a policy.
+func TestTheReadmeCountsTheCodesOfTheTable(t *testing.T) {
+	families := map[string]tcretry.Class{
+		"RequestLimitExceeded": tcretry.Throttled, "ResourceInUse": tcretry.Busy, "ResourceBusy": tcretry.Busy, "InternalError": tcretry.Transient,
+	}
+	var refused, others, moved int
+	for _, code := range tcretry.Codes() {
+		family, _, _ := strings.Cut(code, ".")
+		of, known := families[family]
+		switch class := tcretry.Explain(code).Class; {
+		case known && class == tcretry.Terminal:
+			refused++
+		case known && class != of:
+			moved++
+		case !known && class != tcretry.Terminal:
+			others++
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), fmt.Sprintf("| `InternalError.Test` and %d other documented codes of these families |", refused-1))
+	require.Contains(t, string(readme), fmt.Sprintf("| %d documented codes of other families,", others))
+	require.Contains(t, string(readme), fmt.Sprintf(" and %d of these families that mean another class |", moved))
 }
