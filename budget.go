@@ -22,7 +22,9 @@ var ErrBudgetSpent = errors.New("tcretry: the retry budget is spent")
 //
 // An implementation keeps hosts apart, lets the first retry to a host that it
 // knows nothing of go at once, allows few retries while every attempt fails, and
-// allows them again once attempts succeed. tctest.TestBudget checks that.
+// allows them again once attempts succeed. tctest.TestBudget checks that. One that
+// has a method Validate() error is asked by [WithBudget], and one with a method
+// Hosts() []HostBudget tells [Transport.Budgets] what it knows.
 type Budget interface {
 	// Withdraw asks for leave to make one retry. It returns nil when the retry
 	// may be made, ErrBudgetSpent when it may not, and the context's cause when

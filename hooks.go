@@ -51,7 +51,7 @@ type AttemptInfo struct {
 	// Attempt is the number of the attempt, from 1. A call that waits for the pace
 	// may make more than Policy.MaxAttempts.
 	Attempt int
-	// ClientToken is the one that [WithClientTokens] gave the call, "" if it gave
+	// ClientToken is the one that WithClientTokens gave the call, "" if it gave
 	// none. Never a label.
 	ClientToken string
 	// Class is what the outcome means. A closed list: safe as a label.
@@ -117,7 +117,7 @@ type CallInfo struct {
 	Target
 	// Attempts is the number of attempts made, 0 if the call ended before one.
 	Attempts int
-	// ClientToken is the one that [WithClientTokens] gave the call, "" if it gave
+	// ClientToken is the one that WithClientTokens gave the call, "" if it gave
 	// none. Never a label.
 	ClientToken string
 	// Class, Code, Family, Message, RequestID and Status are those of the last

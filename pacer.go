@@ -29,7 +29,9 @@ type PaceKey struct {
 
 // A Pacer says when an attempt may start, the first of a call too. Lane returns
 // the lane of a key, making it if there is none; it must be cheap, is called
-// once a call and from many goroutines at once.
+// once a call and from many goroutines at once. tctest.TestPacer checks that it
+// and its lanes do what they must. One that has a method Paces() []Pace tells
+// [Transport.Paces] what it knows.
 type Pacer interface {
 	Lane(PaceKey) Lane
 }

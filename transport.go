@@ -139,8 +139,8 @@ func (t *Transport) wrapped() http.RoundTripper {
 }
 
 // Paces returns what the Transport's pacer knows of every key, if it is an
-// [AdaptivePacer] or another that tells; nil otherwise. It is for a page that a
-// person reads, or a scrape, and may be called from any goroutine.
+// [AdaptivePacer] or another with its method Paces; nil otherwise. It is for a page
+// that a person reads, or a scrape, and may be called from any goroutine.
 func (t *Transport) Paces() []Pace {
 	if p, ok := t.pacerOf().(interface{ Paces() []Pace }); ok {
 		return p.Paces()
@@ -149,8 +149,8 @@ func (t *Transport) Paces() []Pace {
 }
 
 // Budgets returns what the Transport's budget knows of every host, if it is a
-// [TokenBudget] or another that tells; nil otherwise. It is for a page that a
-// person reads, or a scrape, and may be called from any goroutine.
+// [TokenBudget] or another with its method Hosts; nil otherwise. It is for a page
+// that a person reads, or a scrape, and may be called from any goroutine.
 func (t *Transport) Budgets() []HostBudget {
 	if b, ok := t.budgetOf().(interface{ Hosts() []HostBudget }); ok {
 		return b.Hosts()

@@ -32,7 +32,7 @@ type Message struct {
 	// The API wants at least Content-Type and Host.
 	Headers map[string]string
 	// PayloadHash is the lower-case hex SHA-256 of the body, or that of
-	// [UnsignedPayload]. HashPayload computes it.
+	// UnsignedPayload. HashPayload computes it.
 	PayloadHash string
 	// Service is the product, such as "cvm".
 	Service string
