@@ -3,6 +3,7 @@ package tcretry
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -146,11 +147,14 @@ func meaning(code string, table verdict, known bool) string {
 var repeats = [classCount]string{
 	Success:   "no, it is taken for a success",
 	Terminal:  "no",
-	Throttled: "for every action, at the pace of the quota: it was refused before execution",
+	Throttled: "for every action, after a wait: it was refused before execution",
 	Busy:      "for every action, after longer waits: something is in progress or occupied",
 	Transient: "for every action: it failed in passing",
 	Ambiguous: onlyIfHarmless,
 }
+
+// atThePace says it of the codes by which a pacer learns the quota.
+const atThePace = "for every action, at the pace of the quota, or after the delays without a pacer: it was refused before execution"
 
 const onlyIfHarmless = "only if that is harmless, as it is for a read or with a ClientToken: it may have been executed"
 
@@ -163,6 +167,8 @@ func (e *Explanation) repeat(rule *resolved) string {
 		return "no, one attempt is all that the policy allows"
 	case e.IdempotentOnly:
 		return onlyIfHarmless
+	case e.Class == Throttled && slices.Contains(pacedCodes, e.Code):
+		return atThePace
 	}
 	return repeats[e.Class]
 }

@@ -117,3 +117,14 @@ func TestTheTextOfAnExplanationCanBeShownWhateverTheCode(t *testing.T) {
 		requirePrintable(t, tcretry.Explain(code).String(), 1<<10, "\n")
 	}
 }
+
+func TestExplainSaysWhichThrottlesThePacerPaces(t *testing.T) {
+	for code, paced := range map[string]bool{
+		"RequestLimitExceeded":                  true,
+		"RequestLimitExceeded.UinLimitExceeded": true,
+		"RequestLimitExceeded.NeverHeardOf":     false,
+		"FailedOperation.RateLimitExceeded":     false,
+	} {
+		require.Equal(t, paced, strings.Contains(tcretry.Explain(code).Repeat, "at the pace of the quota"), code)
+	}
+}
