@@ -184,6 +184,47 @@ func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
 	})
 }
 
+func TestTheRulesOfACodeHoldForTheClassOfAClassifierToo(t *testing.T) {
+	busy := tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
+		if o.Envelope != nil {
+			return tcretry.Busy
+		}
+		return tcretry.Undecided
+	}))
+	for name, row := range map[string]struct {
+		rule     tcretry.Rule
+		attempts int
+		took     time.Duration
+		reason   tcretry.StopReason
+	}{
+		"attempts":             {tcretry.Rule{MaxAttempts: 2, Backoff: every(time.Second)}, 2, time.Second, tcretry.StopAttempts},
+		"only if harmless":     {tcretry.Rule{IdempotentOnly: true}, 1, 0, tcretry.StopNotIdempotent},
+		"delays":               {tcretry.Rule{Backoff: every(7 * time.Second)}, 4, 21 * time.Second, tcretry.StopAttempts},
+		"but for the class":    {tcretry.Rule{Class: tcretry.Terminal, Backoff: every(time.Second)}, 4, 3 * time.Second, tcretry.StopAttempts},
+		"of another, attempts": {tcretry.Rule{Class: tcretry.Transient, MaxAttempts: 1}, 1, 0, tcretry.StopAttempts},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told told
+				policy := tcretry.Policy{Codes: map[string]tcretry.Rule{"FailedOperation": row.rule}}
+				rt := tcretry.New(always(tctest.Fail("FailedOperation.Mine", "")), busy, tcretry.WithPolicy(policy),
+					tcretry.WithHooks(told.hooks()), tcretry.WithoutBudget())
+				start := time.Now()
+				roundTrip(t, rt, sdkRequest(t, "RunInstances", nil))
+				require.Equal(t, row.attempts, told.done[0].Attempts)
+				require.Equal(t, row.took, time.Since(start))
+				require.Equal(t, row.reason, told.done[0].Reason)
+				require.Equal(t, tcretry.Busy, told.done[0].Class)
+			})
+		})
+	}
+}
+
+// every is a sequence of delays that are all d.
+func every(d time.Duration) tcretry.Backoff {
+	return tcretry.Backoff{Initial: d, Max: d, Jitter: tcretry.NoJitter}
+}
+
 func TestAClassifierThatPanicsCountsAsUndecided(t *testing.T) {
 	api := always(tctest.Fail("InvalidParameter", ""))
 	rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { panic("no") })))

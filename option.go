@@ -47,8 +47,9 @@ func WithPolicy(p Policy) Option {
 }
 
 // WithClassifier asks c before the default classifier and the policy's rules,
-// after those of earlier options. You do not need it for a class by code: that
-// is a [Rule]. A classifier that panics counts as Undecided. One that is slow
+// after those of earlier options. What c says takes the place of the Class of the
+// rules for the code; their other fields hold. You do not need it for a class by
+// code: that is a [Rule]. A classifier that panics counts as Undecided. One that is slow
 // delays its call, which goes on when it returns.
 func WithClassifier(c Classifier) Option {
 	return optionFunc(func(s *settings) error {

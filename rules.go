@@ -202,21 +202,24 @@ func (r *rules) ofCode(t Target, code string) (*resolved, bool) {
 }
 
 // ofClass returns what to do about an outcome without a code that decides.
-func (r *rules) ofClass(c Class) *resolved {
+func (r *rules) ofClass(c Class) *resolved { return r.plain.ofClass(c) }
+
+func (v *variant) ofClass(c Class) *resolved {
 	if c == Undecided || c >= classCount {
 		// A classifier can return any number: what it means is not known.
 		c = Terminal
 	}
-	return r.plain.byClass[c]
+	return v.byClass[c]
 }
 
 // ofCodeAs returns what to do about a code that a classifier of the user gave a
-// class: the code's rule if that has the same one, else that of the class.
+// class: that goes before the class of the code's rules, whose other fields hold.
 func (r *rules) ofCodeAs(t Target, code string, c Class) *resolved {
-	if rule, _ := r.ofCode(t, code); rule.class == c {
+	v := r.variant(t, code)
+	if rule, _ := v.resolve(codes().lookup(code)); rule.class == c {
 		return rule
 	}
-	return r.ofClass(c)
+	return v.ofClass(c)
 }
 
 // variant returns what the policy's rules say of a code of a target.

@@ -126,10 +126,14 @@ func TestACodeIsKnownIfTheTableOrARuleGivesItAClass(t *testing.T) {
 	}
 }
 
-func TestAClassifiersClassTakesTheRuleOfTheCodeIfItAgrees(t *testing.T) {
+func TestAClassifiersClassTakesTheOtherFieldsOfTheRule(t *testing.T) {
 	r := Policy{Codes: map[string]Rule{"Mine": {Class: Busy, MaxAttempts: 2}}}.compile()
-	require.Equal(t, 2, r.ofCodeAs(runInstances, "Mine", Busy).maxAttempts)
-	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, "Mine", Transient))
+	for _, class := range []Class{Busy, Transient} {
+		rule := r.ofCodeAs(runInstances, "Mine", class)
+		require.Equal(t, class, rule.class)
+		require.Equal(t, 2, rule.maxAttempts)
+	}
+	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, "Another", Transient))
 }
 
 func TestAClassThatIsNoneIsTerminal(t *testing.T) {
