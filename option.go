@@ -53,7 +53,7 @@ func WithPolicy(p Policy) Option {
 // delays its call, which goes on when it returns.
 func WithClassifier(c Classifier) Option {
 	return optionFunc(func(s *settings) error {
-		if c == nil {
+		if f, ok := c.(ClassifierFunc); c == nil || ok && f == nil {
 			return &OptionError{Option: "WithClassifier", Value: c, Reason: "it is nil"}
 		}
 		s.classifiers = append(s.classifiers, c)
@@ -88,7 +88,7 @@ func WithIdempotent(harmless func(*http.Request) bool) Option {
 // it.
 func WithBudget(b Budget) Option {
 	return optionFunc(func(s *settings) error {
-		if b == nil {
+		if own, ok := b.(*TokenBudget); b == nil || ok && own == nil {
 			return &OptionError{Option: "WithBudget", Value: b, Reason: "it is nil: WithoutBudget turns it off"}
 		}
 		if v, ok := b.(interface{ Validate() error }); ok {
@@ -116,7 +116,7 @@ func WithoutBudget() Option {
 // quota.
 func WithPacer(p Pacer) Option {
 	return optionFunc(func(s *settings) error {
-		if p == nil {
+		if own, ok := p.(*AdaptivePacer); p == nil || ok && own == nil {
 			return &OptionError{Option: "WithPacer", Value: p, Reason: "it is nil: WithoutPacer turns it off"}
 		}
 		s.pacer, s.unpaced = p, false

@@ -302,6 +302,20 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 		"tcretry: WithPolicy: policy: MaxDelay: -1ns: want 0, which means the default, or more")
 }
 
+func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
+	var budget *tcretry.TokenBudget
+	var pacer *tcretry.AdaptivePacer
+	var classify tcretry.ClassifierFunc
+	for want, option := range map[string]tcretry.Option{
+		"tcretry: WithBudget(<nil>): it is nil: WithoutBudget turns it off": tcretry.WithBudget(budget),
+		"tcretry: WithPacer(<nil>): it is nil: WithoutPacer turns it off":   tcretry.WithPacer(pacer),
+		"tcretry: WithClassifier(<nil>): it is nil":                         tcretry.WithClassifier(classify),
+	} {
+		_, err := tcretry.NewTransport(nil, option)
+		require.EqualError(t, err, want)
+	}
+}
+
 func TestNewPanicsWithWhatNewTransportReturns(t *testing.T) {
 	_, err := tcretry.NewTransport(nil, tcretry.WithPeekLimit(-1))
 	require.PanicsWithError(t, err.Error(), func() { tcretry.New(nil, tcretry.WithPeekLimit(-1)) })
