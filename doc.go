@@ -31,8 +31,7 @@
 // until attempts fail. A [Pacer] says when an attempt may start; an
 // [AdaptivePacer] is on by default and delays nothing until the API refuses one
 // for its rate. [Hooks] are told of every attempt, retry and call, with the
-// [StopReason] it ended for: [LogHooks] writes them to a log, and the module
-// tcprom counts them for Prometheus.
+// [StopReason] it ended for; [LogHooks] writes them to a log.
 //
 // # What the caller gets
 //
@@ -53,4 +52,11 @@
 // A signature that is made above is as old as the call: it is not sent again once
 // the API would refuse its age, which is five minutes. Above a base that signs
 // each attempt itself, a [Signer], it is not sent at all, and sets no limit.
+//
+// # Around it
+//
+// Package tc3 signs each attempt, as the base; package tctest is a fake of the API
+// for tests. Modules of their own are tcprom, metrics for Prometheus, tcotel, spans
+// and metrics for OpenTelemetry, and tcredis, a pacer for processes that share a
+// quota.
 package tcretry
