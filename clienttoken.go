@@ -72,7 +72,7 @@ func (c *call) giveToken(limit int64) {
 	source := c.req.Body
 	if c.req.GetBody != nil {
 		var err error
-		if source, err = c.req.GetBody(); err != nil || source == nil {
+		if source, err = freshBody(c.req); err != nil {
 			return // the attempts will find out, if they need it
 		}
 	}

@@ -210,6 +210,43 @@ func TestAGetBodyThatFailsEndsTheCallWithItsAnswer(t *testing.T) {
 	})
 }
 
+// A GetBody is the caller's code: one that does what it must not is no reason to
+// lose an answer, or to send a request without its body.
+func TestAGetBodyThatGivesNothingEndsTheCallWithItsAnswer(t *testing.T) {
+	for name, getBody := range map[string]func() (io.ReadCloser, error){
+		"nothing": func() (io.ReadCloser, error) { return nil, nil },
+		"a panic": func() (io.ReadCloser, error) { panic("a bug of the caller") },
+	} {
+		for asks, change := range map[string]func(*http.Request){
+			"the next attempt":     func(*http.Request) {},
+			"who looks for a form": func(r *http.Request) { r.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}} },
+			"who looks for a token": func(r *http.Request) {
+				r.Header.Set("X-Tc-Action", "RunInstances")
+			},
+			"who looks for a token among parts": func(r *http.Request) {
+				r.Header.Set("X-Tc-Action", "RunInstances")
+				r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			},
+		} {
+			t.Run(name+", "+asks, func(t *testing.T) {
+				var told told
+				policy := quick()
+				policy.Codes["InternalError"] = tcretry.Rule{IdempotentOnly: true}
+				rt := tcretry.New(always(tctest.Fail("InternalError", "")), tcretry.WithHooks(told.hooks()),
+					tcretry.WithPolicy(policy), tcretry.WithClientTokens())
+				req := sdkRequest(t, "DescribeInstances", strings.NewReader("{}"))
+				req.GetBody = getBody
+				change(req)
+				resp, err := rt.RoundTrip(req)
+				require.NoError(t, err)
+				requireCode(t, "InternalError", tcretry.CheckResponse(resp))
+				require.NoError(t, resp.Body.Close())
+				require.Len(t, told.attempts, 1)
+			})
+		}
+	}
+}
+
 func TestABodyIsClosedWhenTheCallEndsBeforeAnAttempt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -123,8 +123,8 @@ func jsonClientToken(req *http.Request) string {
 	if req.GetBody == nil {
 		return ""
 	}
-	body, err := req.GetBody()
-	if err != nil || body == nil {
+	body, err := freshBody(req)
+	if err != nil {
 		return ""
 	}
 	defer body.Close()

@@ -18,8 +18,8 @@ func multipartClientToken(req *http.Request) string {
 	if err != nil || req.GetBody == nil {
 		return ""
 	}
-	body, err := req.GetBody()
-	if err != nil || body == nil {
+	body, err := freshBody(req)
+	if err != nil {
 		return ""
 	}
 	defer body.Close()

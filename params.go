@@ -105,8 +105,8 @@ func copyOfBody(req *http.Request, limit int64) (string, bool) {
 	if req.GetBody == nil {
 		return "", false
 	}
-	body, err := req.GetBody()
-	if err != nil || body == nil {
+	body, err := freshBody(req)
+	if err != nil {
 		return "", false
 	}
 	defer body.Close()

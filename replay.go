@@ -45,7 +45,7 @@ func (r *replay) next() (body io.ReadCloser, getBody func() (io.ReadCloser, erro
 	case r.empty() || r.attempts == 1 && !r.keeps():
 		return r.req.Body, r.req.GetBody, nil
 	case r.req.GetBody != nil:
-		body, err = r.req.GetBody()
+		body, err = freshBody(r.req)
 		r.failed = err != nil
 		return body, r.req.GetBody, err
 	case r.attempts == 1:
@@ -55,6 +55,20 @@ func (r *replay) next() (body io.ReadCloser, getBody func() (io.ReadCloser, erro
 	}
 	body, err = r.tape.play()
 	return body, r.getBody(), err
+}
+
+// freshBody returns what the request's GetBody does. That is the caller's code: if
+// it panics or returns nothing, the body cannot be sent again.
+func freshBody(req *http.Request) (body io.ReadCloser, err error) {
+	defer func() {
+		if recover() != nil {
+			body, err = nil, errNotReplayable
+		}
+	}()
+	if body, err = req.GetBody(); body == nil && err == nil {
+		err = errNotReplayable
+	}
+	return body, err
 }
 
 // repeatable reports whether another attempt can be given the whole body. A
