@@ -161,9 +161,10 @@ func wait(sum *time.Duration, from, now time.Time) time.Duration {
 	return d
 }
 
-// fail keeps err as the call's, unless there still is a response to return.
+// fail keeps err as the call's, unless there still is a response to return, or the
+// error of the last attempt.
 func (c *call) fail(err error) {
-	if c.resp == nil {
+	if c.resp == nil && c.out.Err == nil {
 		c.err = err
 	}
 }
@@ -252,7 +253,7 @@ func (c *call) finish(reason StopReason) (*http.Response, error) {
 	err := c.err
 	if c.resp != nil {
 		err = nil
-	} else if c.attempts != 1 || reason == StopCanceled && c.next.ready {
+	} else if c.attempts != 1 || c.out.Err == nil || reason == StopCanceled && c.next.ready {
 		// Not the error of an only attempt: one that was to follow is to blame.
 		err = &Error{Reason: reason, Attempts: c.attempts, Action: c.identify().Action, Err: err}
 	}

@@ -328,6 +328,29 @@ func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
 	}
 }
 
+// The pace is not the base's error: a call that it ends after its only attempt
+// returns what the base said or, if that was an answer too long to keep, an *Error.
+func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := 0
+		pacer := pacerFunc(func(context.Context) error {
+			if turns++; turns%2 == 0 {
+				return tcretry.ErrPaceLate
+			}
+			return nil
+		})
+		lost := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
+		_, err := tcretry.New(lost, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.Equal(t, io.ErrUnexpectedEOF, err)
+
+		long := always(tctest.Status(http.StatusBadGateway, strings.Repeat("x", 1<<20)))
+		_, err = tcretry.New(long, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.Equal(t, &tcretry.Error{
+			Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", Err: tcretry.ErrPaceLate,
+		}, err)
+	})
+}
+
 // panicBase is a base with a bug.
 type panicBase struct{}
 
