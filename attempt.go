@@ -99,12 +99,7 @@ func (c *call) classify() {
 		c.out.Target = c.identify().Target
 	}
 	if len(c.t.classifiers) > 0 {
-		seen := c.out
-		if seen.Response != nil {
-			r := *seen.Response
-			r.Body = http.NoBody
-			seen.Response = &r
-		}
+		seen := c.out.withoutBody()
 		for _, classifier := range c.t.classifiers {
 			if decided = contained(func() Class { return classifier.Classify(seen) }); decided != Undecided {
 				break

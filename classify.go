@@ -114,6 +114,16 @@ func DefaultClassifier() Classifier {
 	return ClassifierFunc(func(o Outcome) Class { return defaultRules().judge(&o, Undecided).class })
 }
 
+// withoutBody returns the outcome as a user's classifier sees it.
+func (o Outcome) withoutBody() Outcome {
+	if o.Response != nil {
+		r := *o.Response
+		r.Body = http.NoBody
+		o.Response = &r
+	}
+	return o
+}
+
 // judge returns what to do about an outcome. decided is the class that a
 // user's classifier gave it, or Undecided.
 func (r *rules) judge(o *Outcome, decided Class) *resolved {
@@ -133,7 +143,8 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	case code != "":
 		// Also if the body was cut short after it: the API said what it had to.
 	case o.Err != nil:
-		return r.ofClass(classOfError(o.Err, o.Written))
+		// An error that panics when it is asked is terminal.
+		return r.ofClass(contained(func() Class { return classOfError(o.Err, o.Written) }))
 	default:
 		return r.ofClass(classOfStatus(o))
 	}

@@ -162,5 +162,5 @@ func errorText(err error) string {
 	if located := (*url.Error)(nil); errors.As(err, &located) && located.Err != nil {
 		err = located.Err
 	}
-	return printable(err.Error(), maxMessage)
+	return printable(fmt.Sprint(err), maxMessage) // which contains a panic of err
 }

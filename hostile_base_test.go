@@ -1,8 +1,10 @@
 package tcretry_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"strings"
@@ -20,6 +22,11 @@ import (
 type errorList []string
 
 func (e errorList) Error() string { return strings.Join(e, ", ") }
+
+// nilError is an error whose text cannot be asked of a nil one.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
 
 // emptyReader gives nothing and never ends.
 type emptyReader struct{}
@@ -76,6 +83,21 @@ func TestAnErrorThatCannotBeComparedEndsACanceledCall(t *testing.T) {
 	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 	require.Equal(t, errorList{"a", "b"}, err, "the base's, as it came")
 	require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
+}
+
+// A nil pointer in an error is a common bug. It is the caller's to see, where he
+// sees it without us.
+func TestAnErrorThatCannotBePrintedIsPassedOn(t *testing.T) {
+	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, (*nilError)(nil) })
+	var told told
+	var log bytes.Buffer
+	ctx, trace := tcretry.Trace(t.Context())
+	rt := tcretry.New(base, tcretry.WithHooks(told.hooks()), tcretry.WithHooks(tcretry.LogHooks(slog.New(slog.NewTextHandler(&log, nil)))))
+	_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	require.Equal(t, (*nilError)(nil), err)
+	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)
+	require.Contains(t, trace.String(), "terminal")
+	require.Contains(t, log.String(), "terminal")
 }
 
 // The whole limit of a caller who wants every answer judged must not be taken

@@ -12,21 +12,24 @@ import (
 
 // CheckRetry gives an existing retryablehttp.Client the judgement of a
 // Transport: assign it to the client's CheckRetry. A nil classifier means the
-// default; another one is asked before it. The body of a response that is
-// returned stays readable, every byte. A server that asks for a longer delay than
-// the default MaxDelay, 30 seconds, ends the call.
+// default; another one is asked before it, and counts as Undecided if it panics.
+// The body of a response that is returned stays readable, every byte. A server
+// that asks for a longer delay than the default MaxDelay, 30 seconds, ends the call.
 //
 // The client tells less than a Transport knows: of a request that was not
 // answered it tells neither the action nor whether anything was written. So such
 // a request is repeated only if the connection never came about.
 func CheckRetry(c Classifier) retryablehttp.CheckRetry {
-	classify := Chain(c, DefaultClassifier())
 	return func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
 		o := judgedOutcome(resp, err)
-		class := classify.Classify(o)
+		decided := Undecided
+		if c != nil {
+			decided = contained(func() Class { return c.Classify(o.withoutBody()) })
+		}
+		class := defaultRules().judge(&o, decided).class
 		if resp != nil && class.repeated() {
 			resp.Body = &judgedBody{ReadCloser: resp.Body, outcome: o, class: class}
 		}

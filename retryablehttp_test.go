@@ -103,6 +103,28 @@ func TestCheckRetryAsksTheGivenClassifierFirst(t *testing.T) {
 	require.False(t, again)
 }
 
+func TestAClassifierOfCheckRetrySeesNoBodyAndMayPanic(t *testing.T) {
+	for name, c := range map[string]tcretry.ClassifierFunc{
+		"panics": func(tcretry.Outcome) tcretry.Class { panic("no") },
+		"is nil": nil,
+		"reads": func(o tcretry.Outcome) tcretry.Class {
+			_, _ = io.Copy(io.Discard, o.Response.Body)
+			_ = o.Response.Body.Close()
+			return tcretry.Undecided
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := always(tctest.Throttle()).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			require.NoError(t, err)
+			again, err := tcretry.CheckRetry(c)(t.Context(), resp, nil)
+			require.NoError(t, err)
+			require.True(t, again, "the default judges")
+			requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
+			require.NoError(t, resp.Body.Close())
+		})
+	}
+}
+
 // upgraded is the body of an answer to an upgrade.
 type upgraded struct{ io.ReadWriter }
 
