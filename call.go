@@ -117,7 +117,9 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		return 0
 	}
 	latest, late := c.latest(now)
-	waited, err := waitTurn(c.ctx, c.lane, Turn{Again: again, Latest: latest}, now)
+	ctx, done := c.waiting()
+	defer done()
+	waited, err := waitTurn(ctx, c.lane, Turn{Again: again, Latest: latest}, now)
 	if err != nil {
 		wait(&c.waited.pace, now, time.Now())
 		if errors.Is(err, ErrPaceLate) {

@@ -33,7 +33,7 @@ func (c *call) mayRepeat() StopReason {
 	switch {
 	case class == Success:
 		return StopAnswered
-	case c.ctx.Err() != nil:
+	case c.isCanceled():
 		return StopCanceled
 	case class == Terminal:
 		return StopTerminal
@@ -147,13 +147,15 @@ func (c *call) withdraw() StopReason {
 	}
 	latest, _ := c.latest(c.ended)
 	from := time.Now()
-	err := budget.Withdraw(c.ctx, Withdrawal{Host: c.host, Start: c.start, Latest: latest})
+	ctx, done := c.waiting()
+	defer done()
+	err := budget.Withdraw(ctx, Withdrawal{Host: c.host, Start: c.start, Latest: latest})
 	c.held = wait(&c.waited.budget, from, time.Now())
 	switch {
 	case err == nil:
 		return 0
-	case c.ctx.Err() != nil && !errors.Is(err, ErrBudgetSpent):
-		c.cancel()
+	case ctx.Err() != nil && !errors.Is(err, ErrBudgetSpent):
+		c.cancel(ctx)
 		return StopCanceled
 	}
 	return StopBudget
@@ -163,23 +165,52 @@ func (c *call) withdraw() StopReason {
 func (c *call) sleep(then time.Time) bool {
 	from := time.Now()
 	defer func() { wait(&c.waited.backoff, from, time.Now()) }()
+	ctx, done := c.waiting()
+	defer done()
 	timer := time.NewTimer(then.Sub(from))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-c.ctx.Done():
-		c.cancel()
-	//lint:ignore SA1019 http.Client.Timeout and old callers cancel by it
-	case <-c.req.Cancel:
-		c.cancel()
-		c.err = errCanceled
+	case <-ctx.Done():
+		c.cancel(ctx)
+		return false
 	}
-	return false
 }
 
-// cancel gives the last response up: the caller is gone.
-func (c *call) cancel() {
+// waiting is the context of a wait, which must be done with after it: that of the
+// call, and the request's Cancel channel ends it too.
+func (c *call) waiting() (ctx context.Context, done func()) {
+	//lint:ignore SA1019 old callers cancel by it
+	canceled := c.req.Cancel
+	if canceled == nil {
+		return c.ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	go func() {
+		select {
+		case <-canceled:
+			cancel(errCanceled)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// isCanceled says that the caller does not want the call any more.
+func (c *call) isCanceled() bool {
+	select {
+	//lint:ignore SA1019 old callers cancel by it
+	case <-c.req.Cancel:
+		return true
+	default:
+		return c.ctx.Err() != nil
+	}
+}
+
+// cancel gives the last response up: the caller is gone. ctx is that of the wait
+// in which he went.
+func (c *call) cancel(ctx context.Context) {
 	c.drop()
-	c.err = context.Cause(c.ctx)
+	c.err = context.Cause(ctx)
 }
