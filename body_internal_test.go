@@ -112,6 +112,21 @@ func TestBodyKeepsItsBufferWhileAReadCopiesFromIt(t *testing.T) {
 	}
 }
 
+// The Close comes where the other test finds it in one run of many: between the
+// two halves of a Read that leaves something.
+func TestBodyGivesItsBufferBackWhenItIsClosedAmidARead(t *testing.T) {
+	inUse := buffersInUse.Load()
+	body := new(peekedBody)
+	peek(answer(whole(throttled)), defaultPeekLimit, body)
+	prefix := body.take()
+	require.NoError(t, body.Close())
+	require.Equal(t, inUse+1, buffersInUse.Load(), "the Read has it")
+	p := make([]byte, 5)
+	require.Equal(t, 5, body.readPrefix(prefix, p))
+	require.Equal(t, throttled[:5], string(p))
+	require.Equal(t, inUse, buffersInUse.Load())
+}
+
 func TestDiscardReadsABoundedRestAndCloses(t *testing.T) {
 	inUse := buffersInUse.Load()
 	endless := &scriptedBody{data: strings.Repeat("x", 1<<20), chunk: 1 << 10, err: io.EOF}
