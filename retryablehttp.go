@@ -18,7 +18,9 @@ import (
 //
 // The client tells less than a Transport knows: of a request that was not
 // answered it tells neither the action nor whether anything was written. So such
-// a request is repeated only if the connection never came about.
+// a request is repeated only if the connection never came about. And when its
+// retries run out, the client returns an error in the place of the last response,
+// unless its ErrorHandler is retryablehttp.PassthroughErrorHandler.
 func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 	return func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		if ctx.Err() != nil {

@@ -42,6 +42,7 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 		{"a gateway's page for a read", "DescribeInstances", []tctest.Answer{tctest.Status(502, "<html>"), tctest.OK(nil)}, 2, "", false},
 		{"a gateway's page for a write", "RunInstances", []tctest.Answer{tctest.Status(502, "<html>")}, 1, "", false},
 		{"a lost connection", "RunInstances", []tctest.Answer{tctest.DropAfter()}, 1, "", true},
+		{"retries that run out", "RunInstances", []tctest.Answer{tctest.Throttle(), tctest.Throttle(), tctest.Throttle(), tctest.Fail("ResourceInUse", "")}, 4, "ResourceInUse", false},
 		{"a server that asks for an hour", "DescribeInstances", []tctest.Answer{retryAfter("3600")}, 1, "", false},
 	}
 	for _, row := range rows {
