@@ -36,8 +36,8 @@
 // # What the caller gets
 //
 // The last response, every byte of it, and a nil error: a response is never
-// turned into an error. A call without a response returns the error of the base
-// as it came if there was one attempt, else an [*Error] that wraps it. The
+// turned into an error. A call without a response returns the error of its only
+// attempt as it came from the base, or an [*Error] that tells why it ended. The
 // request is not modified, its body is closed exactly once, and at most 64 KiB of
 // an answer are read to look for a failure; event streams and downloads are
 // handed on before their first byte.

@@ -58,8 +58,8 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 // part of http.RoundTripper, keeps that interface's whole contract and may be
 // called from many goroutines.
 //
-// The error of a call of one attempt is the base's, as it came; that of a longer
-// one is an [*Error].
+// The error of an only attempt is the base's, as it came. Every other is an
+// [*Error]: after several attempts, after none, or if the call ended as it waited.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var c call
 	c.init(t, req)
