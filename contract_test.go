@@ -344,10 +344,16 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 		require.Equal(t, io.ErrUnexpectedEOF, err)
 
 		long := always(tctest.Status(http.StatusBadGateway, strings.Repeat("x", 1<<20)))
-		_, err = tcretry.New(long, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
-		require.Equal(t, &tcretry.Error{
-			Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", Err: tcretry.ErrPaceLate,
-		}, err)
+		slow := roundTripperFunc(func(*http.Request) (*http.Response, error) {
+			read, _ := io.Pipe()
+			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}}, Body: read}, nil
+		})
+		for _, base := range []http.RoundTripper{long, slow} {
+			_, err = tcretry.New(base, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			require.Equal(t, &tcretry.Error{
+				Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", Err: tcretry.ErrPaceLate,
+			}, err)
+		}
 	})
 }
 
