@@ -261,6 +261,41 @@ func TestABodyIsClosedWhenTheCallEndsBeforeAnAttempt(t *testing.T) {
 	require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
 }
 
+// The copy for the next attempt is there before the wait, because without one there
+// would be nothing to wait for.
+func TestTheCopyForARetryThatIsNotMadeIsClosed(t *testing.T) {
+	for _, ends := range []string{"canceled", "too late", "no budget"} {
+		t.Run(ends, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				turns := 0
+				opts := []tcretry.Option{tcretry.WithPacer(pacerFunc(func(context.Context) error {
+					if turns++; turns == 2 && ends == "too late" {
+						return tcretry.ErrPaceLate
+					}
+					return nil
+				})), tcretry.WithPolicy(exact())}
+				switch ends {
+				case "canceled":
+					time.AfterFunc(300*time.Millisecond, cancel)
+				case "no budget":
+					opts = append(opts, tcretry.WithBudget(noBudget{}))
+				}
+				req := sdkRequest(t, "DescribeInstances", strings.NewReader("{}")).WithContext(ctx)
+				var copies []*closeCounter
+				req.GetBody = func() (io.ReadCloser, error) {
+					copies = append(copies, &closeCounter{Reader: strings.NewReader("{}")})
+					return copies[len(copies)-1], nil
+				}
+				_, _ = tcretry.New(always(tctest.Fail("InternalError", "")), opts...).RoundTrip(req)
+				require.Len(t, copies, 1)
+				require.Equal(t, 1, copies[0].closed)
+			})
+		})
+	}
+}
+
 // pacerFunc is a pacer with one lane whose Wait is the function.
 type pacerFunc func(context.Context) error
 

@@ -72,6 +72,17 @@ func TestOddBases(t *testing.T) {
 	}
 }
 
+func TestTheAnswerBesideAnErrorIsClosed(t *testing.T) {
+	body := &closeCounter{Reader: strings.NewReader("{}")}
+	base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: body}, io.ErrUnexpectedEOF
+	})
+	resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
+	require.Nil(t, resp)
+	require.Equal(t, io.ErrUnexpectedEOF, err)
+	require.Equal(t, 1, body.closed)
+}
+
 func TestAnErrorThatCannotBeComparedEndsACanceledCall(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
