@@ -342,6 +342,18 @@ func TestCancellationDuringADelayReturnsAtOnceWithTheCause(t *testing.T) {
 	})
 }
 
+func TestCancellationDuringADelayAfterAnErrorTellsTheCauseToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("the user went away")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		rt := tcretry.New(always(tctest.Refuse()), tcretry.WithHooks(tcretry.Hooks{
+			RetryScheduled: func(context.Context, tcretry.RetryInfo) { cancel(cause) },
+		}))
+		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.Equal(t, &tcretry.Error{Reason: tcretry.StopCanceled, Attempts: 1, Action: "DescribeInstances", Err: cause}, err)
+	})
+}
+
 func TestTheRequestsCancelChannelEndsADelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cancel := make(chan struct{})
