@@ -3,9 +3,15 @@ package tcretry_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +90,70 @@ func TestRetryableBackoffFollowsThePolicyByCode(t *testing.T) {
 	delay := tcretry.RetryableBackoff(exact())
 	for attempt, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 		require.Equal(t, want, delay(0, 0, attempt, resp))
+	}
+}
+
+// judged is what a client is told to do about an answer, and the answer with its
+// body read, as the client leaves it before it asks for the delay.
+func judged(t *testing.T, action string, answer tctest.Answer) (*http.Response, bool) {
+	t.Helper()
+	resp, err := always(answer).RoundTrip(sdkRequest(t, action, nil))
+	require.NoError(t, err)
+	again, err := tcretry.CheckRetry(nil)(t.Context(), resp, nil)
+	require.NoError(t, err)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp, again
+}
+
+func TestRetryableBackoffShortensNoDelayThatIsAskedFor(t *testing.T) {
+	resp, again := judged(t, "DescribeInstances", retryAfter("7"))
+	require.True(t, again)
+	for _, policy := range []tcretry.Policy{quick(), {MaxDelay: time.Second}} {
+		require.GreaterOrEqual(t, tcretry.RetryableBackoff(policy)(0, 0, 0, resp), 7*time.Second)
+	}
+	resp, again = judged(t, "ModifyRecord", tctest.Fail("InvalidParameter.OperationIsTooFrequent", ""))
+	require.True(t, again)
+	require.GreaterOrEqual(t, tcretry.RetryableBackoff(tcretry.Policy{})(0, 0, 0, resp), time.Minute, "it passes after a minute")
+}
+
+func TestRetryableBackoffTakesAPolicyThatIsNotValidForTheZeroOne(t *testing.T) {
+	resp, _ := judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
+	policy := exact()
+	policy.MaxElapsed = -1
+	require.Less(t, tcretry.RetryableBackoff(policy)(0, 0, 0, resp), 200*time.Millisecond+1)
+}
+
+func TestCheckRetryJudgesWhatTheClientTells(t *testing.T) {
+	cut := tctest.Truncate(20, tctest.OK(nil))
+	for _, row := range []struct {
+		name, action string
+		answer       tctest.Answer
+		again        bool
+	}{
+		{"a read that was cut short", "DescribeInstances", cut, true},
+		{"an order that was cut short", "RunInstances", cut, false},
+		{"a task that failed", "DescribeInstances", tctest.FailTask("InternalError", "", map[string]any{"Status": 3}), false},
+		{"the quota of API 2.0", "RunInstances", tctest.RawBody("application/json", []byte(`{"code":4400,"message":"quota"}`)), true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, again := judged(t, row.action, row.answer)
+			require.Equal(t, row.again, again)
+		})
+	}
+	for name, row := range map[string]struct {
+		err   error
+		again bool
+	}{
+		"a refused connection":     {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		"a lost connection":        {io.EOF, false},
+		"an untrusted certificate": {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false},
+		"a bad scheme":             {errors.New(`unsupported protocol scheme "ftp"`), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again, err := tcretry.CheckRetry(nil)(t.Context(), nil, &url.Error{Op: "Post", URL: "https://x", Err: row.err})
+			require.NoError(t, err)
+			require.Equal(t, row.again, again)
+		})
 	}
 }
 
