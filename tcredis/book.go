@@ -13,7 +13,9 @@ const (
 	outstanding = 2
 	// stale is how late a booking may be used: as much as attempts are kept apart
 	// by (see WINDOW in book.lua).
-	stale = 7 * time.Millisecond
+	stale = 10 * time.Millisecond
+	// clearly is how much more than an equal share is no chance of the moment.
+	clearly = 1.5
 	// perSecond is the WINDOW of book.lua.
 	perSecond = time.Second + stale
 )
@@ -22,9 +24,13 @@ const (
 type bookings struct {
 	due    []time.Time // in the order of their times
 	asking int
-	last   time.Time     // when the last one is or was due; zero before the first
-	apart  time.Duration // how far the last two were apart, or would be
-	hold   time.Time     // when the next one may be used at the earliest
+	hold   time.Time // when the next one may be used at the earliest
+
+	// What later ones are estimated by: the rate of all, the first booking since
+	// calls wait, the last one, and how many there were from the one to the other.
+	rate        float64
+	first, last time.Time
+	got         int
 }
 
 // forget drops those that nobody used in time.
@@ -32,47 +38,56 @@ func (b *bookings) forget(now time.Time) {
 	for len(b.due) > 0 && now.Sub(b.due[0]) > stale {
 		b.due = b.due[1:]
 	}
+	b.first, b.got = time.Time{}, 0
 }
 
 // take takes the next booking if its time has come.
 func (b *bookings) take(now time.Time) bool {
-	if len(b.due) == 0 || b.first().After(now) {
+	if len(b.due) == 0 || b.next().After(now) {
 		return false
 	}
 	b.due = b.due[1:]
 	return true
 }
 
-// first returns when the first of them may be used.
-func (b *bookings) first() time.Time { return latest(b.due[0], b.hold) }
+// next returns when the first of them may be used.
+func (b *bookings) next() time.Time { return latest(b.due[0], b.hold) }
 
 // giveBack returns the booking that was taken last.
 func (b *bookings) giveBack() { b.due = slices.Insert(b.due, 0, time.Now()) }
 
-// got adds a booking.
-func (b *bookings) got(now time.Time, r reply) {
-	due := now.Add(r.wait)
-	switch {
-	case r.wait == 0: // the quota is not used up
-		b.apart = 0
-	case len(b.due) > 0: // others may book in between
-		b.apart = due.Sub(b.last)
-	default:
-		b.apart = time.Duration(float64(perSecond) / r.rate)
-	}
-	b.last = due
+// add adds a booking.
+func (b *bookings) add(due time.Time, rate float64) {
 	at, _ := slices.BinarySearchFunc(b.due, due, time.Time.Compare)
 	b.due = slices.Insert(b.due, at, due)
+	b.rate = rate
+	if b.first.IsZero() {
+		b.first = due
+	} else {
+		b.got++
+	}
+	b.last = due
 }
 
-// start returns when the waiter at a place will start, as things stand.
+// start returns when the waiter at a place will start, as things stand, and rather
+// too early than too late: bookings come in bunches, of a second at the most.
 func (b *bookings) start(now time.Time, place int) time.Time {
 	if place < len(b.due) {
 		return latest(b.due[place], b.hold)
 	}
-	next := latest(b.last.Add(b.apart), now)
-	return latest(next.Add(b.apart*time.Duration(place-len(b.due))), b.hold)
+	start := latest(latest(b.last, now), b.hold)
+	rate := b.rate
+	if span := b.last.Sub(b.first); b.got > 0 && span >= perSecond {
+		rate = float64(b.got) / span.Seconds()
+	}
+	if ahead := float64(place-len(b.due)+1)/rate - perSecond.Seconds(); rate > 0 && ahead > 0 {
+		start = start.Add(time.Duration(min(ahead, maxWait.Seconds()) * float64(time.Second)))
+	}
+	return start
 }
+
+// maxWait bounds an estimate.
+const maxWait = 1000 * time.Hour
 
 func latest(a, b time.Time) time.Time {
 	if a.Before(b) {
@@ -84,6 +99,16 @@ func latest(a, b time.Time) time.Time {
 // work lets those start whose time has come, books for the others and sets the
 // timer for what comes next. It requires that mu is held.
 func (l *lane) work(now time.Time) {
+	l.serve(now)
+	for l.book(now) {
+		l.serve(now)
+	}
+	l.settle(now)
+}
+
+// serve tells those whose time has come, and those who will be late. It requires
+// that mu is held.
+func (l *lane) serve(now time.Time) {
 	for l.queue.len() > 0 {
 		w := l.queue.head()
 		if w.late(now) {
@@ -93,36 +118,70 @@ func (l *lane) work(now time.Time) {
 		if !l.bookings.take(now) {
 			break
 		}
-		l.lastStart.add(now)
+		l.began.add(now)
 		l.queue.tell(w, nil)
 	}
 	l.queue.tellLate(now, func(place int) time.Time { return l.bookings.start(now, place) }, tcretry.ErrPaceLate)
-	l.book(now)
-	l.settle(now)
 }
 
 // book asks for as many bookings as there are waiters without, up to outstanding.
-// It requires that mu is held.
-func (l *lane) book(now time.Time) {
-	for l.booked && len(l.bookings.due)+l.bookings.asking < min(outstanding, l.queue.len()) {
+// It returns true if one may be used at once. It requires that mu is held.
+func (l *lane) book(now time.Time) bool {
+	for len(l.bookings.due)+l.bookings.asking < min(outstanding, l.queue.len()) {
 		if !l.pacer.link.up() {
-			// What is booked is used first: the fleet counts on it.
-			if len(l.bookings.due) == 0 {
-				l.fall(now)
+			return l.bookAlone(now)
+		}
+		if l.alone {
+			l.alone, l.back = false, now.Add(longestPause+l.pacer.link.timeout)
+		}
+		if now.Before(l.back) {
+			// Some of the others do not know of it yet, and keep their shares.
+			if l.clerk.next.After(now) {
+				return false
 			}
-			return
+			l.clerk.book(now, l.quota)
 		}
 		o := order{
 			booking: true, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,
-			rejected: l.rejected, accepted: l.untold,
+			rejected: l.rejected, accepted: l.untold, census: -1,
 		}
 		if l.rate > 0 { // it is known to Redis as well, or was
 			o.known = l.quota
+		}
+		if l.bookings.asking == 0 {
+			o.census = l.census
 		}
 		l.rejected, l.untold = nil, 0
 		l.bookings.asking++
 		l.pacer.link.ask(l.name, o, func(r reply, err error) { l.answered(o, r, err) })
 	}
+	return false
+}
+
+// bookAlone books without Redis. What was booked there is used first: the fleet
+// counts on it. It requires that mu is held.
+func (l *lane) bookAlone(now time.Time) bool {
+	if len(l.bookings.due) > 0 {
+		return false
+	}
+	if !l.alone {
+		l.alone = true
+		l.clerk.takeOver(now, l.share(now), &l.began)
+	}
+	l.unbooked = l.clerk.book(now, l.quota)
+	l.bookings.add(l.unbooked, l.clerk.rate)
+	return !l.unbooked.After(now)
+}
+
+// share is the part of the quota that this process takes without Redis: an equal
+// one, for who used less may need it; or what it used lately, if that was clearly
+// more. It requires that mu is held.
+func (l *lane) share(now time.Time) float64 {
+	equal := float64(l.quota) / float64(max(1, l.fleet))
+	if lately := l.began.rate(now); lately > clearly*equal {
+		return min(lately, float64(l.quota))
+	}
+	return equal
 }
 
 // answered takes in what Redis says to a booking.
@@ -139,64 +198,21 @@ func (l *lane) answered(o order, r reply, err error) {
 		l.work(now)
 		return
 	}
-	l.quota, l.rate = r.quota, r.rate
+	l.quota, l.rate, l.census = r.quota, r.rate, r.census
 	if heard := l.all + o.accepted; l.all > 0 && r.accepted > heard {
 		l.accepted.Add(r.accepted - heard)
 	}
 	l.all = r.accepted
-	l.bookings.got(now, r)
+	if r.fleet >= l.fleet || now.Sub(l.back) > forgotten {
+		l.fleet = r.fleet
+	}
+	l.bookings.add(now.Add(r.wait), r.rate)
 	l.work(now)
 }
 
-// heed turns to Redis when it may be asked. It requires that mu is held.
-func (l *lane) heed() {
-	switch k := &l.pacer.link; {
-	case !k.up():
-		if k.mayProbe() {
-			l.look()
-		}
-	case l.booked:
-	case l.quota > 0:
-		l.rise()
-	case !l.looked:
-		l.look()
-	}
-}
-
-// look asks what others know, without a wait for anybody. It requires that mu is
-// held.
-func (l *lane) look() {
-	l.looked = true
-	l.pacer.link.ask(l.name, order{set: l.set}, func(r reply, err error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if err != nil {
-			l.looked = false
-			return
-		}
-		if r.quota > 0 {
-			l.quota, l.rate = r.quota, r.rate
-		}
-		l.heed()
-	})
-}
-
-// rise begins to book. Those that wait in the local pacer come back. It requires
-// that mu is held.
-func (l *lane) rise() {
-	l.booked = true
-	l.local.end(errChange)
-}
-
-// fall leaves attempts to the local pacer. It requires that mu is held and that
-// no booking is left.
-func (l *lane) fall(now time.Time) {
-	l.booked = false
-	l.local = newWarmLocal(l.key, l.lastStart.last(now), l.quota)
-	for l.queue.len() > 0 {
-		l.queue.tell(l.queue.head(), errChange)
-	}
-}
+// forgotten is how long Redis may count too few processes, after it was away: two
+// times the CENSUS of book.lua.
+const forgotten = 10 * time.Second
 
 // settle makes the timer run, while anybody waits, until the next booking is due
 // or somebody is late. It requires that mu is held.
@@ -209,8 +225,16 @@ func (l *lane) settle(now time.Time) {
 		return
 	}
 	next := l.queue.soonest
-	if len(l.bookings.due) > 0 && (next.IsZero() || l.bookings.first().Before(next)) {
-		next = l.bookings.first()
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	if len(l.bookings.due) > 0 {
+		sooner(l.bookings.next())
+	}
+	if now.Before(l.back) && l.clerk.next.After(now) {
+		sooner(l.clerk.next)
 	}
 	switch {
 	case next.IsZero(): // an answer will tell

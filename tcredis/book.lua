@@ -1,22 +1,29 @@
--- Books one attempt of a quota and says when it may start: GCRA (a leaky bucket
--- kept as the time of its next drop), which never refuses. It also takes in what
--- a rejection told. KEYS[1] is all that it touches. Times are microseconds of
--- this server's clock.
+-- Books one attempt of a quota and says when it may start: it always books, and
+-- never refuses. Of any WINDOW no more than the quota is booked. It also takes in
+-- what a rejection told. KEYS[1] is all that it touches. Times are microseconds
+-- of this server's clock.
 --
 -- ARGV: 1 to book, 0 to look; 1 if the caller sent nothing unbooked in the last
 -- second; the quota that the caller knows; the quota that its user set; the count
 -- and the quota of a rejection, -1 and 0 if there was none, 0 and 0 if it told no
--- numbers; the attempts that the API accepted and that were not told yet; how long
--- to keep the key, in ms. 0 is a quota that is not known.
+-- numbers; the attempts that the API accepted and that were not told yet; the
+-- census that counted the caller last, -1 not to be counted; how long to keep the
+-- key, in ms. 0 is a quota that is not known.
 --
--- Returns the quota, the attempts a second times 1000, the wait, and how many
--- attempts of all callers were accepted.
+-- Returns the quota, the attempts a second times 1000, the wait, how many attempts
+-- of all callers were accepted, this census and how many callers it or the one
+-- before found.
 local SECOND = 1000000
 -- A second and what attempts may be delayed against each other on their way
--- without meeting those of the next second: 0.7 % of the quota is its price.
-local WINDOW = 1007000
+-- without meeting those of the next second: 1 % of the quota is its price.
+local WINDOW = 1010000
+-- Bookings are remembered by 32nds of a window: those within one count as if all
+-- were the last of them.
+local CELL = math.floor(WINDOW / 32)
 -- After news of the quota, rejections are those of attempts that had started.
 local GRACE = 2 * SECOND
+-- How long a census takes.
+local CENSUS = 5 * SECOND
 
 local time = redis.call('TIME')
 local now = time[1] * SECOND + time[2]
@@ -24,20 +31,43 @@ local booking, quiet = ARGV[1] == '1', ARGV[2] == '1'
 local known, set = tonumber(ARGV[3]), tonumber(ARGV[4])
 local count, told = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local names = {
-  'limit', 'since', -- the quota as rejections tell it, and when that was news
-  'rate', 'at', -- attempts a second, and when that was right
-  'next', 'last', -- the next regular booking, the last one
-  'base', 'burst', -- when a second began after a silent one, and its bookings
-  'rest', 'holds', -- nothing is booked before; rests in a row
-  'missed', 'misses', 'counted', -- the last rejection; seconds with one; the last of them
-  'accepted', -- attempts of all
-  'looks', 'look', -- attempts beyond the quota that found it raised; when to look again
+local moments = {
+  'seen', -- the last command
+  'since', -- when the quota, as rejections tell it, was news
+  'at', -- when the rate was right
+  'last', 'waited', -- the last booking, the last that had to wait
+  'rest', -- nothing is booked before
+  'missed', 'counted', -- the last rejection; the last that counts as a miss
+  'look', -- when to look for a raised quota
 }
-local s, fresh = {}, false
-for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
-  s[names[i]] = tonumber(value or 0)
-  if i == 1 and not value then fresh = true end
+local numbers = {
+  'limit', 'rate', -- the quota as rejections tell it; attempts a second
+  'holds', 'misses', -- rests in a row; seconds with a rejection
+  'accepted', -- attempts of all
+  'looks', -- attempts beyond the quota that found it raised
+  'census', 'here', 'were', -- the callers of this one and of the one before
+}
+local names = {'log'}
+for _, name in ipairs(moments) do names[#names + 1] = name end
+for _, name in ipairs(numbers) do names[#names + 1] = name end
+local s, log, booked = {}, {}, 0
+local values = redis.call('HMGET', KEYS[1], unpack(names))
+for i = 2, #names do s[names[i]] = tonumber(values[i] or 0) end
+local fresh = not values[1]
+
+-- A clock that went back, as that of a replica may that takes over, takes all
+-- moments with it.
+local back = math.min(0, now - s.seen)
+for _, name in ipairs(moments) do s[name] = s[name] + back end
+s.seen = now
+
+-- The log holds when attempts are booked for, and how many then.
+for due, n in string.gmatch(values[1] or '', '(%d+) (%d+)') do
+  due, n = due + back, tonumber(n)
+  if due > now - WINDOW then
+    log[#log + 1] = {due, n}
+    booked = booked + n
+  end
 end
 
 local quota
@@ -61,11 +91,19 @@ elseif s.limit == 0 and known > 0 then
   news(known)
 end
 settle()
-if quota == 0 or not booking and count < 0 then
-  return {quota, math.floor(s.rate * 1000), 0, s.accepted}
+local census = math.floor(now / CENSUS)
+local function answer(wait)
+  return {quota, math.floor(s.rate * 1000), math.ceil(wait), s.accepted, census, math.max(s.here, s.were)}
 end
+if quota == 0 or not booking and count < 0 then return answer(0) end
 if s.rate == 0 or s.rate > quota then s.rate = quota end
 s.accepted = s.accepted + tonumber(ARGV[7])
+
+if s.census ~= census then
+  s.were = s.census == census - 1 and s.here or 0
+  s.census, s.here = census, 0
+end
+if tonumber(ARGV[8]) >= 0 and tonumber(ARGV[8]) ~= census then s.here = s.here + 1 end
 
 -- Without rejections a rate that was cut creeps up, twice as fast every 2 s.
 if s.rate < quota then
@@ -92,48 +130,81 @@ if count >= 0 then
     end
   end
   s.missed = now
-  s.next = math.max(s.next, s.rest)
+end
+
+-- remember puts n bookings at a moment, not before any other, into the log.
+local function remember(due, n)
+  local newest = log[#log]
+  if newest and math.floor(newest[1] / CELL) == math.floor(due / CELL) then
+    newest[1], newest[2] = due, newest[2] + n
+  else
+    log[#log + 1] = {due, n}
+  end
+  booked = booked + n
+end
+
+-- Others, or this caller without a booking, may have used the second before: then
+-- what is left of the quota counts as used evenly in it.
+if (count >= 0 or not quiet or fresh and known > 0) and s.last <= now and booked < quota then
+  local own, left = log, quota - booked
+  local cells = math.min(left, 32)
+  for i = 1, cells do
+    local from, to = math.floor(left * (i - 1) / cells), math.floor(left * i / cells)
+    own[#own + 1] = {now - WINDOW + math.floor(WINDOW * from / left), to - from}
+  end
+  table.sort(own, function(a, b) return a[1] < b[1] end)
+  log, booked = {}, 0
+  for _, run in ipairs(own) do remember(run[1], run[2]) end
 end
 
 local wait = 0
 if booking then
-  -- The second after a silent one is free up to the quota. No window of a second
-  -- holds more than that: each booking moves the next regular one away.
-  if count >= 0 or not quiet or fresh and known > 0 then
-    s.base, s.burst = now, quota
-  elseif now - s.last >= WINDOW and now >= s.rest and s.rate >= quota then
-    s.base, s.burst = now, 0
+  local due, newer = math.max(now, s.last, s.rest), 0
+  for i = #log, 1, -1 do
+    newer = newer + log[i][2]
+    if newer >= quota then
+      due = math.max(due, log[i][1] + WINDOW)
+      break
+    end
   end
-  local due, step = math.max(now, s.next), WINDOW / s.rate
-  if s.burst < quota and now - s.base < WINDOW then due = now end
+  if s.rate < quota then due = math.max(due, s.last + math.floor(WINDOW / s.rate)) end
+  if due > now then s.waited = now end
 
   -- A quota that was raised rejects nothing. While all of it is used, one attempt
   -- more looks for that, in three seconds, for one second in seven has room
   -- anyway. Then the quota is guessed, until a rejection tells it.
-  if s.next <= now then
+  local extra = false
+  if now - s.waited > 1.5 * SECOND then
     lookLater()
   elseif now >= s.look and s.rate >= quota and (set == 0 or quota < set) then
     if s.looks < 3 then
-      s.looks, step = s.looks + 1, 0
+      s.looks, extra = s.looks + 1, true
     else
       s.limit = quota + math.ceil(quota / 2)
       settle()
       s.rate = quota
     end
-    s.look = s.next + 1.5 * SECOND
+    s.look = due + 1.5 * SECOND
   end
 
-  s.next = math.max(s.next, due) + step
-  s.last = math.max(s.last, due)
-  s.burst = s.burst + 1
+  s.last = due
+  if not extra then remember(due, 1) end
   wait = due - now
 end
 
-local values = {}
-for _, name in ipairs(names) do
-  values[#values + 1] = name
-  values[#values + 1] = string.format('%.17g', s[name])
+-- Of more bookings than the quota the first ones matter no more.
+local first = 1
+while first < #log and booked - log[first][2] >= quota do
+  booked = booked - log[first][2]
+  first = first + 1
 end
-redis.call('HSET', KEYS[1], unpack(values))
-redis.call('PEXPIRE', KEYS[1], ARGV[8])
-return {quota, math.floor(s.rate * 1000), math.ceil(wait), s.accepted}
+local runs = {}
+for i = first, #log do runs[#runs + 1] = string.format('%.0f %d', log[i][1], log[i][2]) end
+local fields = {'log', table.concat(runs, ' ')}
+for i = 2, #names do
+  fields[#fields + 1] = names[i]
+  fields[#fields + 1] = string.format('%.17g', s[names[i]])
+end
+redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('PEXPIRE', KEYS[1], ARGV[9])
+return answer(wait)

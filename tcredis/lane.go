@@ -9,8 +9,13 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// lane paces the attempts of one key. While the quota is known and Redis is up
-// they are booked there; otherwise a local pacer has them.
+// maxQuota is the largest quota that is believed or kept; the largest documented
+// ones are some thousands a second.
+const maxQuota = 1 << 20
+
+// lane paces the attempts of one key. Once the quota is known they are booked: in
+// Redis, or, while that is down, by a clerk that keeps this process's share. Before
+// that a local pacer has them.
 type lane struct {
 	pacer    *Pacer
 	key      tcretry.PaceKey
@@ -20,12 +25,11 @@ type lane struct {
 	accepted atomic.Uint64 // by the fleet, as far as it is known
 
 	mu       sync.Mutex
-	booked   bool // attempts are booked in Redis; guarded by mu, as all below
+	booked   bool // attempts are booked; guarded by mu, as all below
 	quota    int  // as last heard; 0 if it is not known
 	rate     float64
 	inFlight int
-	arrivals uint64 // numbers the waiters
-	looked   bool   // Redis was asked for a quota that others know
+	looked   bool // Redis was asked for a quota that others know
 	queue    queue
 	bookings bookings
 	timer    *time.Timer // nil while nobody waits
@@ -34,13 +38,18 @@ type lane struct {
 	untold   uint64 // own attempts that were accepted, not told yet
 	all      uint64 // those of the fleet, as last heard; 0 before
 
-	local     local
-	unbooked  time.Time // when the local pacer last let an attempt start
-	lastStart window    // of the booked ones
+	local    local
+	clerk    clerk
+	alone    bool      // the clerk books
+	back     time.Time // until when the clerk says when to book in Redis
+	began    starts    // of the booked ones
+	unbooked time.Time // when the last one starts that Redis does not know of
+	fleet    int       // processes that book; 0 if it is not known
+	census   int64     // the last that counted this one
 }
 
 func newLane(p *Pacer, key tcretry.PaceKey) *lane {
-	l := &lane{pacer: p, key: key, name: p.name(key), wide: p.wide.Lane(key), set: max(0, p.quota(key))}
+	l := &lane{pacer: p, key: key, name: p.name(key), wide: p.wide.Lane(key), set: min(max(0, p.quota(key)), maxQuota)}
 	l.quota, l.booked = l.set, l.set > 0
 	l.local = newLocal(key)
 	return l
@@ -64,14 +73,13 @@ func (l *lane) Wait(ctx context.Context, turn tcretry.Turn) error {
 }
 
 func (l *lane) wait(ctx context.Context, turn tcretry.Turn) error {
-	var w *waiter
 	for {
 		l.mu.Lock()
 		now := time.Now()
 		l.heed()
 		var err error
 		if l.booked {
-			w = l.enter(w, now, turn)
+			w := l.enter(now, turn)
 			l.mu.Unlock()
 			err = l.await(ctx, w)
 		} else {
@@ -92,12 +100,9 @@ func (l *lane) wait(ctx context.Context, turn tcretry.Turn) error {
 	}
 }
 
-// enter makes the call a waiter, again if it was one. It requires that mu is held.
-func (l *lane) enter(w *waiter, now time.Time, turn tcretry.Turn) *waiter {
-	if w == nil {
-		l.arrivals++
-		w = &waiter{number: l.arrivals, again: turn.Again, latest: turn.Latest, told: make(chan error, 1)}
-	}
+// enter makes the call a waiter. It requires that mu is held.
+func (l *lane) enter(now time.Time, turn tcretry.Turn) *waiter {
+	w := &waiter{again: turn.Again, latest: turn.Latest, told: make(chan error, 1)}
 	if l.queue.len() == 0 {
 		l.bookings.forget(now)
 	}
@@ -154,8 +159,12 @@ func (l *lane) Done(r tcretry.PaceResult) {
 		l.untold++
 		l.misses.row = 0
 	case tcretry.PaceRejected:
+		now := time.Now()
 		l.learn(own)
-		l.misses.add(time.Now(), &l.bookings.hold)
+		l.misses.add(now, &l.bookings.hold)
+		if l.alone || now.Before(l.back) {
+			l.clerk.reject(now, *l.rejected, l.quota)
+		}
 	}
 	if !l.booked {
 		l.local.done(own)
@@ -166,7 +175,7 @@ func (l *lane) Done(r tcretry.PaceResult) {
 // learn takes in a rejection. It requires that mu is held.
 func (l *lane) learn(r tcretry.PaceResult) {
 	l.rejected = &rejection{}
-	if 0 < r.Limit && r.Limit < r.Count {
+	if 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxQuota {
 		l.rejected = &rejection{r.Count, r.Limit}
 		l.quota = r.Limit
 		if l.set > 0 {
@@ -207,11 +216,15 @@ func (l *lane) Pace() tcretry.Pace {
 		pace.InFlight = l.inFlight
 		return pace
 	}
+	rate := l.rate
+	if l.alone {
+		rate = l.clerk.rate
+	}
 	pace := tcretry.Pace{
-		Host: l.key.Host, Action: l.key.Action, Mode: tcretry.PaceOwn, Quota: l.quota, Rate: l.rate,
+		Host: l.key.Host, Action: l.key.Action, Mode: tcretry.PaceOwn, Quota: l.quota, Rate: rate,
 		Waiting: l.queue.len(), InFlight: l.inFlight,
 	}
-	if l.rate > 0 && l.rate < float64(l.quota) {
+	if rate > 0 && rate < float64(l.quota) {
 		pace.Mode = tcretry.PaceShared
 	}
 	return pace

@@ -7,7 +7,6 @@ import (
 
 // waiter is one call that waits for a booking.
 type waiter struct {
-	number uint64 // of its arrival
 	again  bool
 	latest time.Time  // zero for any time
 	told   chan error // takes one answer
@@ -27,33 +26,24 @@ type queue struct {
 func (q *queue) len() int      { return q.list.Len() }
 func (q *queue) head() *waiter { return q.list.Front().Value.(*waiter) }
 
-// add puts w into its place. One that was here before, in between left to the
-// local pacer, has its old number.
+// add puts w into its place.
 func (q *queue) add(w *waiter) {
 	if q.len() == 0 {
 		q.soonest = time.Time{}
 	}
 	q.hasten(w)
-	if w.again {
-		e := q.list.Front()
-		for e != nil && e.Value.(*waiter).again && e.Value.(*waiter).number < w.number {
-			e = e.Next()
-		}
-		if e == nil {
-			w.place = q.list.PushBack(w)
-		} else {
-			w.place = q.list.InsertBefore(w, e)
-		}
+	if !w.again {
+		w.place = q.list.PushBack(w)
 		return
 	}
-	e := q.list.Back()
-	for e != nil && !e.Value.(*waiter).again && e.Value.(*waiter).number > w.number {
-		e = e.Prev()
+	e := q.list.Front()
+	for e != nil && e.Value.(*waiter).again {
+		e = e.Next()
 	}
 	if e == nil {
-		w.place = q.list.PushFront(w)
+		w.place = q.list.PushBack(w)
 	} else {
-		w.place = q.list.InsertAfter(w, e)
+		w.place = q.list.InsertBefore(w, e)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // interval is the time between two bookings at a quota of one a second.
-const interval = 1007 * time.Millisecond
+const interval = 1010 * time.Millisecond
 
 func TestWaitingCallsComeBackToTheFleet(t *testing.T) {
 	bubble(t, func(t *testing.T) {

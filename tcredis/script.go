@@ -25,6 +25,7 @@ type order struct {
 	known, set int
 	rejected   *rejection // nil if there is nothing to tell
 	accepted   uint64     // since the last order
+	census     int64      // the one that counted this process last; -1 not to be counted
 }
 
 // rejection is the count and the quota that a rejection told, 0 and 0 if none.
@@ -36,6 +37,8 @@ type reply struct {
 	rate     float64 // attempts a second
 	wait     time.Duration
 	accepted uint64 // by the whole fleet
+	census   int64
+	fleet    int // processes that book
 }
 
 // run executes the script.
@@ -45,16 +48,17 @@ func run(ctx context.Context, client redis.Scripter, key string, o order) (reply
 		count, told = o.rejected.count, o.rejected.limit
 	}
 	got, err := script.Run(ctx, client, []string{key},
-		flag(o.booking), flag(o.quiet), o.known, o.set, count, told, o.accepted, keep.Milliseconds()).Int64Slice()
+		flag(o.booking), flag(o.quiet), o.known, o.set, count, told, o.accepted, o.census, keep.Milliseconds()).Int64Slice()
 	if err != nil {
 		return reply{}, err
 	}
-	if len(got) != 4 {
-		return reply{}, fmt.Errorf("tcredis: the script returned %d values, want 4", len(got))
+	if len(got) != 6 {
+		return reply{}, fmt.Errorf("tcredis: the script returned %d values, want 6", len(got))
 	}
 	return reply{
 		quota: int(got[0]), rate: float64(got[1]) / 1000,
 		wait: time.Duration(got[2]) * time.Microsecond, accepted: uint64(got[3]),
+		census: got[4], fleet: int(got[5]),
 	}, nil
 }
 
