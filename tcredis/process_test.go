@@ -1,0 +1,134 @@
+package tcredis_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tcredis"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// A process of the fleet, when the tests start one.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if api := os.Getenv("TCREDIS_PROCESS_API"); api != "" {
+		if err := process(api, os.Getenv("TCREDIS_PROCESS_REDIS"), os.Getenv("TCREDIS_PROCESS_CALLS")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// process makes calls, five at a time.
+func process(api, addr, calls string) error {
+	n, err := strconv.Atoi(calls)
+	if err != nil {
+		return err
+	}
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	defer client.Close()
+	p, err := tcredis.New(client)
+	if err != nil {
+		return err
+	}
+	c := &http.Client{Transport: tcretry.New(nil, tcretry.WithPacer(p))}
+	errs := make(chan error, 5)
+	for range cap(errs) {
+		go func() {
+			for range n / cap(errs) {
+				if err := callAt(c, api); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// processes starts n processes of some calls each at an API, and returns what waits
+// for their end: no call of theirs may have failed.
+func processes(t *testing.T, n, calls int, api, redis string) (wait func()) {
+	t.Helper()
+	var all []*exec.Cmd
+	for range n {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "TCREDIS_PROCESS_API="+api, "TCREDIS_PROCESS_REDIS="+redis,
+			fmt.Sprint("TCREDIS_PROCESS_CALLS=", calls))
+		cmd.Stderr = os.Stderr
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		all = append(all, cmd)
+	}
+	return func() {
+		t.Helper()
+		for _, cmd := range all {
+			require.NoError(t, cmd.Wait())
+		}
+	}
+}
+
+// forty is an API that takes 40 calls a second, on a socket.
+func forty(t *testing.T) (*tctest.API, string) {
+	api := tctest.NewAPI()
+	api.Quota("", 40, tctest.FixedWindow)
+	return api, api.Start(t).URL
+}
+
+// requireShared checks that the processes have one key, with the quota of 40.
+func requireShared(t *testing.T, s *server) map[string]string {
+	t.Helper()
+	keys, err := s.client(t).Keys(context.Background(), "*").Result()
+	require.NoError(t, err)
+	require.Len(t, keys, 1, "they do not share a key")
+	values, err := s.client(t).HGetAll(context.Background(), keys[0]).Result()
+	require.NoError(t, err)
+	require.Equal(t, "40", values["limit"])
+	return values
+}
+
+func TestTwoProcessesShareAQuota(t *testing.T) {
+	s := startRedis(t)
+	api, url := forty(t)
+	processes(t, 2, 40, url, s.addr)()
+	require.Equal(t, 80, api.Executions("DescribeInstances"))
+	requireShared(t, s)
+}
+
+func TestTwoProcessesGoOnWhileRedisIsStoppedAndShareTheQuotaAgain(t *testing.T) {
+	s := startRedis(t)
+	api, url := forty(t)
+	wait := processes(t, 2, 160, url, s.addr)
+	reach := func(n int) {
+		eventually(t, "the processes stand still", func() bool { return api.Executions("DescribeInstances") >= n })
+	}
+	reach(80)
+	s.stop()
+	reach(200)
+	s.start(t) // without what it knew
+	wait()
+	require.Equal(t, 320, api.Executions("DescribeInstances"))
+	values := requireShared(t, s)
+	require.Equal(t, "2", max(values["here"], values["were"]), "both came back")
+	rejected := api.Attempts("DescribeInstances") - 320
+	t.Logf("rejected %.1f %%", float64(rejected)/3.2)
+	require.Less(t, rejected, 320/4, "it is as if they had not shared")
+}
