@@ -165,7 +165,7 @@ func (l *lane) bookAlone(now time.Time) bool {
 		return false
 	}
 	if !l.alone {
-		l.alone = true
+		l.alone, l.rejected = true, nil
 		l.clerk.takeOver(now, l.share(now), &l.began)
 	}
 	l.unbooked = l.clerk.book(now, l.quota)
@@ -191,7 +191,7 @@ func (l *lane) answered(o order, r reply, err error) {
 	now := time.Now()
 	l.bookings.asking--
 	if err != nil {
-		if l.rejected == nil {
+		if l.rejected == nil && !l.alone {
 			l.rejected = o.rejected
 		}
 		l.untold += o.accepted

@@ -218,7 +218,7 @@ func TestAFleetKeepsAQuotaThatItIsToldWhileRedisIsDown(t *testing.T) {
 			f.during = down(m, 30*time.Second)
 			r, _ := f.overPipes(t, m, set(20))
 			require.Zero(t, r.failed)
-			require.LessOrEqual(t, f.makespan(r), 1.04)
+			require.LessOrEqual(t, f.makespan(r), 1.03)
 			require.LessOrEqual(t, r.rejected(), 0.01)
 		})
 	}

@@ -165,6 +165,9 @@ func (l *lane) Done(r tcretry.PaceResult) {
 		if l.alone || now.Before(l.back) {
 			l.clerk.reject(now, *l.rejected, l.quota)
 		}
+		if l.alone {
+			l.rejected = nil // it is no news to Redis once that is back
+		}
 	}
 	if !l.booked {
 		l.local.done(own)
