@@ -1,5 +1,7 @@
 package tcredis
 
+import "time"
+
 // heed turns to Redis when it may be asked. It requires that mu is held.
 func (l *lane) heed() {
 	switch k := &l.pacer.link; {
@@ -37,7 +39,8 @@ func (l *lane) look() {
 // that mu is held.
 func (l *lane) rise() {
 	l.booked = true
-	// Should Redis go at once: what was sent may have used up this second.
+	// Something was sent a moment ago, and may have used up this second.
+	l.unbooked = time.Now()
 	l.clerk.next = l.unbooked.Add(perSecond)
 	l.local.end(errChange)
 }

@@ -13,22 +13,28 @@ import (
 // ones are some thousands a second.
 const maxQuota = 1 << 20
 
+// bookedSuffix marks the lane in memory of the booked attempts of a key. It keeps
+// the quotas over many keys only, and learns nothing of the key's own, which would
+// be in the way.
+const bookedSuffix = " booked"
+
 // lane paces the attempts of one key. Once the quota is known they are booked: in
 // Redis, or, while that is down, by a clerk that keeps this process's share. Before
-// that a local pacer has them.
+// that the pacer in memory has them.
 type lane struct {
 	pacer    *Pacer
 	key      tcretry.PaceKey
 	name     string        // in Redis
-	wide     tcretry.Lane  // for what counts more than this key
 	set      int           // the quota that the user set; 0 to learn it
+	local    local         // for attempts that are not booked
+	wide     tcretry.Lane  // for what counts more than this key, of booked ones
 	accepted atomic.Uint64 // by the fleet, as far as it is known
+	inFlight atomic.Int64  // of the booked attempts
 
 	mu       sync.Mutex
-	booked   bool // attempts are booked; guarded by mu, as all below
+	booked   bool // from now on attempts are booked; guarded by mu, as all below
 	quota    int  // as last heard; 0 if it is not known
 	rate     float64
-	inFlight int
 	looked   bool // Redis was asked for a quota that others know
 	queue    queue
 	bookings bookings
@@ -38,7 +44,6 @@ type lane struct {
 	untold   uint64 // own attempts that were accepted, not told yet
 	all      uint64 // those of the fleet, as last heard; 0 before
 
-	local    local
 	clerk    clerk
 	alone    bool      // the clerk books
 	back     time.Time // until when the clerk says when to book in Redis
@@ -49,9 +54,11 @@ type lane struct {
 }
 
 func newLane(p *Pacer, key tcretry.PaceKey) *lane {
-	l := &lane{pacer: p, key: key, name: p.name(key), wide: p.wide.Lane(key), set: min(max(0, p.quota(key)), maxQuota)}
+	l := &lane{pacer: p, key: key, name: p.name(key), set: min(max(0, p.quota(key)), maxQuota)}
 	l.quota, l.booked = l.set, l.set > 0
-	l.local = newLocal(key)
+	l.local = newLocal(p.memory.Lane(key))
+	key.Action += bookedSuffix
+	l.wide = p.memory.Lane(key)
 	return l
 }
 
@@ -59,45 +66,37 @@ func newLane(p *Pacer, key tcretry.PaceKey) *lane {
 // other processes are accepted.
 func (l *lane) Accepted() uint64 { return l.accepted.Load() }
 
-// Wait is part of [tcretry.Lane]. What counts more than this key goes first: a
-// booking that it made too late would be wasted.
+// Wait is part of [tcretry.Lane].
 func (l *lane) Wait(ctx context.Context, turn tcretry.Turn) error {
+	for {
+		l.mu.Lock()
+		l.heed()
+		booked := l.booked
+		l.mu.Unlock()
+		if booked {
+			return l.waitBooked(ctx, turn)
+		}
+		if err := l.local.wait(ctx, turn); err != errChange {
+			return err
+		}
+	}
+}
+
+// waitBooked waits for a booking. What counts more than this key goes first: a
+// booking that it made too late would be wasted.
+func (l *lane) waitBooked(ctx context.Context, turn tcretry.Turn) error {
 	if err := l.wide.Wait(ctx, turn); err != nil {
 		return err
 	}
-	if err := l.wait(ctx, turn); err != nil {
+	l.mu.Lock()
+	w := l.enter(time.Now(), turn)
+	l.mu.Unlock()
+	if err := l.await(ctx, w); err != nil {
 		l.wide.Done(tcretry.PaceResult{})
 		return err
 	}
+	l.inFlight.Add(1)
 	return nil
-}
-
-func (l *lane) wait(ctx context.Context, turn tcretry.Turn) error {
-	for {
-		l.mu.Lock()
-		now := time.Now()
-		l.heed()
-		var err error
-		if l.booked {
-			w := l.enter(now, turn)
-			l.mu.Unlock()
-			err = l.await(ctx, w)
-		} else {
-			local := l.local
-			l.unbooked = now
-			l.mu.Unlock()
-			err = local.wait(ctx, turn)
-		}
-		switch err {
-		case errChange:
-			continue
-		case nil:
-			l.mu.Lock()
-			l.inFlight++
-			l.mu.Unlock()
-		}
-		return err
-	}
 }
 
 // enter makes the call a waiter. It requires that mu is held.
@@ -140,42 +139,50 @@ func (l *lane) await(ctx context.Context, w *waiter) error {
 
 // Done is part of [tcretry.Lane].
 func (l *lane) Done(r tcretry.PaceResult) {
+	// The codes that concern more than this key are known to the pacer in memory.
 	own := r
-	if r.Verdict == tcretry.PaceRejected {
-		// The codes that concern more than this key are known to the wide pacer.
-		if r.Code == "" || r.Code == "RequestLimitExceeded" {
+	if r.Verdict == tcretry.PaceRejected && r.Code != "" && r.Code != "RequestLimitExceeded" {
+		own = tcretry.PaceResult{}
+	}
+	local := l.local.done(r)
+	if !local {
+		l.inFlight.Add(-1)
+		if own.Verdict == tcretry.PaceRejected {
 			r = tcretry.PaceResult{}
-		} else {
-			own = tcretry.PaceResult{}
+		}
+		l.wide.Done(r)
+	}
+	if own.Verdict == tcretry.PaceAccepted {
+		l.accepted.Add(1)
+		if local && !l.local.slow.Load() {
+			return // of a lane that nothing is known of
 		}
 	}
-	l.wide.Done(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inFlight = max(0, l.inFlight-1)
 	switch own.Verdict {
 	case tcretry.PaceAccepted:
-		l.accepted.Add(1)
 		l.untold++
 		l.misses.row = 0
 	case tcretry.PaceRejected:
-		now := time.Now()
-		l.learn(own)
-		l.misses.add(now, &l.bookings.hold)
-		if l.alone || now.Before(l.back) {
-			l.clerk.reject(now, *l.rejected, l.quota)
-		}
-		if l.alone {
-			l.rejected = nil // it is no news to Redis once that is back
-		}
-	}
-	if !l.booked {
-		l.local.done(own)
+		l.reject(time.Now(), own)
 	}
 	l.heed()
 }
 
-// learn takes in a rejection. It requires that mu is held.
+// reject takes in a rejection. It requires that mu is held.
+func (l *lane) reject(now time.Time, r tcretry.PaceResult) {
+	l.learn(r)
+	l.misses.add(now, &l.bookings.hold)
+	if l.alone || now.Before(l.back) {
+		l.clerk.reject(now, *l.rejected, l.quota)
+	}
+	if l.alone {
+		l.rejected = nil // it is no news to Redis once that is back
+	}
+}
+
+// learn takes in what a rejection tells. It requires that mu is held.
 func (l *lane) learn(r tcretry.PaceResult) {
 	l.rejected = &rejection{}
 	if 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxQuota {
@@ -215,9 +222,7 @@ func (l *lane) Pace() tcretry.Pace {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.booked {
-		pace := l.local.pace()
-		pace.InFlight = l.inFlight
-		return pace
+		return l.local.pace()
 	}
 	rate := l.rate
 	if l.alone {
@@ -225,7 +230,7 @@ func (l *lane) Pace() tcretry.Pace {
 	}
 	pace := tcretry.Pace{
 		Host: l.key.Host, Action: l.key.Action, Mode: tcretry.PaceOwn, Quota: l.quota, Rate: rate,
-		Waiting: l.queue.len(), InFlight: l.inFlight,
+		Waiting: l.queue.len(), InFlight: int(l.inFlight.Load() + l.local.inFlight.Load()),
 	}
 	if rate > 0 && rate < float64(l.quota) {
 		pace.Mode = tcretry.PaceShared

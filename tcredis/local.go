@@ -3,46 +3,62 @@ package tcredis
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/tcretry/tcretry"
 )
 
-// errChange tells a waiter that others have the key's attempts now.
+// errChange tells a waiter that attempts are booked now.
 var errChange = errors.New("tcredis: the pace changed hands")
 
-// local paces the attempts of one key while its quota is not known, or no more
-// than a process without Redis finds out.
+// local paces the attempts of one key that are not booked: while its quota is not
+// known, or no more than a process without Redis finds out. All are safe for use
+// from many goroutines.
 type local struct {
 	lane tcretry.Lane
 	// slow says that lane was told of a rejection: attempts may wait there.
-	slow bool
+	slow     atomic.Bool
+	inFlight atomic.Int64
 	// ended is the context that ends when attempts are booked.
 	ended context.Context
 	end   context.CancelCauseFunc
 }
 
-// newLocal returns one that knows nothing and delays nothing.
-func newLocal(key tcretry.PaceKey) local {
-	l := local{lane: new(tcretry.AdaptivePacer).Lane(key)}
-	l.ended, l.end = context.WithCancelCause(context.Background())
-	return l
+func newLocal(lane tcretry.Lane) local {
+	ended, end := context.WithCancelCause(context.Background())
+	return local{lane: lane, ended: ended, end: end}
 }
 
 // wait is Lane.Wait, and returns errChange once l has ended.
-func (l local) wait(ctx context.Context, turn tcretry.Turn) error {
-	if !l.slow {
-		return l.lane.Wait(ctx, turn)
+func (l *local) wait(ctx context.Context, turn tcretry.Turn) error {
+	if l.slow.Load() {
+		inner, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		stop := context.AfterFunc(l.ended, func() { cancel(errChange) })
+		defer stop()
+		ctx = inner
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(l.ended, func() { cancel(errChange) })
-	defer stop()
-	return l.lane.Wait(ctx, turn)
+	err := l.lane.Wait(ctx, turn)
+	if err == nil {
+		l.inFlight.Add(1)
+	}
+	return err
 }
 
-func (l *local) done(r tcretry.PaceResult) {
-	l.lane.Done(r)
-	l.slow = l.slow || r.Verdict == tcretry.PaceRejected
+// done is Lane.Done. It returns false if no attempt of this lane is in flight.
+// Should there be booked ones as well, nothing tells them apart, and nothing has to:
+// all of this lane are soon over.
+func (l *local) done(r tcretry.PaceResult) bool {
+	for n := l.inFlight.Load(); n > 0; n = l.inFlight.Load() {
+		if l.inFlight.CompareAndSwap(n, n-1) {
+			if r.Verdict == tcretry.PaceRejected {
+				l.slow.Store(true)
+			}
+			l.lane.Done(r)
+			return true
+		}
+	}
+	return false
 }
 
 func (l *local) pace() tcretry.Pace {

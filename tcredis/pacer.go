@@ -17,9 +17,9 @@ type Pacer struct {
 	quota  func(tcretry.PaceKey) int
 	link   link
 	lanes  lanes
-	// wide paces what counts more than one key together, for this process alone.
-	// It is not told of the keys' own quotas, so that only those stay in its way.
-	wide tcretry.AdaptivePacer
+	// memory paces what is not booked, and what counts more than one key together,
+	// for this process alone.
+	memory tcretry.AdaptivePacer
 }
 
 // Lane returns the lane of a key. It is part of [tcretry.Pacer].
@@ -43,8 +43,8 @@ func (p *Pacer) Paces() []tcretry.Pace {
 	for _, l := range p.lanes.all() {
 		paces = append(paces, l.Pace())
 	}
-	for _, pace := range p.wide.Paces() {
-		if pace.Mode != tcretry.PaceOpen {
+	for _, pace := range p.memory.Paces() {
+		if pace.Action == "" && pace.Mode != tcretry.PaceOpen {
 			paces = append(paces, pace)
 		}
 	}
