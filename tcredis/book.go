@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// outstanding is how many bookings a process has at once: one to start and one
+	// outstanding is how many bookings of later a process has: one to start and one
 	// that is on its way meanwhile. A process that dies wastes no more.
 	outstanding = 2
+	// mostWanted bounds the work of Redis for one command.
+	mostWanted = 64
 	// stale is how late a booking may be used: as much as attempts are kept apart
 	// by (see WINDOW in book.lua).
 	stale = 10 * time.Millisecond
@@ -20,11 +22,10 @@ const (
 	perSecond = time.Second + stale
 )
 
-// bookings are those that a lane has and has asked for.
+// bookings are those that a lane has.
 type bookings struct {
-	due    []time.Time // in the order of their times
-	asking int
-	hold   time.Time // when the next one may be used at the earliest
+	due  []time.Time // in the order of their times
+	hold time.Time   // when the next one may be used at the earliest
 
 	// What later ones are estimated by: the rate of all, the first booking since
 	// calls wait, the last one, and how many there were from the one to the other.
@@ -124,37 +125,39 @@ func (l *lane) serve(now time.Time) {
 	l.queue.tellLate(now, func(place int) time.Time { return l.bookings.start(now, place) }, tcretry.ErrPaceLate)
 }
 
-// book asks for as many bookings as there are waiters without, up to outstanding.
-// It returns true if one may be used at once. It requires that mu is held.
+// book asks for bookings if a waiter is without. It returns true if one was made
+// that may be used at once. It requires that mu is held.
 func (l *lane) book(now time.Time) bool {
-	for len(l.bookings.due)+l.bookings.asking < min(outstanding, l.queue.len()) {
-		if !l.pacer.link.up() {
-			return l.bookAlone(now)
-		}
-		if l.alone {
-			l.alone, l.back = false, now.Add(longestPause+l.pacer.link.timeout)
-		}
-		if now.Before(l.back) {
-			// Some of the others do not know of it yet, and keep their shares.
-			if l.clerk.next.After(now) {
-				return false
-			}
-			l.clerk.book(now, l.quota)
-		}
-		o := order{
-			booking: true, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,
-			rejected: l.rejected, accepted: l.untold, census: -1,
-		}
-		if l.rate > 0 { // it is known to Redis as well, or was
-			o.known = l.quota
-		}
-		if l.bookings.asking == 0 {
-			o.census = l.census
-		}
-		l.rejected, l.untold = nil, 0
-		l.bookings.asking++
-		l.pacer.link.ask(l.name, o, func(r reply, err error) { l.answered(o, r, err) })
+	want, ahead := l.queue.len()-len(l.bookings.due), outstanding-len(l.bookings.due)
+	if want <= 0 || ahead <= 0 {
+		return false
 	}
+	if !l.pacer.link.up() {
+		return l.bookAlone(now)
+	}
+	if l.asking {
+		return false
+	}
+	if l.alone {
+		l.alone, l.back = false, now.Add(longestPause+l.pacer.link.timeout)
+	}
+	if now.Before(l.back) {
+		// Some of the others do not know of it yet, and keep their shares.
+		if l.clerk.next.After(now) {
+			return false
+		}
+		l.clerk.book(now, l.quota)
+		want = 1
+	}
+	o := order{
+		want: min(want, mostWanted), ahead: ahead, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,
+		rejected: l.rejected, accepted: l.untold, census: l.census,
+	}
+	if l.rate > 0 { // it is known to Redis as well, or was
+		o.known = l.quota
+	}
+	l.rejected, l.untold, l.asking = nil, 0, true
+	l.pacer.link.ask(l.name, o, func(r reply, err error) { l.answered(o, r, err) })
 	return false
 }
 
@@ -189,7 +192,7 @@ func (l *lane) answered(o order, r reply, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.bookings.asking--
+	l.asking = false
 	if err != nil {
 		if l.rejected == nil && !l.alone {
 			l.rejected = o.rejected
@@ -206,7 +209,9 @@ func (l *lane) answered(o order, r reply, err error) {
 	if r.fleet >= l.fleet || now.Sub(l.back) > forgotten {
 		l.fleet = r.fleet
 	}
-	l.bookings.add(now.Add(r.wait), r.rate)
+	for _, wait := range r.waits {
+		l.bookings.add(now.Add(wait), r.rate)
+	}
 	l.work(now)
 }
 

@@ -1,18 +1,18 @@
--- Books one attempt of a quota and says when it may start: it always books, and
--- never refuses. Of any WINDOW no more than the quota is booked. It also takes in
--- what a rejection told. KEYS[1] is all that it touches. Times are microseconds
+-- Books attempts of a quota and says when they may start: it always books, and never
+-- refuses. Of any WINDOW no more than the quota is booked. It also takes in what a
+-- rejection told. KEYS[1] is all that it touches. Times are microseconds
 -- of this server's clock.
 --
--- ARGV: 1 to book, 0 to look; 1 if the caller sent nothing unbooked in the last
--- second; the quota that the caller knows; the quota that its user set; the count
--- and the quota of a rejection, -1 and 0 if there was none, 0 and 0 if it told no
--- numbers; the attempts that the API accepted and that were not told yet; the
--- census that counted the caller last, -1 not to be counted; how long to keep the
--- key, in ms. 0 is a quota that is not known.
+-- ARGV: how many to book at the most, 0 to look; how many of them may have to wait,
+-- at least 1; 1 if the caller sent nothing unbooked in the last
+-- second; the quota that the caller knows; the quota that its user set; the count and the
+-- quota of a rejection, -1 and 0 if there was none, 0 and 0 if it told no numbers; the
+-- attempts that the API accepted and that were not told yet; the census that counted
+-- the caller last; how long to keep the key, in ms. 0 is a quota that is not known.
 --
--- Returns the quota, the attempts a second times 1000, the wait, how many attempts
--- of all callers were accepted, this census and how many callers it or the one
--- before found.
+-- Returns the quota, the attempts a second times 1000, how many attempts of all
+-- callers were accepted, this census, how many callers it or the one before found,
+-- and the wait of each booking.
 local SECOND = 1000000
 -- A second and what attempts may be delayed against each other on their way
 -- without meeting those of the next second: 1 % of the quota is its price.
@@ -27,9 +27,10 @@ local CENSUS = 5 * SECOND
 
 local time = redis.call('TIME')
 local now = time[1] * SECOND + time[2]
-local booking, quiet = ARGV[1] == '1', ARGV[2] == '1'
-local known, set = tonumber(ARGV[3]), tonumber(ARGV[4])
-local count, told = tonumber(ARGV[5]), tonumber(ARGV[6])
+local want, ahead = tonumber(ARGV[1]), tonumber(ARGV[2])
+local quiet = ARGV[3] == '1'
+local known, set = tonumber(ARGV[4]), tonumber(ARGV[5])
+local count, told = tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local moments = {
   'seen', -- the last command
@@ -92,18 +93,18 @@ elseif s.limit == 0 and known > 0 then
 end
 settle()
 local census = math.floor(now / CENSUS)
-local function answer(wait)
-  return {quota, math.floor(s.rate * 1000), math.ceil(wait), s.accepted, census, math.max(s.here, s.were)}
+local function answer(waits)
+  return {quota, math.floor(s.rate * 1000), s.accepted, census, math.max(s.here, s.were), unpack(waits)}
 end
-if quota == 0 or not booking and count < 0 then return answer(0) end
+if quota == 0 or want == 0 then return answer({}) end
 if s.rate == 0 or s.rate > quota then s.rate = quota end
-s.accepted = s.accepted + tonumber(ARGV[7])
+s.accepted = s.accepted + tonumber(ARGV[8])
 
 if s.census ~= census then
   s.were = s.census == census - 1 and s.here or 0
   s.census, s.here = census, 0
 end
-if tonumber(ARGV[8]) >= 0 and tonumber(ARGV[8]) ~= census then s.here = s.here + 1 end
+if tonumber(ARGV[9]) ~= census then s.here = s.here + 1 end
 
 -- Without rejections a rate that was cut creeps up, twice as fast every 2 s.
 if s.rate < quota then
@@ -157,8 +158,8 @@ if (count >= 0 or not quiet or fresh and known > 0) and s.last <= now and booked
   for _, run in ipairs(own) do remember(run[1], run[2]) end
 end
 
-local wait = 0
-if booking then
+-- turn returns when the next attempt may start.
+local function turn()
   local due, newer = math.max(now, s.last, s.rest), 0
   for i = #log, 1, -1 do
     newer = newer + log[i][2]
@@ -168,17 +169,20 @@ if booking then
     end
   end
   if s.rate < quota then due = math.max(due, s.last + math.floor(WINDOW / s.rate)) end
-  if due > now then s.waited = now end
+  return due
+end
 
-  -- A quota that was raised rejects nothing. While all of it is used, one attempt
-  -- more looks for that, in three seconds, for one second in seven has room
-  -- anyway. Then the quota is guessed, until a rejection tells it.
-  local extra = false
+-- A quota that was raised rejects nothing. While all of it is used, one attempt more
+-- looks for that, in three seconds, for one second in seven has room anyway. Then the
+-- quota is guessed, until a rejection tells it. looks returns true if the attempt of
+-- a moment is such a one.
+local function looks(due)
+  local looked = false
   if now - s.waited > 1.5 * SECOND then
     lookLater()
   elseif now >= s.look and s.rate >= quota and (set == 0 or quota < set) then
     if s.looks < 3 then
-      s.looks, extra = s.looks + 1, true
+      s.looks, looked = s.looks + 1, true
     else
       s.limit = quota + math.ceil(quota / 2)
       settle()
@@ -186,10 +190,20 @@ if booking then
     end
     s.look = due + 1.5 * SECOND
   end
+  return looked
+end
 
+local waits = {}
+while #waits < want do
+  local due = turn()
+  if due > now then
+    if ahead == 0 then break end
+    ahead = ahead - 1
+    s.waited = now
+  end
+  if not looks(due) then remember(due, 1) end
   s.last = due
-  if not extra then remember(due, 1) end
-  wait = due - now
+  waits[#waits + 1] = math.ceil(due - now)
 end
 
 -- Of more bookings than the quota the first ones matter no more.
@@ -206,5 +220,5 @@ for i = 2, #names do
   fields[#fields + 1] = string.format('%.17g', s[names[i]])
 end
 redis.call('HSET', KEYS[1], unpack(fields))
-redis.call('PEXPIRE', KEYS[1], ARGV[9])
-return answer(wait)
+redis.call('PEXPIRE', KEYS[1], ARGV[10])
+return answer(waits)

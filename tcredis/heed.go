@@ -21,7 +21,7 @@ func (l *lane) heed() {
 // held.
 func (l *lane) look() {
 	l.looked = true
-	l.pacer.link.ask(l.name, order{set: l.set, census: -1}, func(r reply, err error) {
+	l.pacer.link.ask(l.name, order{set: l.set}, func(r reply, err error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if err != nil {

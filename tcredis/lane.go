@@ -38,6 +38,7 @@ type lane struct {
 	looked   bool // Redis was asked for a quota that others know
 	queue    queue
 	bookings bookings
+	asking   bool        // for more of them
 	timer    *time.Timer // nil while nobody waits
 	rejected *rejection  // to be told with the next booking
 	misses   misses

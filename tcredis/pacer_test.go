@@ -70,7 +70,7 @@ type empty struct{ redis.Scripter }
 
 func (empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	cmd.SetVal([]any{int64(0), int64(0), int64(0), int64(0), int64(0), int64(0)})
+	cmd.SetVal([]any{int64(0), int64(0), int64(0), int64(0), int64(0)})
 	return cmd
 }
 
@@ -279,6 +279,6 @@ type generous struct{ redis.Scripter }
 
 func (generous) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	cmd.SetVal([]any{int64(1000), int64(1000_000), int64(0), int64(0), int64(1), int64(1)})
+	cmd.SetVal([]any{int64(1000), int64(1000_000), int64(0), int64(1), int64(1), int64(0)})
 	return cmd
 }

@@ -20,12 +20,13 @@ var script = redis.NewScript(source)
 
 // order is what a lane asks of Redis.
 type order struct {
-	booking    bool // else it looks
+	want       int  // bookings at the most; 0 for a look
+	ahead      int  // of them those that may have to wait, at least 1
 	quiet      bool // nothing was sent unbooked in the last second
 	known, set int
 	rejected   *rejection // nil if there is nothing to tell
 	accepted   uint64     // since the last order
-	census     int64      // the one that counted this process last; -1 not to be counted
+	census     int64      // the one that counted this process last
 }
 
 // rejection is the count and the quota that a rejection told, 0 and 0 if none.
@@ -35,10 +36,10 @@ type rejection struct{ count, limit int }
 type reply struct {
 	quota    int
 	rate     float64 // attempts a second
-	wait     time.Duration
-	accepted uint64 // by the whole fleet
+	accepted uint64  // by the whole fleet
 	census   int64
-	fleet    int // processes that book
+	fleet    int             // processes that book
+	waits    []time.Duration // of the bookings, in order
 }
 
 // run executes the script.
@@ -47,19 +48,21 @@ func run(ctx context.Context, client redis.Scripter, key string, o order) (reply
 	if o.rejected != nil {
 		count, told = o.rejected.count, o.rejected.limit
 	}
-	got, err := script.Run(ctx, client, []string{key},
-		flag(o.booking), flag(o.quiet), o.known, o.set, count, told, o.accepted, o.census, keep.Milliseconds()).Int64Slice()
+	got, err := script.Run(ctx, client, []string{key}, o.want, o.ahead, flag(o.quiet), o.known, o.set,
+		count, told, o.accepted, o.census, keep.Milliseconds()).Int64Slice()
 	if err != nil {
 		return reply{}, err
 	}
-	if len(got) != 6 {
-		return reply{}, fmt.Errorf("tcredis: the script returned %d values, want 6", len(got))
+	if len(got) < 5 || o.want > 0 && len(got) == 5 {
+		return reply{}, fmt.Errorf("tcredis: the script returned %d values for %d bookings", len(got), o.want)
 	}
-	return reply{
-		quota: int(got[0]), rate: float64(got[1]) / 1000,
-		wait: time.Duration(got[2]) * time.Microsecond, accepted: uint64(got[3]),
-		census: got[4], fleet: int(got[5]),
-	}, nil
+	r := reply{
+		quota: int(got[0]), rate: float64(got[1]) / 1000, accepted: uint64(got[2]), census: got[3], fleet: int(got[4]),
+	}
+	for _, wait := range got[5:] {
+		r.waits = append(r.waits, time.Duration(wait)*time.Microsecond)
+	}
+	return r, nil
 }
 
 // flag is a bool as the script reads it.

@@ -40,9 +40,9 @@ func (k *desk) ask(d time.Duration, o order) reply {
 // book books n attempts at once, and returns the last wait.
 func (k *desk) book(n int, o order) (wait time.Duration) {
 	k.t.Helper()
-	o.booking = true
+	o.want, o.ahead = 1, 1
 	for range n {
-		wait = k.ask(0, o).wait
+		wait = k.ask(0, o).waits[0]
 	}
 	return wait
 }
@@ -89,8 +89,8 @@ func TestNoSecondHasMoreBookingsThanTheQuota(t *testing.T) {
 		quota := 1 + rng.IntN(30)
 		var due []time.Time
 		for range 200 {
-			r := k.ask(time.Duration(rng.ExpFloat64()*rng.Float64()*2*float64(time.Second)/float64(quota)), order{booking: true, quiet: true, set: quota})
-			due = append(due, k.now.Add(r.wait))
+			r := k.ask(time.Duration(rng.ExpFloat64()*rng.Float64()*2*float64(time.Second)/float64(quota)), order{want: 1, ahead: 1, quiet: true, set: quota})
+			due = append(due, k.now.Add(r.waits[0]))
 			if rng.IntN(50) == 0 {
 				k.now = k.now.Add(time.Duration(rng.Int64N(int64(3 * time.Second))))
 			}
@@ -104,57 +104,57 @@ func TestNoSecondHasMoreBookingsThanTheQuota(t *testing.T) {
 
 func TestTheFirstRejectionSetsTheQuotaForAll(t *testing.T) {
 	k := newDesk(t)
-	r := k.ask(0, order{booking: true, rejected: &rejection{21, 20}})
+	r := k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
 	require.Equal(t, 20, r.quota)
-	require.Equal(t, time.Second, r.wait, "what is left of the second is lost")
+	require.Equal(t, time.Second, r.waits[0], "what is left of the second is lost")
 	require.Equal(t, 20, k.ask(0, order{}).quota)
 }
 
 func TestARejectionTellsAnotherQuota(t *testing.T) {
 	k := newDesk(t)
-	k.ask(0, order{booking: true, rejected: &rejection{21, 20}})
-	require.Equal(t, 5, k.ask(time.Minute, order{booking: true, known: 20, rejected: &rejection{6, 5}}).quota)
-	require.Equal(t, 5, k.ask(0, order{booking: true, known: 20}).quota, "what a process knows is older")
-	require.Equal(t, 40, k.ask(time.Minute, order{booking: true, known: 5, rejected: &rejection{41, 40}}).quota)
+	k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
+	require.Equal(t, 5, k.ask(time.Minute, order{want: 1, ahead: 1, known: 20, rejected: &rejection{6, 5}}).quota)
+	require.Equal(t, 5, k.ask(0, order{want: 1, ahead: 1, known: 20}).quota, "what a process knows is older")
+	require.Equal(t, 40, k.ask(time.Minute, order{want: 1, ahead: 1, known: 5, rejected: &rejection{41, 40}}).quota)
 }
 
 func TestAQuotaThatIsSetIsNotExceeded(t *testing.T) {
 	k := newDesk(t)
-	require.Equal(t, 10, k.ask(0, order{booking: true, set: 10, rejected: &rejection{21, 20}}).quota)
-	require.Equal(t, 5, k.ask(time.Minute, order{booking: true, set: 10, rejected: &rejection{6, 5}}).quota)
+	require.Equal(t, 10, k.ask(0, order{want: 1, ahead: 1, set: 10, rejected: &rejection{21, 20}}).quota)
+	require.Equal(t, 5, k.ask(time.Minute, order{want: 1, ahead: 1, set: 10, rejected: &rejection{6, 5}}).quota)
 }
 
 func TestWhatAProcessKnowsOutlivesRedis(t *testing.T) {
 	k := newDesk(t)
-	require.Equal(t, 20, k.ask(0, order{booking: true, quiet: true, known: 20}).quota)
+	require.Equal(t, 20, k.ask(0, order{want: 1, ahead: 1, quiet: true, known: 20}).quota)
 	require.Equal(t, 19*perSecond/20, k.book(19, order{quiet: true, known: 20}), "nobody knows what was sent in this second")
 }
 
 func TestRejectionsInARowSlowTheFleetAndSilenceSpeedsItUp(t *testing.T) {
 	k := newDesk(t)
-	k.ask(0, order{booking: true, rejected: &rejection{21, 20}})
+	k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
 	k.now = k.now.Add(3 * time.Second)
 	var rates []float64
 	for range 4 {
-		rates = append(rates, k.ask(1100*time.Millisecond, order{booking: true, rejected: &rejection{24, 20}}).rate)
+		rates = append(rates, k.ask(1100*time.Millisecond, order{want: 1, ahead: 1, rejected: &rejection{24, 20}}).rate)
 	}
 	require.Equal(t, []float64{20, 20}, rates[:2], "it may be the jitter of our own attempts")
 	require.InDelta(t, 16.6, rates[2], 0.1, "others use the quota too")
 	require.InDelta(t, 14, rates[3], 0.2)
-	require.InDelta(t, 15.2, k.ask(4*time.Second, order{booking: true}).rate, 0.1)
+	require.InDelta(t, 15.2, k.ask(4*time.Second, order{want: 1, ahead: 1}).rate, 0.1)
 	for range 20 {
-		k.ask(time.Second, order{booking: true})
+		k.ask(time.Second, order{want: 1, ahead: 1})
 	}
-	require.Equal(t, 20.0, k.ask(0, order{booking: true}).rate)
+	require.Equal(t, 20.0, k.ask(0, order{want: 1, ahead: 1}).rate)
 }
 
 func TestRejectionsWithoutNumbersSlowTheFleet(t *testing.T) {
 	k := newDesk(t)
-	k.ask(0, order{booking: true, rejected: &rejection{21, 20}})
+	k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
 	k.now = k.now.Add(3 * time.Second)
 	var rate float64
 	for range 3 {
-		rate = k.ask(1100*time.Millisecond, order{booking: true, rejected: &rejection{}}).rate
+		rate = k.ask(1100*time.Millisecond, order{want: 1, ahead: 1, rejected: &rejection{}}).rate
 	}
 	require.Equal(t, 18.0, rate)
 }
@@ -180,7 +180,7 @@ func TestABusyFleetLooksForARaisedQuota(t *testing.T) {
 	require.Equal(t, 20, k.ask(0, order{}).quota)
 	k.saturate(10*time.Second, o)
 	require.Greater(t, k.ask(0, order{}).quota, 20)
-	require.Equal(t, 20, k.ask(0, order{booking: true, rejected: &rejection{31, 20}}).quota, "it was not raised")
+	require.Equal(t, 20, k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{31, 20}}).quota, "it was not raised")
 }
 
 func TestAFleetThatIsToldItsQuotaDoesNotLook(t *testing.T) {
