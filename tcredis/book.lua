@@ -53,7 +53,7 @@ for _, name in ipairs(moments) do names[#names + 1] = name end
 for _, name in ipairs(numbers) do names[#names + 1] = name end
 local s, log, booked = {}, {}, 0
 local values = redis.call('HMGET', KEYS[1], unpack(names))
-for i = 2, #names do s[names[i]] = tonumber(values[i] or 0) end
+for i = 2, #names do s[names[i]] = tonumber(values[i] or 0) or 0 end
 local fresh = not values[1]
 
 -- A clock that went back, as that of a replica may that takes over, takes all

@@ -36,7 +36,9 @@ func ExampleNew() {
 // A quota that the documentation of an action tells need not be learnt.
 func ExampleWithQuota() {
 	quotas := map[string]int{"DescribeInstances": 40, "RunInstances": 10}
-	_, err := tcredis.New(redis.NewClient(&redis.Options{}),
+	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
+	defer client.Close()
+	_, err := tcredis.New(client,
 		tcredis.WithQuota(func(key tcretry.PaceKey) int { return quotas[key.Action] }))
 	fmt.Println(err)
 	// Output: <nil>

@@ -9,6 +9,7 @@ require (
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/stretchr/testify v1.12.1
 	github.com/tcretry/tcretry v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (

@@ -21,6 +21,9 @@ const (
 	// proven is how long Redis must have been up for the next failure to be the
 	// first one again.
 	proven = 10 * time.Second
+	// mostPending is how many requests may be without an answer before the next
+	// probe: a client that never gives up must not collect goroutines.
+	mostPending = 16
 )
 
 // link is the way to Redis of all lanes. One failure is taken to concern all:
@@ -28,9 +31,10 @@ const (
 // find out by a time-out of its own.
 type link struct {
 	client  redis.Scripter
-	timeout time.Duration
+	timeout time.Duration // of one answer
 
-	down atomic.Pointer[error] // nil while it is up
+	down    atomic.Pointer[error] // nil while it is up
+	pending atomic.Int64          // requests that the client has not answered
 
 	mu      sync.Mutex
 	pause   time.Duration // guarded by mu
@@ -57,7 +61,9 @@ func (k *link) ask(key string, o order, done func(reply, error)) {
 	timer := time.AfterFunc(k.timeout, func() {
 		finish(reply{}, fmt.Errorf("tcredis: no answer within %v: %w", k.timeout, context.DeadlineExceeded))
 	})
+	k.pending.Add(1)
 	go func() {
+		defer k.pending.Add(-1)
 		r, err := run(ctx, k.client, key, o)
 		timer.Stop()
 		finish(r, err)
@@ -67,7 +73,7 @@ func (k *link) ask(key string, o order, done func(reply, error)) {
 // mayProbe says whether it is time for a probe. If so it counts as begun: ask
 // must follow.
 func (k *link) mayProbe() bool {
-	if k.up() {
+	if k.up() || k.pending.Load() >= mostPending {
 		return false
 	}
 	k.mu.Lock()

@@ -9,9 +9,9 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// DefaultTimeout is how long Redis has for an answer before calls go on without
-// it. In one data centre it takes a millisecond; a tenth of a second leaves room
-// for a new connection.
+// DefaultTimeout is how long a call waits for Redis at the most before it goes on
+// without it. In one data centre an answer takes a millisecond; a tenth of a second
+// leaves room for a new connection.
 const DefaultTimeout = 100 * time.Millisecond
 
 // DefaultPrefix is what the names of all keys in Redis begin with.
@@ -39,14 +39,15 @@ func WithQuota(quota func(tcretry.PaceKey) int) Option {
 	})
 }
 
-// WithTimeout sets how long Redis has for an answer, [DefaultTimeout] by default:
-// the longest that Redis, slow or down, can delay a call.
+// WithTimeout sets the longest that Redis, slow or down, can delay a call,
+// [DefaultTimeout] by default. One answer has half of that: a call may come when
+// those before it were asked for, and its own question has to wait.
 func WithTimeout(d time.Duration) Option {
 	return optionFunc(func(p *Pacer) error {
-		if d <= 0 {
+		if d/2 <= 0 {
 			return mistake("WithTimeout", d, "it is not positive")
 		}
-		p.link.timeout = d
+		p.link.timeout = d / 2
 		return nil
 	})
 }
@@ -74,7 +75,7 @@ func mistake(option string, value any, reason string) error {
 // [*tcretry.OptionError].
 func New(client redis.Scripter, opts ...Option) (*Pacer, error) {
 	p := &Pacer{prefix: DefaultPrefix, quota: func(tcretry.PaceKey) int { return 0 }}
-	p.link.client, p.link.timeout = client, DefaultTimeout
+	p.link.client, p.link.timeout = client, DefaultTimeout/2
 	var mistakes []error
 	if client == nil {
 		mistakes = append(mistakes, mistake("New", nil, "the client is nil"))

@@ -189,3 +189,42 @@ func TestAFleetThatIsToldItsQuotaDoesNotLook(t *testing.T) {
 	require.LessOrEqual(t, n, 20*61)
 	require.Equal(t, 20, k.ask(0, order{set: 20}).quota)
 }
+
+// As that of a replica may, which takes over.
+func TestAClockThatGoesBackDelaysNothing(t *testing.T) {
+	k := newDesk(t)
+	o := order{quiet: true, set: 20}
+	k.book(60, o)
+	k.ask(0, order{want: 1, ahead: 1, set: 20, rejected: &rejection{21, 20}})
+	k.now = k.now.Add(-time.Hour)
+	require.LessOrEqual(t, k.book(1, o), 4*perSecond)
+	k.now = k.now.Add(24 * time.Hour)
+	require.Zero(t, k.book(1, o))
+}
+
+func TestOneCommandBooksAllThatMayStartAtOnceAndTwoThatMayNot(t *testing.T) {
+	k := newDesk(t)
+	r := k.ask(0, order{want: 30, ahead: 2, quiet: true, set: 20})
+	require.Len(t, r.waits, 22)
+	require.Zero(t, r.waits[19])
+	require.Equal(t, []time.Duration{perSecond, perSecond}, r.waits[20:])
+	require.Len(t, k.ask(0, order{want: 30, ahead: 2, quiet: true, set: 20}).waits, 2)
+}
+
+func TestProcessesAreCounted(t *testing.T) {
+	k := newDesk(t)
+	o := order{want: 1, ahead: 1, quiet: true, set: 20}
+	censuses := make([]int64, 7)
+	for range 100 {
+		for i := range censuses {
+			o.census = censuses[i]
+			r := k.ask(10*time.Millisecond, o)
+			censuses[i] = r.census
+			require.LessOrEqual(t, r.fleet, len(censuses))
+		}
+	}
+	require.Equal(t, len(censuses), k.ask(0, o).fleet)
+	k.now = k.now.Add(time.Minute)
+	o.census = 0
+	require.Equal(t, 1, k.ask(0, o).fleet, "the others are gone")
+}

@@ -1,0 +1,160 @@
+package tcredis_test
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tcredis"
+)
+
+// far is a client of a Redis with a large quota whose answers take their time.
+type far struct {
+	generous
+	takes time.Duration
+	asked atomic.Int64
+}
+
+func (f *far) EvalSha(ctx context.Context, _ string, _ []string, args ...any) *redis.Cmd {
+	f.asked.Add(1)
+	time.Sleep(f.takes)
+	values := []any{int64(1000), int64(1000_000), int64(0), int64(1), int64(1)}
+	for range args[0].(int) {
+		values = append(values, int64(0))
+	}
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal(values)
+	return cmd
+}
+
+func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
+	for _, takes := range []time.Duration{40 * time.Millisecond, 90 * time.Millisecond, time.Hour} {
+		bubble(t, func(t *testing.T) {
+			lane, start := newPacer(t, &far{takes: takes}, set(1000)).Lane(key), time.Now()
+			var all sync.WaitGroup
+			for i := range 50 {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * time.Millisecond)
+					begun := time.Now()
+					require.NoError(t, wait(lane, tcretry.Turn{}))
+					require.LessOrEqual(t, time.Since(begun), tcredis.DefaultTimeout, "call %d", i)
+				})
+			}
+			all.Wait()
+			require.LessOrEqual(t, time.Since(start), time.Second)
+			time.Sleep(time.Hour)
+		})
+	}
+}
+
+func TestAClientThatNeverAnswersDoesNotCollectGoroutines(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		client := &far{takes: 24 * time.Hour}
+		lane := newPacer(t, client, set(1000)).Lane(key)
+		for range 1000 {
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+			time.Sleep(time.Second)
+		}
+		require.LessOrEqual(t, client.asked.Load(), int64(20))
+		time.Sleep(24 * time.Hour)
+		before := client.asked.Load()
+		require.NoError(t, wait(lane, tcretry.Turn{}))
+		time.Sleep(24 * time.Hour)
+		require.Greater(t, client.asked.Load(), before, "it tries again once the client has given up")
+	})
+}
+
+// What a process that dies had booked is lost to the others, and no more.
+func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		dies, lives := newPacer(t, client, set(1)).Lane(key), newPacer(t, client, set(1)).Lane(key)
+		require.NoError(t, wait(dies, tcretry.Turn{}))
+		ctx, die := context.WithCancel(t.Context())
+		for range 5000 {
+			go func() { _ = dies.Wait(ctx, tcretry.Turn{}) }()
+		}
+		time.Sleep(interval / 2)
+		die()
+		start := time.Now()
+		require.NoError(t, wait(lives, tcretry.Turn{}))
+		require.LessOrEqual(t, time.Since(start), 3*interval)
+		require.NoError(t, wait(lives, tcretry.Turn{}))
+		require.LessOrEqual(t, time.Since(start), 4*interval)
+	})
+}
+
+func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		p := newPacer(t, client, set(math.MaxInt))
+		lane := p.Lane(key)
+		for range 100 {
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+		}
+		require.Equal(t, 1<<20, p.Paces()[0].Quota)
+		r := rejected
+		for _, numbers := range [][2]int{{math.MaxInt, math.MaxInt - 1}, {5, -1}, {-5, -7}, {math.MaxInt, 20}} {
+			r.Count, r.Limit = numbers[0], numbers[1]
+			reject(t, lane, r)
+			time.Sleep(2 * time.Second)
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+		}
+		require.Equal(t, 20, p.Paces()[0].Quota)
+	})
+}
+
+// Somebody else's key, and values that are no numbers.
+func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
+	for _, spoil := range []func(c *redis.Client, name string) error{
+		func(c *redis.Client, name string) error { return c.Set(context.Background(), name, "x", 0).Err() },
+		func(c *redis.Client, name string) error {
+			return c.HSet(context.Background(), name, "limit", "x", "log", "x 1 -", "last", "").Err()
+		},
+	} {
+		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+			lane := newPacer(t, client, set(20)).Lane(key)
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+			name := client.Keys(t.Context(), "*").Val()[0]
+			require.NoError(t, client.Del(t.Context(), name).Err())
+			require.NoError(t, spoil(client, name))
+			for range 100 {
+				require.NoError(t, wait(lane, tcretry.Turn{}))
+			}
+		})
+	}
+}
+
+func TestAFlushOfTheScriptsDelaysNoCall(t *testing.T) {
+	s := startRedis(t)
+	admin, p := s.client(t), newPacer(t, s.client(t), set(1000), tcredis.WithTimeout(10*time.Second))
+	for range 50 {
+		require.NoError(t, admin.ScriptFlush(context.Background()).Err())
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.NoError(t, p.Err())
+	}
+}
+
+// As when the client still talks to what was the master.
+func TestAReadOnlyRedisFailsNoCall(t *testing.T) {
+	s := startRedis(t)
+	ctx, admin, p := context.Background(), s.client(t), newPacer(t, s.client(t), set(1000))
+	require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+	require.NoError(t, admin.SlaveOf(ctx, "127.0.0.1", "1").Err())
+	noticed := false
+	for range 100 {
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		noticed = noticed || p.Err() != nil
+	}
+	require.True(t, noticed)
+	require.NoError(t, admin.SlaveOf(ctx, "NO", "ONE").Err())
+	before := s.commands(t)
+	eventually(t, "it did not come back", func() bool {
+		return wait(p.Lane(key), tcretry.Turn{}) == nil && p.Err() == nil && s.commands(t) > before+5
+	})
+}
