@@ -92,40 +92,49 @@ func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
 
 func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client, set(math.MaxInt))
-		lane := p.Lane(key)
-		for range 100 {
-			require.NoError(t, wait(lane, tcretry.Turn{}))
-		}
-		require.Equal(t, 1<<20, p.Paces()[0].Quota)
+		p := newPacer(t, client)
 		r := rejected
-		for _, numbers := range [][2]int{{math.MaxInt, math.MaxInt - 1}, {5, -1}, {-5, -7}, {math.MaxInt, 20}} {
+		for _, numbers := range [][2]int{{math.MaxInt, math.MaxInt - 1}, {5, -1}, {-5, -7}, {20, 20}} {
 			r.Count, r.Limit = numbers[0], numbers[1]
-			reject(t, lane, r)
-			time.Sleep(2 * time.Second)
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			reject(t, p.Lane(key), r)
+			require.Zero(t, p.Paces()[0].Quota)
 		}
+		r.Count, r.Limit = math.MaxInt, 20
+		reject(t, p.Lane(key), r)
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
 		require.Equal(t, 20, p.Paces()[0].Quota)
+		require.NoError(t, p.Err())
+	})
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		p := newPacer(t, client, set(math.MaxInt))
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.Equal(t, 1<<20, p.Paces()[0].Quota)
 	})
 }
 
-// Somebody else's key, and values that are no numbers.
 func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
-	for _, spoil := range []func(c *redis.Client, name string) error{
-		func(c *redis.Client, name string) error { return c.Set(context.Background(), name, "x", 0).Err() },
-		func(c *redis.Client, name string) error {
-			return c.HSet(context.Background(), name, "limit", "x", "log", "x 1 -", "last", "").Err()
-		},
+	for _, spoilt := range []struct {
+		what  string
+		spoil func(*redis.Client, string) *redis.Cmd
+		heals bool
+	}{
+		{"a key of somebody else", func(c *redis.Client, name string) *redis.Cmd {
+			return c.Do(context.Background(), "SET", name, "x")
+		}, false},
+		{"values that are no numbers", func(c *redis.Client, name string) *redis.Cmd {
+			return c.Do(context.Background(), "HSET", name, "limit", "x", "log", "x 1 -", "last", "")
+		}, true},
 	} {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			lane := newPacer(t, client, set(20)).Lane(key)
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			p := newPacer(t, client, set(20))
+			require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
 			name := client.Keys(t.Context(), "*").Val()[0]
 			require.NoError(t, client.Del(t.Context(), name).Err())
-			require.NoError(t, spoil(client, name))
+			require.NoError(t, spoilt.spoil(client, name).Err())
 			for range 100 {
-				require.NoError(t, wait(lane, tcretry.Turn{}))
+				require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
 			}
+			require.Equal(t, spoilt.heals, p.Err() == nil, spoilt.what)
 		})
 	}
 }

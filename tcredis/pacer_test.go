@@ -97,6 +97,25 @@ func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
 	})
 }
 
+// What it sent before it knew of the quota counts: the second is not free for it.
+func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		told := newPacer(t, client).Lane(key)
+		reject(t, told, rejected)
+		require.NoError(t, wait(told, tcretry.Turn{}))
+		time.Sleep(time.Minute)
+		fresh, start := newPacer(t, client).Lane(key), time.Now()
+		for range 15 {
+			require.NoError(t, wait(fresh, tcretry.Turn{}))
+		}
+		time.Sleep(time.Millisecond)
+		for range 20 {
+			require.NoError(t, wait(fresh, tcretry.Turn{}))
+		}
+		require.GreaterOrEqual(t, time.Since(start), 900*time.Millisecond)
+	})
+}
+
 func TestAProcessHasAtMostTwoBookings(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
 		lane := newPacer(t, client, set(1)).Lane(key)

@@ -186,7 +186,7 @@ func TestABusyFleetLooksForARaisedQuota(t *testing.T) {
 func TestAFleetThatIsToldItsQuotaDoesNotLook(t *testing.T) {
 	k := newDesk(t)
 	n := k.saturate(time.Minute, order{quiet: true, set: 20})
-	require.LessOrEqual(t, n, 20*61)
+	require.LessOrEqual(t, n, int(20*(time.Minute.Seconds()/perSecond.Seconds()+1))+1)
 	require.Equal(t, 20, k.ask(0, order{set: 20}).quota)
 }
 

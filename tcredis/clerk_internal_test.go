@@ -1,0 +1,95 @@
+package tcredis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// noon is when the clerk of a test takes over.
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func newClerk(share float64, began ...time.Duration) *clerk {
+	var s starts
+	for _, d := range began {
+		s.add(noon.Add(d))
+	}
+	c := new(clerk)
+	c.takeOver(noon, share, &s)
+	return c
+}
+
+// books returns when the next n attempts may start, after noon.
+func (c *clerk) books(n int) []time.Duration {
+	var due []time.Duration
+	for range n {
+		due = append(due, c.book(noon, 20).Sub(noon).Round(time.Millisecond))
+	}
+	return due
+}
+
+func TestAClerkBooksAtTheShareOfItsProcess(t *testing.T) {
+	require.Equal(t, []time.Duration{0, perSecond / 2, perSecond}, newClerk(2).books(3))
+}
+
+func TestAClerkGoesOnWhereRedisLeavesOff(t *testing.T) {
+	c := newClerk(2, -200*time.Millisecond, -100*time.Millisecond)
+	require.Equal(t, []time.Duration{perSecond - 200*time.Millisecond, 3*perSecond/2 - 200*time.Millisecond}, c.books(2))
+	c = newClerk(2, -100*time.Millisecond)
+	require.Zero(t, c.books(1)[0], "one of two was used")
+}
+
+func TestAClerkThatTakesOverAgainKeepsItsPlace(t *testing.T) {
+	c := newClerk(1)
+	c.books(2)
+	c.takeOver(noon, 1, new(starts))
+	require.Equal(t, []time.Duration{2 * perSecond}, c.books(1))
+}
+
+func TestARejectionSlowsAClerkOnceASecond(t *testing.T) {
+	c := newClerk(20)
+	for range 5 {
+		c.reject(noon, rejection{200, 20}, 20)
+	}
+	require.Equal(t, 2.0, c.rate)
+	c.reject(noon.Add(time.Second), rejection{}, 20)
+	require.InDelta(t, 1.8, c.rate, 0.01)
+	for i := range 1000 {
+		c.reject(noon.Add(time.Duration(i)*time.Second), rejection{1000, 1}, 20)
+	}
+	require.Equal(t, leastRate, c.rate)
+}
+
+func TestAClerkThatIsLeftAloneGetsTheWholeQuotaInTime(t *testing.T) {
+	rate := func(after time.Duration) float64 {
+		c := newClerk(2)
+		for d := time.Duration(0); d <= after; d += time.Second {
+			c.book(noon.Add(d), 20)
+		}
+		return c.rate
+	}
+	require.InDelta(t, 2.01, rate(30*time.Second), 0.01, "the others are there still")
+	require.InDelta(t, 2.05, rate(time.Minute), 0.05)
+	require.Equal(t, 20.0, rate(3*time.Minute))
+	require.Equal(t, 20.0, rate(1000*time.Hour/100))
+}
+
+func TestTheShareOfAProcessIsAnEqualOneOrClearlyMore(t *testing.T) {
+	l := &lane{quota: 20, fleet: 10}
+	require.Equal(t, 2.0, l.share(noon), "who used none may need it")
+	use := func(n int) {
+		for i := range n {
+			l.began.add(noon.Add(-time.Duration(n-i) * history / time.Duration(n)))
+		}
+	}
+	use(4 * 2)
+	require.Equal(t, 2.0, l.share(noon))
+	use(4 * 5)
+	require.InDelta(t, 7, l.share(noon), 0.5)
+	use(4 * 50)
+	require.Equal(t, 20.0, l.share(noon))
+	require.Zero(t, l.began.rate(noon.Add(time.Minute)))
+	l.fleet = 0
+	require.Equal(t, 20.0, l.share(noon.Add(time.Minute)), "it knows of no others")
+}
