@@ -11,26 +11,31 @@
 //
 // While no quota of a key is known, nothing waits for Redis and nothing is
 // written there: one look a key, beside the calls, finds out what others know.
-// The first process that a rejection tells the quota writes it. From then on an
-// attempt is one command, which always books and says when the attempt may start;
-// so below the quota a call takes one round trip longer, and no more: the second
-// after a silent one is free up to the quota.
+// The first process that a rejection tells the quota writes it. From then on
+// attempts are booked: a command books all that wait and may start at once, and two
+// that may not yet. Redis remembers the bookings of the last second and never books
+// more than the quota in one; so below the quota a call takes one round trip longer,
+// and no more. At the quota it is half a command a call.
 //
-// A process has two bookings at most, and wastes no more when it dies. Waiting
-// calls are served in order. A call that could not start in time is told so at
-// once, and its booking is left to the next.
+// A process has two bookings of later at most, and wastes no more when it dies.
+// Waiting calls are served in order. A call that could not start in time is told so
+// at once, and its booking is left to the next.
 //
 // # When Redis is slow or down
 //
-// No call fails for it, and none waits longer than the time-out, a tenth of a
-// second by default (see [WithTimeout]). After one failure Redis is asked no more
-// but by a probe now and then, at most one a second. Meanwhile a local pacer keeps
-// the share of the quota that the process had, and goes on learning. When a probe
-// is answered, the waiting calls come back to the fleet, with what the process
-// knows should Redis have lost it. As the others may still be without Redis, and
-// the hand-over from one pace to the other takes some attempts, rejections are
-// usual then; waiting calls are handed over in order, but may overtake each other
-// by some microseconds.
+// No call fails for it, and none waits longer for it than the time-out, a tenth of
+// a second by default (see [WithTimeout]). After one failure Redis is asked no more
+// but by a probe now and then, at most one a second. Meanwhile each process books
+// for itself: its share, the quota by the number of processes that Redis has
+// counted, or what it used lately if that was clearly more. So the fleet stays at
+// its quota without a word. A share grows by less than a hundredth in half a minute,
+// and to the whole quota in three if nothing is rejected, for the others may be
+// gone. When a probe is answered the process books in Redis again, for the second
+// that the others may take to find out at the pace of its share, and with what it
+// knows should Redis have lost it. The calls wait in one queue all the time.
+//
+// A quota that nobody knew before Redis went is learnt by each process for itself,
+// as by [tcretry.AdaptivePacer].
 //
 // # Who else uses the quota
 //
@@ -47,7 +52,9 @@
 // One hash a key, an hour longer than its last use. Its name holds the prefix,
 // the host, the action and a digest of the credential's id. One script touches
 // one key, whose hash tag is all of it but the prefix: a cluster works, as does a
-// replica that takes over without the last bookings. Only Redis' own clock counts.
+// replica that takes over without the last bookings. Of a cluster without one of its
+// nodes all keys go on as without Redis, now and then. Only Redis' own clock counts,
+// and should it go back, all that is remembered goes back with it.
 //
 // # Why go-redis
 //
