@@ -100,6 +100,9 @@ func latest(a, b time.Time) time.Time {
 // work lets those start whose time has come, books for the others and sets the
 // timer for what comes next. It requires that mu is held.
 func (l *lane) work(now time.Time) {
+	if l.alone && l.pacer.link.up() {
+		l.rejoin(now)
+	}
 	l.serve(now)
 	for l.book(now) {
 		l.serve(now)
@@ -138,9 +141,6 @@ func (l *lane) book(now time.Time) bool {
 	if l.asking {
 		return false
 	}
-	if l.alone {
-		l.alone, l.back = false, now.Add(longestPause+l.pacer.link.timeout)
-	}
 	if now.Before(l.back) {
 		// Some of the others do not know of it yet, and keep their shares.
 		if l.clerk.next.After(now) {
@@ -153,7 +153,7 @@ func (l *lane) book(now time.Time) bool {
 		want: min(want, mostWanted), ahead: ahead, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,
 		rejected: l.rejected, accepted: l.untold, census: l.census,
 	}
-	if l.rate > 0 { // it is known to Redis as well, or was
+	if l.rate > 0 || l.set == 0 { // else it was set, and nobody was told yet
 		o.known = l.quota
 	}
 	l.rejected, l.untold, l.asking = nil, 0, true
@@ -174,6 +174,15 @@ func (l *lane) bookAlone(now time.Time) bool {
 	l.unbooked = l.clerk.book(now, l.quota)
 	l.bookings.add(l.unbooked, l.clerk.rate)
 	return !l.unbooked.After(now)
+}
+
+// rejoin ends the clerk's time. What it booked is no booking to the others. It
+// requires that mu is held.
+func (l *lane) rejoin(now time.Time) {
+	l.alone, l.back = false, now.Add(longestPause+l.pacer.link.timeout)
+	if len(l.bookings.due) > 0 {
+		l.clerk.next, l.bookings.due = l.bookings.due[0], nil
+	}
 }
 
 // share is the part of the quota that this process takes without Redis: an equal
@@ -209,6 +218,9 @@ func (l *lane) answered(o order, r reply, err error) {
 	if r.fleet >= l.fleet || now.Sub(l.back) > forgotten {
 		l.fleet = r.fleet
 	}
+	if l.alone {
+		l.rejoin(now)
+	}
 	for _, wait := range r.waits {
 		l.bookings.add(now.Add(wait), r.rate)
 	}
@@ -219,8 +231,8 @@ func (l *lane) answered(o order, r reply, err error) {
 // times the CENSUS of book.lua.
 const forgotten = 10 * time.Second
 
-// settle makes the timer run, while anybody waits, until the next booking is due
-// or somebody is late. It requires that mu is held.
+// settle makes the timer run, while anybody waits, until the next booking is due,
+// somebody is late, or Redis may be back. It requires that mu is held.
 func (l *lane) settle(now time.Time) {
 	if l.queue.len() == 0 {
 		if l.timer != nil {
@@ -238,8 +250,14 @@ func (l *lane) settle(now time.Time) {
 	if len(l.bookings.due) > 0 {
 		sooner(l.bookings.next())
 	}
-	if now.Before(l.back) && l.clerk.next.After(now) {
-		sooner(l.clerk.next)
+	if l.alone {
+		sooner(now.Add(longestPause))
+	}
+	if now.Before(l.back) {
+		sooner(l.back)
+		if l.clerk.next.After(now) {
+			sooner(l.clerk.next)
+		}
 	}
 	switch {
 	case next.IsZero(): // an answer will tell
@@ -257,5 +275,6 @@ func (l *lane) settle(now time.Time) {
 func (l *lane) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.heed()
 	l.work(time.Now())
 }

@@ -32,6 +32,9 @@ func (l *lane) look() {
 			l.quota, l.rate = r.quota, r.rate
 		}
 		l.heed()
+		if l.alone {
+			l.work(time.Now())
+		}
 	})
 }
 

@@ -79,3 +79,54 @@ func TestWhatIsBookedIsUsedWhenRedisGoes(t *testing.T) {
 		require.Equal(t, []time.Duration{interval, 2 * interval}, times[:2])
 	})
 }
+
+// The first rejection may come while Redis is away, and nobody noticed.
+func TestAQuotaThatWasLearntWithoutRedisIsToldLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := piped(t)
+		client := dialTo(m)
+		defer client.Close()
+		p := newPacer(t, client)
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		time.Sleep(time.Second)
+		m.SetError("down")
+		reject(t, p.Lane(key), rejected)
+		for range 10 {
+			require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		}
+		require.Error(t, p.Err())
+		m.SetError("")
+		for range 100 {
+			require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		}
+		require.NoError(t, p.Err())
+		require.Equal(t, "20", m.HGet(m.Keys()[0], "limit"))
+	})
+}
+
+// Its share may be so small that nothing happens for a long time.
+func TestACallThatWaitsForItsShareFindsThatRedisIsBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := piped(t)
+		var lanes []tcretry.Lane
+		for range 10 {
+			client := dialTo(m)
+			defer client.Close()
+			lanes = append(lanes, newPacer(t, client, set(1)).Lane(key))
+		}
+		for _, lane := range append(lanes, lanes...) {
+			require.NoError(t, wait(lane, tcretry.Turn{}))
+		}
+		m.SetError("down")
+		for range 3 {
+			require.NoError(t, wait(lanes[0], tcretry.Turn{})) // what was booked, and its share
+		}
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			m.SetError("")
+		}()
+		start := time.Now()
+		require.NoError(t, wait(lanes[0], tcretry.Turn{}))
+		require.LessOrEqual(t, time.Since(start), 4*time.Second, "its share is one in ten seconds")
+	})
+}
