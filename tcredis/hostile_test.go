@@ -154,14 +154,14 @@ func TestAReadOnlyRedisFailsNoCall(t *testing.T) {
 	s := startRedis(t)
 	ctx, admin, p := context.Background(), s.client(t), newPacer(t, s.client(t), set(1000))
 	require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
-	require.NoError(t, admin.SlaveOf(ctx, "127.0.0.1", "1").Err())
+	require.NoError(t, admin.ReplicaOf(ctx, "127.0.0.1", "1").Err())
 	noticed := false
 	for range 100 {
 		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
 		noticed = noticed || p.Err() != nil
 	}
 	require.True(t, noticed)
-	require.NoError(t, admin.SlaveOf(ctx, "NO", "ONE").Err())
+	require.NoError(t, admin.ReplicaOf(ctx, "NO", "ONE").Err())
 	before := s.commands(t)
 	eventually(t, "it did not come back", func() bool {
 		return wait(p.Lane(key), tcretry.Turn{}) == nil && p.Err() == nil && s.commands(t) > before+5
