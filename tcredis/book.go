@@ -27,8 +27,9 @@ type bookings struct {
 	due  []time.Time // in the order of their times
 	hold time.Time   // when the next one may be used at the earliest
 
-	// What later ones are estimated by: the rate of all, the first booking since
-	// calls wait, the last one, and how many there were from the one to the other.
+	// What later ones are estimated by: the rate of all; and since calls wait, but for
+	// some seconds at the most, a first booking, the last one, and how many there were
+	// from the one to the other.
 	rate        float64
 	first, last time.Time
 	got         int
@@ -68,6 +69,9 @@ func (b *bookings) add(due time.Time, rate float64) {
 		b.got++
 	}
 	b.last = due
+	if span := b.last.Sub(b.first); span > history {
+		b.first, b.got = b.first.Add(span/2), b.got/2
+	}
 }
 
 // start returns when the waiter at a place will start, as things stand, and rather

@@ -57,6 +57,7 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 type fleet struct {
 	processes, callers, calls, quota int
 	seed                             uint64 // 0 to begin with a second
+	kind                             tctest.QuotaKind
 	pacer                            func(process int) tcretry.Pacer
 	during                           func(*tctest.API) // nil, or what happens meanwhile
 	ended                            func()            // nil, or called after the last call
@@ -80,7 +81,7 @@ func (f fleet) makespan(r result) float64 {
 // run makes the calls.
 func (f fleet) run(t testing.TB) result {
 	api := tctest.NewAPI()
-	api.Quota("", f.quota, tctest.FixedWindow)
+	api.Quota("", f.quota, f.kind)
 	base := &slowly{base: api, rng: rand.New(rand.NewPCG(f.seed, 1))}
 	if f.seed > 0 {
 		time.Sleep(time.Duration(base.rng.Int64N(int64(time.Second)))) // the second is in any phase
@@ -174,6 +175,22 @@ func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
 		require.LessOrEqual(t, r.rejected(), 0.04)
 		require.LessOrEqual(t, commands, 1.2)
 	})
+}
+
+// Whichever way the server counts.
+func TestAFleetKeepsQuotasOfEveryKind(t *testing.T) {
+	for _, kind := range []tctest.QuotaKind{tctest.SlidingWindow, tctest.TokenBucket} {
+		for _, quota := range []int{0, 20} {
+			fleetBubble(t, func(t *testing.T) {
+				f := twenty(5)
+				f.kind = kind
+				r, _ := f.overPipes(t, piped(t), set(quota))
+				require.Zero(t, r.failed)
+				require.LessOrEqual(t, f.makespan(r), 1.03)
+				require.LessOrEqual(t, r.rejected(), 0.05)
+			})
+		}
+	}
 }
 
 func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
