@@ -32,7 +32,8 @@ type clerk struct {
 	next     time.Time // when the next one may start
 	grown    time.Time // when rate was right
 	rejected time.Time // the last rejection, or when it took over
-	cut      time.Time // when rate was last cut
+	cut      time.Time // when a second began in which rate is cut
+	uncut    float64   // rate before
 }
 
 // takeOver makes it begin, again if it did before, where the attempts that Redis
@@ -63,20 +64,19 @@ func (c *clerk) grow(now time.Time, most int) {
 	c.grown = now
 }
 
-// reject lowers the rate to what a rejection tells, at most once a second: those
-// of one second tell the same.
+// reject lowers the rate to what a rejection tells. Those of one second tell of the
+// same rate, the last one most.
 func (c *clerk) reject(now time.Time, r rejection, most int) {
 	c.grow(now, most)
 	c.rejected = now
-	if now.Sub(c.cut) < time.Second {
-		return
+	if now.Sub(c.cut) >= time.Second {
+		c.cut, c.uncut = now, c.rate
 	}
 	part := blindCut
 	if r.limit > 0 {
 		part = float64(r.limit) / float64(r.count)
 	}
-	c.rate = max(c.rate*part, leastRate)
-	c.cut = now
+	c.rate = max(min(c.rate, c.uncut*part), leastRate)
 }
 
 // starts remembers when the attempts of the last seconds started.

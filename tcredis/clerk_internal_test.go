@@ -47,12 +47,13 @@ func TestAClerkThatTakesOverAgainKeepsItsPlace(t *testing.T) {
 	require.Equal(t, []time.Duration{2 * perSecond}, c.books(1))
 }
 
-func TestARejectionSlowsAClerkOnceASecond(t *testing.T) {
+func TestTheRejectionsOfASecondSlowAClerkOnce(t *testing.T) {
 	c := newClerk(20)
-	for range 5 {
-		c.reject(noon, rejection{200, 20}, 20)
+	for _, count := range []int{21, 100, 200, 150} {
+		c.reject(noon, rejection{count, 20}, 20)
 	}
 	require.Equal(t, 2.0, c.rate)
+	c.reject(noon.Add(time.Second), rejection{}, 20)
 	c.reject(noon.Add(time.Second), rejection{}, 20)
 	require.InDelta(t, 1.8, c.rate, 0.01)
 	for i := range 1000 {

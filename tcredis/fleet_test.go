@@ -241,6 +241,20 @@ func TestAFleetKeepsAQuotaThatItIsToldWhileRedisIsDown(t *testing.T) {
 	}
 }
 
+// Each process then thinks that the quota is its own, until it is rejected.
+func TestAFleetThatNeverMeetsItsRedisFailsNoCall(t *testing.T) {
+	for _, quota := range []int{0, 20} {
+		fleetBubble(t, func(t *testing.T) {
+			f, m := twenty(79), piped(t)
+			m.SetError("down")
+			r, _ := f.overPipes(t, m, set(quota))
+			require.Zero(t, r.failed)
+			require.LessOrEqual(t, f.makespan(r), 1.15)
+			require.LessOrEqual(t, r.rejected(), 0.25)
+		})
+	}
+}
+
 func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
 	fleetBubble(t, func(t *testing.T) {
 		f := twenty(1)
