@@ -53,21 +53,37 @@ func (p *pace) reject(r PaceResult) {
 	case PaceOwn:
 		p.rejectOwn(ours, r, known)
 	case PaceShared:
-		if p.now-p.cut >= quotaSecond {
-			p.cutRate(r, known)
-		}
-		if p.taken == 0 {
-			// Nothing came through since the last rejection: this second is used
-			// up, and whoever is first in the queue would be rejected again.
-			p.turn = max(p.turn, p.now+usedRest)
-		}
+		p.rejectShared(r, known)
 	}
+	p.letPass()
 	p.rejected, p.taken = p.now, 0
+}
+
+// letPass counts rejections in a row, and lets the second pass that others have
+// used up.
+func (p *pace) letPass() {
+	switch {
+	case p.row == 0 || p.taken > 0:
+		p.row, p.over = 1, p.now+quotaSecond
+		return
+	case p.now-p.rejected < firstHold: // of one bunch
+		return
+	}
+	if p.row = min(p.row+1, usedRow); p.row < usedRow {
+		return
+	}
+	if p.mode == PaceShared {
+		p.turn = max(p.turn, p.over)
+	} else {
+		p.rest = max(p.rest, p.over)
+	}
+	// The attempts after that are not all at the same place of a second.
+	p.over += quotaSecond + p.random(quotaSecond/2)
 }
 
 // own makes the quota all ours.
 func (p *pace) own() {
-	p.mode = PaceOwn
+	p.mode, p.since = PaceOwn, p.now
 	p.guard, p.rest, p.misses = guardStep, 0, 0
 	for i := range p.missed {
 		p.missed[i] = p.now - missMemory - 1
@@ -88,6 +104,10 @@ func (p *pace) raise() {
 }
 
 func (p *pace) rejectOwn(ours int, r PaceResult, known bool) {
+	if known && p.now-p.since < quotaSecond && float64(ours) < ownShare*float64(r.Count) {
+		p.share(ours, r, known)
+		return
+	}
 	if p.extra > 0 || p.raised > 0 {
 		p.lookLater()
 	}
@@ -125,14 +145,32 @@ func (p *pace) lookLater() {
 
 // share starts to share the quota, at the rate of the last second.
 func (p *pace) share(ours int, r PaceResult, known bool) {
-	p.mode = PaceShared
-	p.rate = float64(max(ours, 1))
+	p.mode, p.since = PaceShared, p.now
+	p.burst = max(ours, 1)
+	p.rate = float64(p.burst)
 	p.cutRate(r, known)
 	if !known {
 		// The answers to what is in flight are the proof.
 		p.turn += usedRest
 		p.unproved = true
 		p.proof = p.accepted - min(p.accepted, uint64(max(0, ours-1-p.inFlight)))
+	}
+}
+
+// rejectShared cuts the rate once a second. Those of the first second all tell of
+// the burst that it follows from, and the largest count is the nearest to all of it.
+func (p *pace) rejectShared(r PaceResult, known bool) {
+	switch {
+	case p.now-p.cut >= quotaSecond:
+		p.cutRate(r, known)
+	case known && p.now-p.since < quotaSecond:
+		part := float64(r.Limit) / float64(r.Count)
+		p.rate = max(min(p.rate, float64(p.burst)*part), minRate)
+	}
+	if p.taken == 0 {
+		// Nothing came through since the last rejection: this second is used
+		// up, and whoever is first in the queue would be rejected again.
+		p.turn = max(p.turn, p.now+usedRest)
 	}
 }
 
@@ -143,12 +181,12 @@ func (p *pace) prove() {
 	p.rate = max(min(p.rate, float64(p.accepted-p.proof)), 1)
 }
 
-// cutRate lowers the rate and rests until a random moment of the next second, or
-// of a part of it if the rejection told no numbers, so that processes which were rejected together do not come back together.
+// cutRate lowers the rate and rests until a random moment, so that processes which
+// were rejected together do not come back together.
 func (p *pace) cutRate(r PaceResult, known bool) {
 	part, rest := blindCut, blindRest
 	if known {
-		part, rest = float64(r.Limit)/float64(r.Count), quotaSecond
+		part, rest = float64(r.Limit)/float64(r.Count), cutRest
 	}
 	p.rate = max(p.rate*part, minRate)
 	p.cut = p.now
@@ -157,9 +195,10 @@ func (p *pace) cutRate(r PaceResult, known bool) {
 }
 
 // creep raises the rate by what a step of time without rejections brings. It is
-// the closed form of rate' = (creepStep + creepShare*rate) * 2^(quiet/creepDouble),
-// so that it does not depend on how often it is asked. Each doubling needs an
-// attempt that was accepted since: of silence alone a slow lane learns nothing.
+// the closed form of rate' = (creepStep + creepShare*rate) * 2^t, where t is the
+// quiet time after creepSteady in creepDoubles, so that it does not depend on how
+// often it is asked. Each doubling needs an attempt that was accepted since: of
+// silence alone a slow lane learns nothing.
 func (p *pace) creep(step time.Duration) {
 	if p.unproved && p.now >= p.turn {
 		p.prove()
@@ -168,7 +207,7 @@ func (p *pace) creep(step time.Duration) {
 	if p.limit > 0 {
 		top = float64(p.limit)
 	}
-	quiet := (p.now - p.rejected).Seconds() / creepDouble.Seconds()
+	quiet := (p.now - p.rejected - creepSteady).Seconds() / creepDouble.Seconds()
 	grown := doubled(quiet, p.taken) - doubled(quiet-step.Seconds()/creepDouble.Seconds(), p.taken)
 	grown *= creepShare * creepDouble.Seconds()
 	p.rate = min(max(p.rate, (p.rate+creepStep/creepShare)*math.Exp(grown)-creepStep/creepShare), top)
@@ -184,8 +223,9 @@ func (p *pace) creep(step time.Duration) {
 	}
 }
 
-// doubled is the integral of 2^t from 0 to t, where 2^t stays at 2^most.
+// doubled is the integral from 0 to t of 2^t, but of 1 before 0 and of at most
+// 2^most.
 func doubled(t float64, most int) float64 {
-	bend := min(t, float64(most))
-	return math.Exp2(bend)/math.Ln2 + math.Exp2(float64(most))*(t-bend)
+	bend := min(max(t, 0), float64(most))
+	return min(t, 0) + (math.Exp2(bend)-1)/math.Ln2 + math.Exp2(float64(most))*(max(t, 0)-bend)
 }
