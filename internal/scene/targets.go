@@ -14,10 +14,17 @@ type QuotaTarget struct {
 	SlowStart bool
 	// Makespan is the most of Queued.Slowness, Waste that of Queued.Waste.
 	Makespan, Waste float64
-	// Fair says that Queued.Fairness must be 0.99 at least. Callers of different
-	// processes know nothing of each other, so it is not promised there.
-	Fair bool
+	// Fair is the least of Queued.Fairness.
+	Fair float64
 }
+
+// Callers of one process are served in turn. Those of several know nothing of each
+// other but rejections, some forty for each of ten processes in a scene: chance
+// alone leaves 0.99 in the mean of seeds, and less of some.
+const (
+	fair    = 0.99
+	fairish = 0.97
+)
 
 // falls is a quota that falls from 20 to 5 for half a minute.
 func falls(second int) int {
@@ -27,28 +34,32 @@ func falls(second int) int {
 	return 20
 }
 
-// QuotaTargets are the scenes of a quota of 20 a second and 2,000 calls.
+// QuotaTargets are the scenes of a quota of 20 a second, with 2,000 calls if their
+// names do not say otherwise.
 func QuotaTargets() []QuotaTarget {
 	blind := []tctest.ThrottleOption{tctest.WithoutNumbers()}
 	chinese := []tctest.ThrottleOption{tctest.Chinese()}
 	const sliding, bucket = tctest.SlidingWindow, tctest.TokenBucket
 	return []QuotaTarget{
-		{Quota{Name: "fixed window, 50 callers", Callers: 50}, false, 1.02, 0.03, true},
-		{Quota{Name: "fixed window, 50 callers", Callers: 50}, true, 1.02, 0.02, true},
-		{Quota{Name: "fixed window, 500 callers", Callers: 500}, false, 1.02, 0.26, true},
-		{Quota{Name: "fixed window, 500 callers", Callers: 500}, true, 1.02, 0.02, true},
-		{Quota{Name: "fixed window, far away", Callers: 50, Far: true}, false, 1.02, 0.04, true},
-		{Quota{Name: "fixed window, Chinese", Callers: 50, Options: chinese}, false, 1.02, 0.03, true},
-		{Quota{Name: "sliding window", Callers: 50, Kind: sliding}, false, 1.03, 0.04, true},
-		{Quota{Name: "token bucket", Callers: 50, Kind: bucket}, false, 1.02, 0.03, true},
-		{Quota{Name: "20, then 5 for 30 s, then 20", Callers: 50, Limit: falls}, false, 1.10, 0.03, true},
-		{Quota{Name: "ten processes, 50 callers", Callers: 50, Processes: 10}, false, 1.08, 0.25, false},
-		{Quota{Name: "ten processes, 100 callers", Callers: 100, Processes: 10}, false, 1.08, 0.25, false},
-		{Quota{Name: "somebody takes 5 a second and never waits", Callers: 50, Others: 5}, false, 1.25, 0.10, true},
-		{Quota{Name: "fixed window, no numbers", Callers: 50, Options: blind}, false, 1.12, 0.04, true},
-		{Quota{Name: "sliding window, no numbers", Callers: 50, Kind: sliding, Options: blind}, false, 1.20, 0.05, true},
-		{Quota{Name: "token bucket, no numbers", Callers: 50, Kind: bucket, Options: blind}, false, 1.10, 0.07, true},
-		{Quota{Name: "ten processes, no numbers", Callers: 50, Processes: 10, Options: blind}, false, 1.08, 0.25, false},
+		{Quota{Name: "fixed window, 50 callers", Callers: 50}, false, 1.02, 0.03, fair},
+		{Quota{Name: "fixed window, 50 callers", Callers: 50}, true, 1.02, 0.02, fair},
+		{Quota{Name: "fixed window, 500 callers", Callers: 500}, false, 1.02, 0.26, fair},
+		{Quota{Name: "fixed window, 500 callers", Callers: 500}, true, 1.02, 0.02, fair},
+		{Quota{Name: "fixed window, far away", Callers: 50, Far: true}, false, 1.02, 0.04, fair},
+		{Quota{Name: "fixed window, Chinese", Callers: 50, Options: chinese}, false, 1.02, 0.03, fair},
+		{Quota{Name: "sliding window", Callers: 50, Kind: sliding}, false, 1.03, 0.04, fair},
+		{Quota{Name: "token bucket", Callers: 50, Kind: bucket}, false, 1.02, 0.03, fair},
+		{Quota{Name: "20, then 5 for 30 s, then 20", Callers: 50, Limit: falls}, false, 1.10, 0.03, fair},
+		{Quota{Name: "100 calls in all, 50 callers", Callers: 50, Calls: 100}, false, 1.10, 0.35, 0.9}, // two calls a caller
+		{Quota{Name: "two processes, 50 callers", Callers: 50, Processes: 2}, false, 1.10, 0.08, 0.95},
+		{Quota{Name: "five processes, 50 callers", Callers: 50, Processes: 5}, false, 1.08, 0.13, 0.95},
+		{Quota{Name: "ten processes, 50 callers", Callers: 50, Processes: 10}, false, 1.08, 0.25, fairish},
+		{Quota{Name: "ten processes, 100 callers", Callers: 100, Processes: 10}, false, 1.08, 0.25, fairish},
+		{Quota{Name: "somebody takes 5 a second and never waits", Callers: 50, Others: 5}, false, 1.25, 0.10, fair},
+		{Quota{Name: "fixed window, no numbers", Callers: 50, Options: blind}, false, 1.12, 0.04, fair},
+		{Quota{Name: "sliding window, no numbers", Callers: 50, Kind: sliding, Options: blind}, false, 1.20, 0.05, fair},
+		{Quota{Name: "token bucket, no numbers", Callers: 50, Kind: bucket, Options: blind}, false, 1.10, 0.07, fair},
+		{Quota{Name: "ten processes, no numbers", Callers: 50, Processes: 10, Options: blind}, false, 1.08, 0.25, fairish},
 	}
 }
 
