@@ -64,7 +64,8 @@ func (p *pace) reject(r PaceResult) {
 func (p *pace) letPass() {
 	switch {
 	case p.row == 0 || p.taken > 0:
-		p.row, p.over = 1, p.now+quotaSecond
+		// A whole second later the next one is about as used up again.
+		p.row, p.over = 1, p.now+quotaSecond+p.random(quotaSecond/2)
 		return
 	case p.now-p.rejected < firstHold: // of one bunch
 		return
@@ -77,7 +78,6 @@ func (p *pace) letPass() {
 	} else {
 		p.rest = max(p.rest, p.over)
 	}
-	// The attempts after that are not all at the same place of a second.
 	p.over += quotaSecond + p.random(quotaSecond/2)
 }
 

@@ -134,7 +134,7 @@ type pace struct {
 	gained   float64 // places that accepted attempts added, while slow and open
 
 	// Rejections in a row, at most usedRow, those of one bunch together; and when
-	// the second of the first of them, or of the last attempt since, has passed.
+	// the second of the first of them, or of the last one since usedRow, has passed.
 	row  int
 	over time.Duration
 

@@ -42,6 +42,23 @@ func (b *bench) outageTable() {
 		"gateway has stopped waiting after a second; *back* is when it failed fewer than 1 of 100 attempts again. Means of half of the seeds.\n\n")
 	b.outageRows([]scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryAsItComes})
 	b.printf("| to reach | 1.05 | 99 %% | 1.15 | 99 %% | | 10 s | 1.3 |\n")
+	b.headroom()
+}
+
+// headroom shows what the recovery of the back end depends on, beside calls that
+// are never repeated.
+func (b *bench) headroom() {
+	once := scene.Ours("one attempt a call", func() tcretry.Option { return tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}) })
+	b.printf("\nThe back end with less room, or with more, is *back* after:\n\n| | 1.1 times the load | 1.2 | 1.3 | 1.5 |\n|---|---|---|---|---|\n")
+	for _, s := range []scene.Strategy{once, tcretryAsItComes} {
+		b.printf("| %s ", s.Name)
+		for _, capacity := range []int{110, 120, 130, 150} {
+			o := scene.Stopped()
+			o.Name, o.Capacity = fmt.Sprint("room for ", capacity), capacity
+			b.printf("| %s ", back(b.outage(o, s)))
+		}
+		b.printf("|\n")
+	}
 }
 
 // outageRows are the head and the rows of a table of strategies in every scene.
