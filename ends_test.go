@@ -169,6 +169,30 @@ func TestAMillionActionsTakeBoundedMemory(t *testing.T) {
 	require.Less(t, len(p.Paces()), 2500)
 }
 
+func TestAStormOfActionsThroughATransportTakesBoundedMemory(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("two hundred thousand calls")
+	}
+	rejected := []byte(`{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"` +
+		"Your current request times equals to `21` in a second, which exceeds the frequency limit `20` for a second." +
+		`"},"RequestId":"3c140219-cfe9-470e-b241-907877d6fb03"}}`)
+	rt := tcretry.New(memoryBase(rejected, int64(len(rejected))), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}))
+	storm := func(from, to int) uint64 {
+		req := sdkRequest(t, "", nil)
+		for i := from; i < to; i++ {
+			req.Header["X-Tc-Action"] = []string{"Describe" + strconv.Itoa(i)}
+			roundTrip(t, rt, req)
+		}
+		return liveHeap()
+	}
+	early := storm(0, 10_000)
+	late := storm(10_000, 200_000)
+	require.Less(t, late, early+1<<20, "twenty times as many take no more")
+	paces := rt.Paces()
+	require.Less(t, len(paces), 2500)
+	require.Equal(t, 20, paces[0].Quota, "the storm was paced")
+}
+
 func TestPacerAndBudgetAddNoAllocationToACallBelowTheQuota(t *testing.T) {
 	body := success(4 << 10)
 	base := memoryBase(body, int64(len(body)))
