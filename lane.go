@@ -63,12 +63,14 @@ func (l *lane) wanted() bool {
 
 func (l *lane) waiting() int { return l.back.Len() + l.first.Len() }
 
-// Accepted is the number of attempts that the API has accepted. It is part of
-// [Lane].
+// Accepted is the number of attempts that the API has accepted, and of rejections
+// whose count it cannot have reached without accepting those of other processes: as
+// long as the quota goes to somebody, the key makes progress. A key that never took
+// an attempt of ours may say what it will. It is part of [Lane].
 func (l *lane) Accepted() uint64 {
 	l = l.live()
 	defer l.mu.Unlock()
-	return l.pace.accepted
+	return l.pace.progress()
 }
 
 // start starts the first attempt of a call if nobody waits and no wide pace has a
@@ -82,7 +84,7 @@ func (l *lane) start(ctx context.Context, t time.Time) (accepted uint64, ok bool
 	if l.waiting() == 0 && l.pacer.wides.Load() == nil {
 		ok, _ = l.pace.tryAcquire(t.Sub(epoch))
 	}
-	return l.pace.accepted, ok
+	return l.pace.progress(), ok
 }
 
 // Wait waits for the turn of an attempt. It is part of [Lane].

@@ -21,6 +21,7 @@ func fill(t *testing.T, l *lane, code string) {
 		l.Done(PaceResult{Verdict: PaceAccepted})
 	}
 	l.Done(PaceResult{Verdict: PaceRejected, Code: code, Count: 21, Limit: 20})
+	require.EqualValues(t, 20, l.Accepted(), "that we use the quota up ourselves is no progress")
 }
 
 func TestAFirstAttemptDoesNotOvertakeThoseThatWait(t *testing.T) {
@@ -55,4 +56,25 @@ func TestAFirstAttemptDoesNotStartOnceItsContextHasEnded(t *testing.T) {
 	cancel()
 	_, ok := new(AdaptivePacer).lane(PaceKey{}).start(ctx, time.Now())
 	require.False(t, ok)
+}
+
+func TestARejectionThatProvesTheSuccessOfOthersIsProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := new(AdaptivePacer).lane(PaceKey{})
+		try := func(r PaceResult) {
+			before, ok := l.start(t.Context(), time.Now())
+			require.True(t, ok)
+			require.Equal(t, before, l.Accepted())
+			l.Done(r)
+			time.Sleep(time.Minute)
+		}
+		overs := PaceResult{Verdict: PaceRejected, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
+		try(overs)
+		require.Zero(t, l.Accepted(), "nothing was ever accepted: the numbers may be wrong")
+		try(PaceResult{Verdict: PaceAccepted})
+		try(overs)
+		require.EqualValues(t, 2, l.Accepted())
+		try(PaceResult{Verdict: PaceRejected, Code: "RequestLimitExceeded"})
+		require.EqualValues(t, 2, l.Accepted(), "no numbers, no proof")
+	})
 }

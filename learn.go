@@ -42,6 +42,9 @@ func (p *pace) reject(r PaceResult) {
 		p.limit = r.Limit
 	}
 	ours := p.begun.after(p.now - quotaSecond)
+	if known && ours < r.Limit && p.accepted > 0 {
+		p.others++
+	}
 	switch p.mode {
 	case PaceOpen:
 		if known && float64(ours) >= ownShare*float64(r.Count) {

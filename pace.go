@@ -131,6 +131,7 @@ type pace struct {
 	inFlight int
 	limit    int     // the quota a second; 0 if it is not known
 	accepted uint64  // attempts
+	others   uint64  // rejections that prove that attempts of others were accepted
 	gained   float64 // places that accepted attempts added, while slow and open
 
 	// Rejections in a row, at most usedRow, those of one bunch together; and when
@@ -166,6 +167,9 @@ type pace struct {
 func newPace(seed uint64, slow bool) pace {
 	return pace{slow: slow, rng: *rand.NewPCG(seed, seed)}
 }
+
+// progress grows as long as the quota goes to somebody.
+func (p *pace) progress() uint64 { return p.accepted + p.others }
 
 // random returns a random part of d.
 func (p *pace) random(d time.Duration) time.Duration {
