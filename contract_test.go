@@ -392,6 +392,27 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 	})
 }
 
+// A page that is not looked at keeps its body open: whether its call is paced or
+// not, it is closed once before the next attempt.
+func TestThePageOfAPacedThrottleIsClosedBeforeTheNextAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pages []*closeCounter
+		base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
+			for _, page := range pages {
+				require.Equal(t, 1, page.closed)
+			}
+			pages = append(pages, &closeCounter{Reader: strings.NewReader("<html>")})
+			return &http.Response{
+				StatusCode: http.StatusTooManyRequests, Header: http.Header{"Content-Type": {"text/html"}}, Body: pages[len(pages)-1],
+			}, nil
+		})
+		resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Len(t, pages, 4)
+	})
+}
+
 // panicBase is a base with a bug.
 type panicBase struct{}
 

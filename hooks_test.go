@@ -208,6 +208,39 @@ func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
 	})
 }
 
+// countingBudget counts what it is told.
+type countingBudget struct {
+	noBudget
+	records int
+}
+
+func (b *countingBudget) Record(string, bool) { b.records++ }
+
+func TestTheBudgetIsNotToldOfTheCallersMistakes(t *testing.T) {
+	for name, row := range map[string]struct {
+		err      error
+		canceled bool
+	}{
+		"a terminal error": {err: errors.New(`unsupported protocol scheme "ftp"`)},
+		"a canceled call":  {err: io.ErrUnexpectedEOF, canceled: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
+				if row.canceled {
+					cancel()
+				}
+				return nil, row.err
+			})
+			budget := new(countingBudget)
+			_, err := tcretry.New(base, tcretry.WithBudget(budget)).RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+			require.ErrorIs(t, err, row.err)
+			require.Zero(t, budget.records)
+		})
+	}
+}
+
 func TestWithoutBudgetRetriesGoOnInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := always(tctest.Fail("InternalError", ""))

@@ -116,6 +116,12 @@ func TestRetryableBackoffShortensNoDelayThatIsAskedFor(t *testing.T) {
 	require.GreaterOrEqual(t, tcretry.RetryableBackoff(tcretry.Policy{})(0, 0, 0, resp), time.Minute, "it passes after a minute")
 }
 
+func TestRetryableBackoffFollowsARuleForAService(t *testing.T) {
+	resp, _ := judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
+	own := tcretry.Policy{Codes: map[string]tcretry.Rule{"cvm:InternalError": exact().Codes["InternalError"]}}
+	require.Equal(t, time.Second, tcretry.RetryableBackoff(own)(0, 0, 0, resp))
+}
+
 func TestRetryableBackoffTakesAPolicyThatIsNotValidForTheZeroOne(t *testing.T) {
 	resp, _ := judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
 	policy := exact()

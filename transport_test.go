@@ -459,6 +459,25 @@ func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
 	})
 }
 
+// The base's error is no time-out, and yet it was time that ended the call.
+func TestTheErrorOfACallThatItsDeadlineEndedIsATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.Delay(time.Second-1, tctest.DropAfter()))
+		b := tcretry.Backoff{Initial: time.Second, Max: time.Second, Jitter: tcretry.NoJitter}
+		rt := tcretry.New(api, tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {Backoff: b}}}))
+		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		var e *tcretry.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, tcretry.StopDeadline, e.Reason)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.True(t, e.Timeout())
+		require.ErrorIs(t, err, io.EOF)
+	})
+}
+
 func TestABaseThatReturnsNothingIsAnError(t *testing.T) {
 	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, nil })
 	resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
