@@ -4,8 +4,10 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +70,19 @@ func TestNoFileOfTheLibraryImportsTesting(t *testing.T) {
 // A change of this file is a change of what users rely on: look at it, then
 // write it into the CHANGELOG, and run go test -run TestExportedAPI -update.
 func TestExportedAPIIsThatOfTheGoldenFile(t *testing.T) {
-	requireGolden(t, "api.txt", goCommand(t, "doc", "-all", "."))
+	text := goCommand(t, "doc", "-all", ".")
+	golden, err := os.ReadFile("testdata/api.txt")
+	require.NoError(t, err)
+	if *update || words(string(golden)) != words(text) {
+		requireGolden(t, "api.txt", text)
+	}
+}
+
+// words is a text without what the releases of Go differ in: where lines are wrapped,
+// and the brackets of links.
+func words(text string) string {
+	links := regexp.MustCompile(`\[([A-Z][\w.]*)\]`)
+	return strings.Join(strings.Fields(links.ReplaceAllString(text, "$1")), " ")
 }
 
 // importersOf returns the files of the root package, less the tests, that
