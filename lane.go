@@ -64,9 +64,9 @@ func (l *lane) wanted() bool {
 func (l *lane) waiting() int { return l.back.Len() + l.first.Len() }
 
 // Accepted is the number of attempts that the API has accepted, and of rejections
-// whose count it cannot have reached without accepting those of other processes: as
-// long as the quota goes to somebody, the key makes progress. A key that never took
-// an attempt of ours may say what it will. It is part of [Lane].
+// because it has accepted those of other processes instead: as long as the quota
+// goes to somebody, the key makes progress. One that never took an attempt of ours
+// may say what it will. It is part of [Lane].
 func (l *lane) Accepted() uint64 {
 	l = l.live()
 	defer l.mu.Unlock()

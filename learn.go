@@ -21,6 +21,7 @@ func (p *pace) done(clock time.Duration, r PaceResult) {
 
 func (p *pace) accept() {
 	p.accepted++
+	p.took = p.now
 	p.taken = min(p.taken+1, maxDoublings)
 	p.misses = 0
 	switch p.mode {
@@ -42,7 +43,7 @@ func (p *pace) reject(r PaceResult) {
 		p.limit = r.Limit
 	}
 	ours := p.begun.after(p.now - quotaSecond)
-	if known && ours < r.Limit && p.accepted > 0 {
+	if p.othersTook(ours, r, known) {
 		p.others++
 	}
 	switch p.mode {
@@ -60,6 +61,16 @@ func (p *pace) reject(r PaceResult) {
 	}
 	p.letPass()
 	p.rejected, p.taken = p.now, 0
+}
+
+// othersTook says that the quota, of which attempts of ours were accepted before,
+// went to others: their part of the count is proof of that. Without numbers it is
+// taken to be so for two seconds, since a quota is one of seconds.
+func (p *pace) othersTook(ours int, r PaceResult, known bool) bool {
+	if known {
+		return p.accepted > 0 && ours < r.Limit
+	}
+	return p.accepted > 0 && p.now-p.took <= 2*quotaSecond
 }
 
 // letPass counts rejections in a row, and lets the second pass that others have

@@ -129,10 +129,11 @@ type pace struct {
 	now      time.Duration
 	begun    starts
 	inFlight int
-	limit    int     // the quota a second; 0 if it is not known
-	accepted uint64  // attempts
-	others   uint64  // rejections that prove that attempts of others were accepted
-	gained   float64 // places that accepted attempts added, while slow and open
+	limit    int           // the quota a second; 0 if it is not known
+	accepted uint64        // attempts
+	others   uint64        // rejections because attempts of others were accepted
+	took     time.Duration // when an attempt was last accepted, unless open
+	gained   float64       // places that accepted attempts added, while slow and open
 
 	// Rejections in a row, at most usedRow, those of one bunch together; and when
 	// the second of the first of them, or of the last one since usedRow, has passed.

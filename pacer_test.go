@@ -272,3 +272,25 @@ func TestAdaptivePacerPacesALaneTogetherThatWasForgottenInBetween(t *testing.T) 
 		require.Equal(t, 1, strings.Count(fmt.Sprint(p.Paces()), paceKey.Action))
 	})
 }
+
+func TestAdaptivePacerCallsItProgressThatOthersGotThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(tcretry.AdaptivePacer)
+		told := func(action string, results ...tcretry.PaceResult) uint64 {
+			lane := p.Lane(tcretry.PaceKey{Action: action})
+			for _, r := range results {
+				require.NoError(t, lane.Wait(t.Context(), tcretry.Turn{}))
+				lane.Done(r)
+			}
+			return lane.Accepted()
+		}
+		blind := tcretry.PaceResult{Verdict: tcretry.PaceRejected}
+		require.EqualValues(t, 0, told("never taken", over(21, 20), blind))
+		require.EqualValues(t, 1, told("all ours", accepted, over(2, 1)))
+		require.EqualValues(t, 2, told("others", accepted, over(21, 20)))
+		require.EqualValues(t, 3, told("no numbers", accepted, accepted, blind))
+		time.Sleep(10 * time.Second)
+		require.EqualValues(t, 3, told("others", over(21, 20)))
+		require.EqualValues(t, 3, told("no numbers", blind), "too long ago")
+	})
+}
