@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
@@ -130,87 +128,6 @@ func signedRequest(tb testing.TB) *http.Request {
 		"/cvm/tc3_request, SignedHeaders=content-type;host, Signature=" + strings.Repeat("0", 64)}
 	return req
 }
-
-// lookOnly does nothing but what nobody who reads an answer before its caller
-// can do without: read it into memory that is used again, search it for a
-// failure, and hand it on. It is the floor under our own figures.
-func lookOnly(base http.RoundTripper) http.RoundTripper {
-	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		resp, err := base.RoundTrip(req)
-		if err != nil {
-			return nil, err
-		}
-		buf := readBuffers.Get().(*[]byte)
-		n, err := io.ReadFull(resp.Body, (*buf)[:resp.ContentLength])
-		if err != nil || bytes.Contains((*buf)[:n], []byte(`Error"`)) || bytes.IndexByte((*buf)[:n], '\\') >= 0 {
-			return nil, fmt.Errorf("not a success: %v", err)
-		}
-		resp.Body = &lookedAt{resp.Body, buf, (*buf)[:n]}
-		return resp, nil
-	})
-}
-
-type lookedAt struct {
-	io.Closer
-	buf  *[]byte
-	left []byte
-}
-
-func (b *lookedAt) Read(p []byte) (int, error) {
-	if len(b.left) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, b.left)
-	b.left = b.left[n:]
-	return n, nil
-}
-
-func (b *lookedAt) Close() error {
-	readBuffers.Put(b.buf)
-	return b.Closer.Close()
-}
-
-// unmarshalling does what people write instead: it reads every answer whole and
-// unmarshals it.
-func unmarshalling(base http.RoundTripper) http.RoundTripper {
-	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		resp, err := base.RoundTrip(req)
-		if err != nil {
-			return nil, err
-		}
-		body, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		var answer struct {
-			Response struct{ Error *tcretry.Envelope }
-		}
-		if err != nil || json.Unmarshal(body, &answer) != nil || answer.Response.Error != nil {
-			return nil, fmt.Errorf("not a success: %v", err)
-		}
-		resp.Body = io.NopCloser(bytes.NewReader(body))
-		return resp, nil
-	})
-}
-
-// retrying is go-retryablehttp, which does not look at the answer.
-func retrying(base http.RoundTripper) http.RoundTripper {
-	client := retryablehttp.NewClient()
-	client.Logger = nil
-	client.HTTPClient = &http.Client{Transport: base}
-	return &retryablehttp.RoundTripper{Client: client}
-}
-
-// throughClient makes the calls as programs do.
-func throughClient(wrap wrapper) wrapper {
-	return func(base http.RoundTripper) http.RoundTripper {
-		return roundTripperFunc((&http.Client{Transport: wrap(base)}).Do)
-	}
-}
-
-type wrapper func(base http.RoundTripper) http.RoundTripper
-
-func bare(base http.RoundTripper) http.RoundTripper { return base }
-
-func ours(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }
 
 // BenchmarkRoundTrip measures calls over a base in memory, and in turn the same
 // ones without us: "x-bare" is how many times as long ours take. The other ways to

@@ -97,3 +97,43 @@ func TestBudgetsTellsOfEachHost(t *testing.T) {
 		require.Empty(t, tcretry.New(nil, tcretry.WithoutBudget()).Budgets())
 	})
 }
+
+// progress is a pacer whose key makes progress a number of times.
+type progress struct {
+	countingPacer
+	accepted, until uint64
+}
+
+func (p *progress) Lane(tcretry.PaceKey) tcretry.Lane { return p }
+
+func (p *progress) Accepted() uint64 {
+	p.accepted = min(p.accepted+1, p.until)
+	return p.accepted
+}
+
+func TestThrottlesUnderAPacerAreNotChargedWhileTheKeyMakesProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Throttle())
+		var told told
+		rt := tcretry.New(api, tcretry.WithHooks(told.hooks()), tcretry.WithPacer(&progress{until: 21}))
+		resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+		require.NoError(t, err)
+		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
+		require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+		require.Equal(t, 24, told.done[0].Attempts, "20 with progress, and 4 without")
+		require.True(t, told.retries[0].Paced)
+	})
+}
+
+func TestAThrottleThatNothingGetsThroughEndsAfterMaxAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Throttle())
+		var told told
+		rt := tcretry.New(api, tcretry.WithHooks(told.hooks()))
+		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.NoError(t, err)
+		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
+		require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+		require.Equal(t, 4, told.done[0].Attempts)
+	})
+}

@@ -144,3 +144,29 @@ func TestACallInFlightKeepsItsPolicy(t *testing.T) {
 		}
 	})
 }
+
+func TestThePolicyOfOneCallReplacesTheTransports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := always(tctest.Fail("InternalError", ""))
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()))
+		ctx := tcretry.ContextWithPolicy(t.Context(), tcretry.Policy{MaxAttempts: 2})
+		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.NoError(t, err)
+		require.Len(t, api.Calls(), 2)
+	})
+}
+
+func TestACallWithAnInvalidPolicyMakesNoAttempt(t *testing.T) {
+	api := tctest.NewAPI()
+	var told told
+	rt := tcretry.New(api, tcretry.WithHooks(told.hooks()))
+	bad := tcretry.Policy{MaxAttempts: -3}
+	body := &closeCounter{Reader: strings.NewReader("{}")}
+	req := sdkRequest(t, "DescribeInstances", body).WithContext(tcretry.ContextWithPolicy(t.Context(), bad))
+	_, err := rt.RoundTrip(req)
+	require.EqualError(t, err, "tcretry: DescribeInstances ended (terminal) after 0 attempts: policy: MaxAttempts: -3: want 0, which means the default, or more")
+	require.Empty(t, api.Calls())
+	require.Equal(t, 1, body.closed)
+	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)
+	require.Error(t, rt.SetPolicy(bad))
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
 )
 
 // overPipes runs a test in a bubble, once for each version of HTTP, with a base
@@ -58,7 +59,8 @@ func (p pipes) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Close() error { close(p); return nil }
+
 func (p pipes) Addr() net.Addr { return &net.UnixAddr{} }
 
 // contexts keeps the contexts of the attempts that pass to base.
@@ -219,5 +221,34 @@ func TestACallersCancellationIsNotAnAttemptsTimeout(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, 3*time.Second, time.Since(start))
 		require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
+	})
+}
+
+func TestAttemptTimeoutEndsOneAttemptOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.Delay(time.Hour, tctest.OK(nil)), tctest.OK(nil))
+		var told told
+		rt := tcretry.New(api, tcretry.WithAttemptTimeout(3*time.Second), tcretry.WithHooks(told.hooks()))
+		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		require.NoError(t, err)
+		require.ErrorIs(t, told.attempts[0].Err, context.DeadlineExceeded)
+		require.Equal(t, tcretry.Ambiguous, told.attempts[0].Class)
+		require.Equal(t, 3*time.Second, told.attempts[0].Duration)
+		time.Sleep(time.Hour)
+		require.NoError(t, tcretry.CheckResponse(resp), "the body is still readable")
+	})
+}
+
+func TestAnAttemptThatTimesOutIsNotRepeatedForAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.Delay(time.Hour, tctest.OK(nil)))
+		rt := tcretry.New(api, tcretry.WithAttemptTimeout(3*time.Second))
+		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+		require.EqualError(t, err, "tcretry: the attempt's time is over (WithAttemptTimeout)")
+		var timeout interface{ Timeout() bool }
+		require.ErrorAs(t, err, &timeout)
+		require.True(t, timeout.Timeout())
 	})
 }

@@ -1,0 +1,133 @@
+package tcretry_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+func TestCancellationDuringADelayReturnsAtOnceWithTheCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("DescribeInstances", tctest.Fail("InternalError", ""))
+		var told told
+		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(told.hooks()))
+		cause := errors.New("the user went away")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		start := time.Now()
+		time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
+		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.Nil(t, resp)
+		require.ErrorIs(t, err, cause)
+		require.EqualError(t, err, "tcretry: DescribeInstances ended (canceled) after 1 attempt: the user went away")
+		require.Equal(t, 300*time.Millisecond, time.Since(start))
+		require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
+		require.Equal(t, err, told.done[0].Err)
+	})
+}
+
+func TestCancellationDuringADelayAfterAnErrorTellsTheCauseToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("the user went away")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		rt := tcretry.New(always(tctest.Refuse()), tcretry.WithHooks(tcretry.Hooks{
+			RetryScheduled: func(context.Context, tcretry.RetryInfo) { cancel(cause) },
+		}))
+		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		require.Equal(t, &tcretry.Error{Reason: tcretry.StopCanceled, Attempts: 1, Action: "DescribeInstances", Err: cause}, err)
+	})
+}
+
+func TestTheRequestsCancelChannelEndsADelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cancel := make(chan struct{})
+		time.AfterFunc(300*time.Millisecond, func() { close(cancel) })
+		req := sdkRequest(t, "DescribeInstances", nil)
+		//lint:ignore SA1019 part of the contract as long as http.Request has it
+		req.Cancel = cancel
+		start := time.Now()
+		resp, err := tcretry.New(always(tctest.Fail("InternalError", "")), tcretry.WithPolicy(exact())).RoundTrip(req)
+		require.Nil(t, resp)
+		require.ErrorContains(t, err, "Cancel channel was closed")
+		require.Equal(t, 300*time.Millisecond, time.Since(start))
+	})
+}
+
+// waitingBudget holds every retry for an hour.
+type waitingBudget struct{}
+
+func (waitingBudget) Record(string, bool) {}
+
+func (waitingBudget) Withdraw(ctx context.Context, _ tcretry.Withdrawal) error {
+	return hourPacer(ctx)
+}
+
+func hourPacer(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(time.Hour):
+		return nil
+	}
+}
+
+func TestTheRequestsCancelChannelEndsEveryWait(t *testing.T) {
+	for name, option := range map[string]tcretry.Option{
+		"for the pace":   tcretry.WithPacer(pacerFunc(hourPacer)),
+		"for the budget": tcretry.WithBudget(waitingBudget{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cancel := make(chan struct{})
+				time.AfterFunc(300*time.Millisecond, func() { close(cancel) })
+				req := sdkRequest(t, "DescribeInstances", nil)
+				//lint:ignore SA1019 part of the contract as long as http.Request has it
+				req.Cancel = cancel
+				var told told
+				start := time.Now()
+				resp, err := tcretry.New(always(tctest.Fail("InternalError", "")), option, tcretry.WithHooks(told.hooks())).RoundTrip(req)
+				require.Nil(t, resp)
+				require.ErrorContains(t, err, "Cancel channel was closed")
+				require.Equal(t, 300*time.Millisecond, time.Since(start))
+				require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
+			})
+		})
+	}
+}
+
+func TestACallThatIsCanceledDuringItsAttemptSchedulesNoRetry(t *testing.T) {
+	for name, cancels := range map[string]func(*http.Request) (*http.Request, func()){
+		"by its context": func(req *http.Request) (*http.Request, func()) {
+			ctx, cancel := context.WithCancel(req.Context())
+			return req.WithContext(ctx), cancel
+		},
+		"by its channel": func(req *http.Request) (*http.Request, func()) {
+			canceled := make(chan struct{})
+			//lint:ignore SA1019 part of the contract as long as http.Request has it
+			req.Cancel = canceled
+			return req, func() { close(canceled) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, cancel := cancels(sdkRequest(t, "DescribeInstances", nil))
+			base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
+				cancel()
+				return nil, io.ErrUnexpectedEOF
+			})
+			var told told
+			_, err := tcretry.New(base, tcretry.WithHooks(told.hooks())).RoundTrip(req)
+			require.Equal(t, io.ErrUnexpectedEOF, err)
+			require.Empty(t, told.retries)
+			require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
+		})
+	}
+}

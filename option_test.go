@@ -1,0 +1,53 @@
+package tcretry_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+)
+
+func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
+	_, err := tcretry.NewTransport(nil,
+		nil, tcretry.WithPeekLimit(0), tcretry.WithReplayLimit(-1), tcretry.WithAttemptTimeout(-time.Second),
+		tcretry.WithClassifier(nil), tcretry.WithIdempotent(nil), tcretry.WithBudget(nil), tcretry.WithPacer(nil),
+		tcretry.WithBudget(&tcretry.TokenBudget{Capacity: -1}),
+		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1, MaxDelay: -1}))
+	var all interface{ Unwrap() []error }
+	require.ErrorAs(t, err, &all)
+	var options []string
+	for _, mistake := range all.Unwrap() {
+		var o *tcretry.OptionError
+		require.ErrorAs(t, mistake, &o)
+		require.Contains(t, o.Error(), "tcretry: ")
+		options = append(options, o.Option)
+	}
+	require.Equal(t, []string{
+		"Option", "WithPeekLimit", "WithReplayLimit", "WithAttemptTimeout", "WithClassifier",
+		"WithIdempotent", "WithBudget", "WithPacer", "WithBudget", "WithPolicy",
+	}, options)
+	require.EqualError(t, all.Unwrap()[1], "tcretry: WithPeekLimit(0): it must be at least 1")
+	require.EqualError(t, all.Unwrap()[9], "tcretry: WithPolicy: policy: MaxAttempts: -1: want 0, which means the default, or more\n"+
+		"tcretry: WithPolicy: policy: MaxDelay: -1ns: want 0, which means the default, or more")
+}
+
+func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
+	var budget *tcretry.TokenBudget
+	var pacer *tcretry.AdaptivePacer
+	var classify tcretry.ClassifierFunc
+	for want, option := range map[string]tcretry.Option{
+		"tcretry: WithBudget(<nil>): it is nil: WithoutBudget turns it off": tcretry.WithBudget(budget),
+		"tcretry: WithPacer(<nil>): it is nil: WithoutPacer turns it off":   tcretry.WithPacer(pacer),
+		"tcretry: WithClassifier(<nil>): it is nil":                         tcretry.WithClassifier(classify),
+	} {
+		_, err := tcretry.NewTransport(nil, option)
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestNewPanicsWithWhatNewTransportReturns(t *testing.T) {
+	_, err := tcretry.NewTransport(nil, tcretry.WithPeekLimit(-1))
+	require.PanicsWithError(t, err.Error(), func() { tcretry.New(nil, tcretry.WithPeekLimit(-1)) })
+}

@@ -1,0 +1,97 @@
+package tcretry
+
+import (
+	"container/list"
+	"time"
+)
+
+// serve starts the attempts whose turn has come and sets the timer for the next
+// event. It requires that mu is held.
+func (l *lane) serve(now time.Duration) {
+	for l.waiting() > 0 {
+		w := l.head()
+		if w.latest < now {
+			l.tell(w, ErrPaceLate)
+			continue
+		}
+		ok, next := l.tryAcquire(now)
+		if !ok {
+			l.tellLate(now)
+			l.settle(now, next)
+			return
+		}
+		l.tell(w, nil)
+	}
+	l.settle(now, never)
+}
+
+// head returns the waiter whose turn is next. It requires that mu is held and
+// that somebody waits.
+func (l *lane) head() *waiter {
+	if front := l.back.Front(); front != nil {
+		return front.Value.(*waiter)
+	}
+	return l.first.Front().Value.(*waiter)
+}
+
+// tell takes w out of its queue and tells it err. It requires that mu is held.
+func (l *lane) tell(w *waiter, err error) {
+	w.queue.Remove(w.place)
+	w.queue = nil
+	w.told <- err
+}
+
+// tellLate tells those whose turn would come too late. It requires that mu is
+// held.
+func (l *lane) tellLate(now time.Duration) {
+	if n := l.waiting(); n == 0 || l.soonest >= now && l.estimate(n-1) <= l.soonest {
+		return
+	}
+	l.soonest = never
+	ahead := 0
+	for _, queue := range []*list.List{&l.back, &l.first} {
+		for e := queue.Front(); e != nil; {
+			w := e.Value.(*waiter)
+			e = e.Next()
+			if w.latest < now || l.estimate(ahead) > w.latest {
+				l.tell(w, ErrPaceLate)
+				continue
+			}
+			ahead++
+			l.soonest = min(l.soonest, w.latest)
+		}
+	}
+}
+
+// settle makes the timer run, while anybody waits, until next or until somebody
+// is late. It requires that mu is held.
+func (l *lane) settle(now, next time.Duration) {
+	if l.waiting() == 0 {
+		if l.timer != nil {
+			l.timer.Stop()
+			l.timer = nil
+		}
+		l.giveBack()
+		return
+	}
+	if l.soonest < never {
+		next = min(next, l.soonest+1)
+	}
+	switch {
+	case next == never: // an answer will tell
+		if l.timer != nil {
+			l.timer.Stop()
+		}
+	case l.timer == nil:
+		l.timer = time.AfterFunc(next-now, l.wake)
+	default:
+		l.timer.Reset(next - now)
+	}
+}
+
+// wake is what the timer runs.
+func (l *lane) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.serve(clock())
+}
