@@ -61,7 +61,7 @@ func (p picture) svg() string {
 	return s.String()
 }
 
-// draw draws one panel whose plot begins at top.
+// draw draws one panel whose plot begins at top. A higher bar than most ends there.
 func (p picture) draw(s *strings.Builder, of panel, top float64) {
 	y := func(n float64) float64 { return top + panelHeight*(1-min(n, float64(p.most))/float64(p.most)) }
 	fmt.Fprintf(s, `<text x="%.0f" y="%.1f"><tspan class="name">%s</tspan><tspan class="small" dx="8">%s</tspan></text>`+"\n",
@@ -83,7 +83,7 @@ func (p picture) draw(s *strings.Builder, of panel, top float64) {
 	fmt.Fprintf(s, `<path class="good" d="%s"/><path class="bad" d="%s"/>`+"\n", &below, &above)
 	fmt.Fprintf(s, `<path class="axis" fill="none" d="M%.1f %.1fH%.1f"/><path class="line" fill="none" d="M%.1f %.1fH%.1f"/>`+"\n",
 		panelLeft, y(0), panelLeft+panelWidth, panelLeft, y(float64(p.line)), panelLeft+panelWidth)
-	fmt.Fprintf(s, `<g class="small" text-anchor="end"><text class="small" x="%.0f" y="%.1f">%d/s</text><text class="small" x="%.0f" y="%.1f">%d/s</text></g>`+"\n",
+	fmt.Fprintf(s, `<g class="small" text-anchor="end"><text class="small" x="%.0f" y="%.1f">%d/s</text><text class="small" x="%.0f" y="%.1f">≥%d/s</text></g>`+"\n",
 		panelLeft-5, y(float64(p.line))+4, p.line, panelLeft-5, top+4, p.most)
 	for second := 0; second <= p.seconds; second += 20 {
 		fmt.Fprintf(s, `<text class="small" text-anchor="middle" x="%.1f" y="%.1f">%d</text>`, p.x(float64(second)), y(0)+14, second)
