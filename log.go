@@ -2,6 +2,7 @@ package tcretry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 )
 
@@ -12,7 +13,8 @@ import (
 //   - Info: calls that were answered after retries, that the caller ended, or
 //     that were refused for good, which is between the caller and the API
 //   - Warn: calls that failed though another attempt might have helped: one of
-//     the bounds ended them, or that it might have been executed twice
+//     the bounds or a deadline ended them, or that it might have been executed
+//     twice
 //
 // So a program that logs from Info on gets one line a call at most. The
 // attributes stand in groups: "api" is what the request asks for, "answer" what
@@ -87,7 +89,7 @@ func (l callLog) callDone(ctx context.Context, i CallInfo) {
 		level, text = slog.LevelDebug, "tcretry: call answered"
 	case i.Reason == StopAnswered:
 		level, text = slog.LevelInfo, "tcretry: call answered after retries"
-	case i.Reason == StopCanceled:
+	case i.Reason == StopCanceled && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		level, text = slog.LevelInfo, "tcretry: call canceled"
 	case i.Reason == StopTerminal:
 		level, text = slog.LevelInfo, "tcretry: call refused"

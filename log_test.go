@@ -83,6 +83,34 @@ func (slowBudget) Withdraw(context.Context, tcretry.Withdrawal) error {
 	return nil
 }
 
+func TestLogHooksWarnOfACallThatRanOutOfTimeAndNotOfOneThatWasCanceled(t *testing.T) {
+	hangs := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	})
+	for line, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		`level=WARN msg="tcretry: call failed"`: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		},
+		`level=INFO msg="tcretry: call canceled"`: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			ctx, cancel := end(t.Context())
+			defer cancel()
+			rt := tcretry.New(hangs, tcretry.WithHooks(tcretry.LogHooks(logTo(&out, slog.LevelInfo))))
+			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+			require.Error(t, err)
+			require.Contains(t, out.String(), line)
+			require.Contains(t, out.String(), "reason=canceled")
+		})
+	}
+}
+
 func TestLogHooksDoNotFlood(t *testing.T) {
 	rows := []struct {
 		name    string
