@@ -245,7 +245,7 @@ func (l *lane) settle(now time.Time) {
 		}
 		return
 	}
-	next := l.queue.soonest
+	next := l.queue.look()
 	sooner := func(t time.Time) {
 		if next.IsZero() || t.Before(next) {
 			next = t

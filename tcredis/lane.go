@@ -106,7 +106,10 @@ func (l *lane) enter(now time.Time, turn tcretry.Turn) *waiter {
 	if l.queue.len() == 0 {
 		l.bookings.forget(now)
 	}
-	l.queue.add(w)
+	// Whoever comes too late is told here: to look at all is too much for each.
+	if place := l.queue.add(w); w.late(now) || w.late(l.bookings.start(now, place)) {
+		l.queue.tell(w, tcretry.ErrPaceLate)
+	}
 	l.work(now)
 	return w
 }
