@@ -88,7 +88,7 @@ if told > 0 and told ~= s.limit then
   news(told)
   -- What is sent in this second is rejected, and nobody knows when it ends.
   if fresh then s.rest = now + math.max(SECOND, WINDOW / quota) end
-elseif s.limit == 0 and known > 0 then
+elseif s.limit == 0 and known > 0 and known ~= set then
   news(known)
 end
 settle()

@@ -124,6 +124,15 @@ func TestAQuotaThatIsSetIsNotExceeded(t *testing.T) {
 	require.Equal(t, 5, k.ask(time.Minute, order{want: 1, ahead: 1, set: 10, rejected: &rejection{6, 5}}).quota)
 }
 
+func TestAQuotaThatIsSetAnewHoldsAtOnce(t *testing.T) {
+	k := newDesk(t)
+	k.book(5, order{quiet: true, set: 20})
+	k.book(5, order{quiet: true, known: 20, set: 20})
+	require.Equal(t, 50, k.ask(time.Minute, order{want: 1, ahead: 1, quiet: true, set: 50}).quota)
+	require.Equal(t, 50.0, k.ask(time.Second, order{want: 1, ahead: 1, quiet: true, set: 50}).rate)
+	require.Equal(t, 0, k.ask(0, order{}).quota, "it is not what a rejection told")
+}
+
 func TestWhatAProcessKnowsOutlivesRedis(t *testing.T) {
 	k := newDesk(t)
 	require.Equal(t, 20, k.ask(0, order{want: 1, ahead: 1, quiet: true, known: 20}).quota)
