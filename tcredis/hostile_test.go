@@ -167,3 +167,26 @@ func TestAReadOnlyRedisFailsNoCall(t *testing.T) {
 		return wait(p.Lane(key), tcretry.Turn{}) == nil && p.Err() == nil && s.commands(t) > before+5
 	})
 }
+
+// broken is a client that panics.
+type broken struct{ redis.Scripter }
+
+func (broken) EvalSha(context.Context, string, []string, ...any) *redis.Cmd { panic("broken") }
+
+// mute is a client whose answers are none.
+type mute struct{ redis.Scripter }
+
+func (mute) EvalSha(context.Context, string, []string, ...any) *redis.Cmd { return nil }
+
+func TestAClientThatPanicsFailsNoCall(t *testing.T) {
+	var none *redis.Client
+	for _, client := range []redis.Scripter{none, broken{}, mute{}} {
+		bubble(t, func(t *testing.T) {
+			p := newPacer(t, client, set(1000))
+			for range 10 {
+				require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+			}
+			require.ErrorContains(t, p.Err(), "tcredis: the client panicked: ")
+		})
+	}
+}

@@ -42,8 +42,14 @@ type reply struct {
 	waits    []time.Duration // of the bookings, in order
 }
 
-// run executes the script.
-func run(ctx context.Context, client redis.Scripter, key string, o order) (reply, error) {
+// run executes the script. It runs in a goroutine of ours, where a panic of the
+// client would end the process: it is a failure of Redis as any other.
+func run(ctx context.Context, client redis.Scripter, key string, o order) (r reply, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("tcredis: the client panicked: %v", p)
+		}
+	}()
 	count, told := -1, 0
 	if o.rejected != nil {
 		count, told = o.rejected.count, o.rejected.limit
@@ -56,7 +62,7 @@ func run(ctx context.Context, client redis.Scripter, key string, o order) (reply
 	if len(got) < 5 || o.want > 0 && len(got) == 5 {
 		return reply{}, fmt.Errorf("tcredis: the script returned %d values for %d bookings", len(got), o.want)
 	}
-	r := reply{
+	r = reply{
 		quota: int(got[0]), rate: float64(got[1]) / 1000, accepted: uint64(got[2]), census: got[3], fleet: int(got[4]),
 	}
 	for _, wait := range got[5:] {
