@@ -16,6 +16,9 @@ const (
 	// stale is how late a booking may be used: as much as attempts are kept apart
 	// by (see WINDOW in book.lua).
 	stale = 10 * time.Millisecond
+	// news is how old a rejection may be that is told: it is in a moment, unless
+	// the calls have given up, and then it tells nothing of this second any more.
+	news = 2 * time.Second
 	// clearly is how much more than an equal share is no chance of the moment.
 	clearly = 1.5
 	// perSecond is the WINDOW of book.lua.
@@ -152,6 +155,9 @@ func (l *lane) book(now time.Time) bool {
 		}
 		l.clerk.book(now, l.quota)
 		want = 1
+	}
+	if now.Sub(l.heard) > news {
+		l.rejected = nil
 	}
 	o := order{
 		want: min(want, mostWanted), ahead: ahead, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,

@@ -112,6 +112,28 @@ func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
 	})
 }
 
+// Calls that give up leave a rejection that nobody tells.
+func TestAnOldRejectionIsNoNews(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		p := newPacer(t, client, set(50))
+		old := rejected
+		old.Count, old.Limit = 11, 10
+		reject(t, p.Lane(key), old)
+		time.Sleep(time.Minute)
+		start := time.Now()
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.Zero(t, time.Since(start), "it is long below the quota")
+
+		reject(t, p.Lane(key), old)
+		other := newPacer(t, client, set(50)).Lane(key)
+		reject(t, other, rejected)
+		require.NoError(t, wait(other, tcretry.Turn{}))
+		time.Sleep(time.Minute)
+		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.Equal(t, 20, p.Paces()[0].Quota, "others know better by now")
+	})
+}
+
 func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
 	for _, spoilt := range []struct {
 		what  string

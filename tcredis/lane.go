@@ -41,6 +41,7 @@ type lane struct {
 	asking   bool        // for more of them
 	timer    *time.Timer // nil while nobody waits
 	rejected *rejection  // to be told with the next booking
+	heard    time.Time   // when it came
 	misses   misses
 	untold   uint64 // own attempts that were accepted, not told yet
 	all      uint64 // those of the fleet, as last heard; 0 before
@@ -177,6 +178,7 @@ func (l *lane) Done(r tcretry.PaceResult) {
 // reject takes in a rejection. It requires that mu is held.
 func (l *lane) reject(now time.Time, r tcretry.PaceResult) {
 	l.learn(r)
+	l.heard = now
 	l.misses.add(now, &l.bookings.hold)
 	if l.alone || now.Before(l.back) {
 		l.clerk.reject(now, *l.rejected, l.quota)
