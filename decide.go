@@ -155,7 +155,7 @@ func (c *call) withdraw() StopReason {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && !errors.Is(err, ErrBudgetSpent):
-		c.cancel(ctx)
+		c.cancel(context.Cause(ctx))
 		return StopCanceled
 	}
 	return StopBudget
@@ -165,22 +165,23 @@ func (c *call) withdraw() StopReason {
 func (c *call) sleep(then time.Time) bool {
 	from := time.Now()
 	defer func() { wait(&c.waited.backoff, from, time.Now()) }()
-	ctx, done := c.waiting()
-	defer done()
 	timer := time.NewTimer(then.Sub(from))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-ctx.Done():
-		c.cancel(ctx)
-		return false
+	case <-c.ctx.Done():
+		c.cancel(context.Cause(c.ctx))
+	//lint:ignore SA1019 old callers cancel by it
+	case <-c.req.Cancel:
+		c.cancel(errCanceled)
 	}
+	return false
 }
 
-// waiting is the context of a wait, which must be done with after it: that of the
-// call, and the request's Cancel channel ends it too.
-func (c *call) waiting() (ctx context.Context, done func()) {
+// waiting is the context of a wait of others for the call, which must be done with
+// after it: that of the call, and the request's Cancel channel ends it too.
+func (c *call) waiting() (context.Context, func()) {
 	//lint:ignore SA1019 old callers cancel by it
 	canceled := c.req.Cancel
 	if canceled == nil {
@@ -208,9 +209,8 @@ func (c *call) isCanceled() bool {
 	}
 }
 
-// cancel gives the last response up: the caller is gone. ctx is that of the wait
-// in which he went.
-func (c *call) cancel(ctx context.Context) {
+// cancel gives the last response up: the caller is gone, and cause is why.
+func (c *call) cancel(cause error) {
 	c.drop()
-	c.err = context.Cause(ctx)
+	c.err = cause
 }

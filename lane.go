@@ -27,8 +27,11 @@ type lane struct {
 	// turns are those that wide paces gave to the next attempt, by scope. Guarded
 	// by mu.
 	turns [scopeHost + 1]bool
-	// soonest is not after the latest time of any waiter. Guarded by mu.
-	soonest time.Duration
+	// soonest is not after the latest time of any waiter; looked is when all were
+	// last looked at, and putOff says that they are to be, as soon as may be.
+	// Guarded by mu.
+	soonest, looked time.Duration
+	putOff          bool
 	// forgotten says that the pacer holds another lane for the key, or none.
 	// Guarded by mu; then nobody waits and nothing is in flight.
 	forgotten bool
@@ -143,6 +146,13 @@ func (l *lane) enter(now, latest time.Duration, again bool) (*waiter, error) {
 	w.place = w.queue.PushBack(w)
 	l.soonest = min(l.soonest, latest)
 	l.serve(now)
+	// Whoever comes too late is told at once: to look at all is too much for each.
+	if w.queue != nil && l.estimate(l.last(w)) > latest {
+		l.tell(w, ErrPaceLate)
+		if l.waiting() == 0 {
+			l.settle(now, never)
+		}
+	}
 	return w, nil
 }
 
@@ -209,7 +219,7 @@ func (l *lane) again(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tellLate(now)
-	if l.waiting() == 0 {
+	if l.waiting() == 0 || l.putOff {
 		l.settle(now, never)
 	}
 }

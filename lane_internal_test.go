@@ -75,3 +75,51 @@ func TestAFirstAttemptIsToldTheProgressThatAcceptedTells(t *testing.T) {
 		require.EqualValues(t, 2, l.Accepted())
 	})
 }
+
+// A look at all who wait for each of them would be quadratic: 20,000 calls at once
+// took seconds.
+func TestALookAtAllWhoWaitIsPutOffWhileThereAreManyAndNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := new(AdaptivePacer).lane(PaceKey{})
+		fill(t, l, "RequestLimitExceeded")
+		enter := func(within time.Duration, again bool) *waiter {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			w, err := l.enter(clock(), clock()+within, again)
+			require.NoError(t, err)
+			return w
+		}
+		soonest := func() time.Duration {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.soonest - clock()
+		}
+		var waiters []*waiter
+		first := enter(5*time.Second, false)
+		for range 200 { // ten seconds' worth
+			waiters = append(waiters, enter(time.Hour, false))
+		}
+		l.leave(first, nil)
+		waiters = append(waiters, enter(time.Hour, false))
+		require.Equal(t, 5*time.Second, soonest(), "nobody was looked at for the last one")
+		now := clock()
+		require.Equal(t, ErrPaceLate, <-enter(2*time.Second, false).told, "but whoever comes too late")
+		require.Equal(t, now, clock())
+		time.Sleep(time.Millisecond)
+		require.Greater(t, soonest(), 50*time.Minute, "all were")
+
+		l.mu.Lock()
+		l.soonest, l.looked = clock()+2*time.Second, clock()
+		l.mu.Unlock()
+		l.again(clock())
+		time.Sleep(time.Millisecond)
+		require.Greater(t, soonest(), 50*time.Minute, "what a wide pace puts off is not forgotten either")
+
+		back := enter(2*time.Second, true)
+		require.Empty(t, back.told, "a rejected one goes ahead of the others")
+		l.leave(back, nil)
+		for _, w := range waiters {
+			l.leave(w, nil)
+		}
+	})
+}

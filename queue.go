@@ -41,13 +41,31 @@ func (l *lane) tell(w *waiter, err error) {
 	w.told <- err
 }
 
-// tellLate tells those whose turn would come too late. It requires that mu is
-// held.
+// last returns how many are ahead of w, the last one of its queue. It requires
+// that mu is held.
+func (l *lane) last(w *waiter) int {
+	if w.queue == &l.back {
+		return l.back.Len() - 1
+	}
+	return l.waiting() - 1
+}
+
+// lookEach bounds what is spent on looking at many waiters: so long for each above
+// lookFree passes before the next time, tens of times what it takes.
+const (
+	lookEach = time.Microsecond
+	lookFree = 64
+)
+
+// tellLate tells those whose turn would come too late. A look at all that would
+// come too soon is put off. It requires that mu is held.
 func (l *lane) tellLate(now time.Duration) {
-	if n := l.waiting(); n == 0 || l.soonest >= now && l.estimate(n-1) <= l.soonest {
+	n := l.waiting()
+	l.putOff = n > 0 && (l.soonest < now || l.estimate(n-1) > l.soonest)
+	if !l.putOff || l.looked <= now && now < l.nextLook() {
 		return
 	}
-	l.soonest = never
+	l.soonest, l.looked, l.putOff = never, now, false
 	ahead := 0
 	for _, queue := range []*list.List{&l.back, &l.first} {
 		for e := queue.Front(); e != nil; {
@@ -63,6 +81,12 @@ func (l *lane) tellLate(now time.Duration) {
 	}
 }
 
+// nextLook returns when all that wait may be looked at again. It requires that mu
+// is held.
+func (l *lane) nextLook() time.Duration {
+	return l.looked + time.Duration(max(0, l.waiting()-lookFree))*lookEach
+}
+
 // settle makes the timer run, while anybody waits, until next or until somebody
 // is late. It requires that mu is held.
 func (l *lane) settle(now, next time.Duration) {
@@ -74,7 +98,10 @@ func (l *lane) settle(now, next time.Duration) {
 		l.giveBack()
 		return
 	}
-	if l.soonest < never {
+	switch {
+	case l.putOff:
+		next = min(next, l.nextLook())
+	case l.soonest < never:
 		next = min(next, l.soonest+1)
 	}
 	switch {
