@@ -107,7 +107,7 @@ func TestCallsThatWaitKeepThePolicyThatTheyStartedWith(t *testing.T) {
 func TestNoCallStarvesInALongQueue(t *testing.T) {
 	// Somebody else takes a part of the quota, so that calls are rejected, and go
 	// ahead of the others, all the time.
-	out := scene.Quota{Callers: 200, Others: 5}.Play(t, seeded(t, false, 1), 1)
+	out := scene.Quota{Callers: 200, Others: 5}.Play(t, seeded(false, 1), 1)
 	require.NotZero(t, out.Rejected)
 	require.LessOrEqual(t, out.Longest, 20*time.Second, "200 callers share 15 calls a second: 13 seconds each")
 }

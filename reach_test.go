@@ -12,20 +12,16 @@ import (
 	"github.com/tcretry/tcretry/internal/scene"
 )
 
-// The numbers to reach, in virtual time, through whole Transports. Those of a quota
-// hold for the mean of the seeds; go run ./bench tells how near each comes. No run is
-// like another, whatever its seed: goroutines of one moment run in any order.
+// The numbers to reach, in virtual time, through whole Transports. A seed that misses
+// one fails; go run ./bench tells how near the others come. No run is like another,
+// whatever its seed: goroutines of one moment run in any order.
 
-// seeds is how many runs of each scene there are.
-const seeds = 3
+// seeds is how many runs of each scene there are: one with -race, which is for races.
+var seeds = map[bool]uint64{false: 3, true: 1}[raceDetector]
 
 // seeded is a Transport as it comes, or with slow start, whose random moments
 // follow from a seed.
-func seeded(t *testing.T, slow bool, seed uint64) scene.Strategy {
-	t.Helper()
-	if raceDetector {
-		t.Skip("hundreds of calls in virtual time crash Go's race detector, go.dev/issue/78156: go test .")
-	}
+func seeded(slow bool, seed uint64) scene.Strategy {
 	return scene.Through("tcretry", func(base http.RoundTripper) http.RoundTripper {
 		seed++
 		if slow {
@@ -42,18 +38,14 @@ func seeded(t *testing.T, slow bool, seed uint64) scene.Strategy {
 func TestABurstEndsAlmostAsSoonAsTheQuotaAllows(t *testing.T) {
 	for _, target := range scene.QuotaTargets() {
 		t.Run(fmt.Sprintf("%s, slow start %v", target.Name, target.SlowStart), func(t *testing.T) {
-			var slow, waste, unfair float64
 			for seed := uint64(1); seed <= seeds; seed++ {
-				out := target.Play(t, seeded(t, target.SlowStart, 100*seed), seed)
+				out := target.Play(t, seeded(target.SlowStart, 100*seed), seed)
 				t.Logf("seed %d: makespan %.3f, rejected %.2f %%, fairness %.4f", seed, out.Slowness(), 100*out.Waste(), out.Fairness())
+				require.LessOrEqual(t, out.Slowness(), target.Makespan, "makespan, seed %d", seed)
+				require.LessOrEqual(t, out.Waste(), target.Waste, "rejected, seed %d", seed)
 				require.Zero(t, out.Failed, "failed calls, seed %d", seed)
-				slow += out.Slowness() - 1
-				waste += out.Waste()
-				unfair += 1 - out.Fairness()
+				require.GreaterOrEqual(t, out.Fairness(), target.Fair, "fairness, seed %d", seed)
 			}
-			require.LessOrEqual(t, slow/seeds, target.Makespan-1, "makespan beyond the least")
-			require.LessOrEqual(t, waste/seeds, target.Waste, "rejected")
-			require.LessOrEqual(t, unfair/seeds, 1-target.Fair, "fairness below 1")
 		})
 	}
 }
@@ -65,8 +57,8 @@ func TestNoCallFailsWhereFewProcessesShareAQuota(t *testing.T) {
 		for processes := 2; processes <= 5; processes++ {
 			t.Run(fmt.Sprintf("%d processes, %d a second", processes, quota), func(t *testing.T) {
 				shared := scene.Quota{Callers: 50, Processes: processes, Limit: func(int) int { return quota }}
-				for _, seed := range []uint64{8051, 8016, 8021} {
-					out := shared.Play(t, seeded(t, false, 100*seed), seed)
+				for _, seed := range []uint64{8051, 8016, 8021}[:seeds] {
+					out := shared.Play(t, seeded(false, 100*seed), seed)
 					require.Zero(t, out.Failed, "seed %d", seed)
 				}
 			})
@@ -75,7 +67,7 @@ func TestNoCallFailsWhereFewProcessesShareAQuota(t *testing.T) {
 }
 
 func TestNothingIsDelayedBelowTheQuota(t *testing.T) {
-	out := scene.Below().Play(t, seeded(t, false, 1), 1)
+	out := scene.Below().Play(t, seeded(false, 1), 1)
 	require.Zero(t, out.Added)
 	require.Zero(t, out.Rejected)
 }
@@ -83,9 +75,12 @@ func TestNothingIsDelayedBelowTheQuota(t *testing.T) {
 // outage plays a scene for some seeds.
 func outage(t *testing.T, o scene.Outage) []scene.Survived {
 	t.Helper()
+	if raceDetector {
+		t.Skip("thousands of calls at once in virtual time crash Go's race detector, go.dev/issue/78156: go test .")
+	}
 	out := make([]scene.Survived, 2)
 	for i := range out {
-		out[i] = o.Play(t, seeded(t, false, uint64(i+1)), uint64(i+1))
+		out[i] = o.Play(t, seeded(false, uint64(i+1)), uint64(i+1))
 		t.Logf("seed %d: %.4f attempts a call, %.2f %% succeed, recovery %v",
 			i+1, out[i].AttemptsPerCall(), 100*out[i].Success(), out[i].Recovery())
 	}

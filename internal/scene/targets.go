@@ -6,8 +6,8 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// A QuotaTarget is a scene and what tcretry with its defaults must reach in it, in
-// the mean of a few seeds.
+// A QuotaTarget is a scene and what tcretry with its defaults must reach in it,
+// whatever the seed.
 type QuotaTarget struct {
 	Quota
 	// SlowStart says that the pacer starts slowly, which is not the default.
