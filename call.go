@@ -36,7 +36,6 @@ type call struct {
 	charged  int     // of those, the ones that count against MaxAttempts
 	tallies  []tally // by rule, of the attempts that failed
 	lane     Lane    // nil without a pacer
-	accepted uint64  // by the lane, when it last rejected us
 	judged   bool    // harmless is
 	harmless bool    // whether repeating is
 
@@ -99,13 +98,8 @@ func (c *call) begin() StopReason {
 		return 0
 	}
 	c.lane = pacer.Lane(c.paceKey())
-	if own, ok := c.lane.(*lane); ok {
-		var started bool
-		if c.accepted, started = own.start(c.ctx, c.start); started {
-			return 0
-		}
-	} else {
-		c.accepted = c.lane.Accepted()
+	if own, ok := c.lane.(*lane); ok && own.start(c.ctx, c.start) {
+		return 0
 	}
 	return c.admit(c.start, false)
 }
@@ -117,9 +111,7 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		return 0
 	}
 	latest, late := c.latest(now)
-	ctx, done := c.waiting()
-	defer done()
-	waited, err := waitTurn(ctx, c.lane, Turn{Again: again, Latest: latest}, now)
+	waited, err := c.waitTurn(now, Turn{Again: again, Latest: latest})
 	if err != nil {
 		wait(&c.waited.pace, now, time.Now())
 		if errors.Is(err, ErrPaceLate) {
@@ -138,13 +130,17 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 	return 0
 }
 
-// waitTurn waits for a turn of the lane. It says whether that may have taken
-// time: our own lanes tell, and need not read the clock.
-func waitTurn(ctx context.Context, l Lane, turn Turn, now time.Time) (waited bool, err error) {
-	if own, ok := l.(*lane); ok {
-		return own.waitFrom(ctx, now, turn)
+// waitTurn waits for a turn of the lane. It returns whether that may have taken time:
+// our own lanes tell, and need neither read the clock nor a goroutine that watches
+// the request's Cancel channel.
+func (c *call) waitTurn(now time.Time, turn Turn) (waited bool, err error) {
+	if own, ok := c.lane.(*lane); ok {
+		//lint:ignore SA1019 old callers cancel by it
+		return own.waitFrom(c.ctx, c.req.Cancel, now, turn)
 	}
-	return true, l.Wait(ctx, turn)
+	ctx, done := c.waiting()
+	defer done()
+	return true, c.lane.Wait(ctx, turn)
 }
 
 // noticeable is the least time that counts as a wait: asking takes some, too.

@@ -237,7 +237,7 @@ func TestThePageOfAPacedThrottleIsClosedBeforeTheNextAttempt(t *testing.T) {
 		resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		require.Len(t, pages, 4)
+		require.Greater(t, len(pages), 4)
 	})
 }
 

@@ -47,24 +47,22 @@ func (c *call) mayRepeat() StopReason {
 	return 0
 }
 
-// spent counts the last attempt and says that the call, or its rule, has had all
-// it may. A rejection by the quota is not counted while others of its key get
-// through: it waits its turn, however often it takes.
+// spent counts the last attempt and reports whether the call, or its rule, has had all
+// that it may. An attempt that was throttled at a rate limit which the limiter handles
+// does not count against the policy's MaxAttempts: it was not executed, the limiter says
+// when the next one starts, and MaxElapsed, the deadline and the signature bound the
+// call. Without a limiter it counts: nothing but the backoff would bound the load.
 func (c *call) spent() bool {
 	tally := c.tally()
-	if c.rules.maxAttempts == 1 {
-		return true
-	}
-	if c.paced() {
-		if now := c.lane.Accepted(); now > c.accepted {
-			c.accepted = now
-			c.charged--
-			return false
-		}
-	}
 	tally.attempts++
-	return c.charged >= c.rules.maxAttempts ||
-		c.rule.maxAttempts > 0 && tally.attempts >= c.rule.maxAttempts
+	switch {
+	case c.rules.maxAttempts == 1, c.rule.maxAttempts > 0 && tally.attempts >= c.rule.maxAttempts:
+		return true
+	case c.paced():
+		c.charged--
+		return false
+	}
+	return c.charged >= c.rules.maxAttempts
 }
 
 // paced says that the quota which the pacer learns refused the last attempt.

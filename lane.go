@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// epoch is what the clock of paces counts from.
-var epoch = time.Now()
+// epoch is what the clock of limiters counts from: long ago, so that the zero time
+// of a state machine is in the past, in virtual time too, which begins in 2000.
+var epoch = time.Now().Add(-100 * 365 * 24 * time.Hour)
 
 // clock is the reading of the clock of paces.
 func clock() time.Duration { return time.Since(epoch) }
@@ -66,39 +67,31 @@ func (l *lane) wanted() bool {
 
 func (l *lane) waiting() int { return l.back.Len() + l.first.Len() }
 
-// Accepted is the number of attempts that the API has accepted, and of rejections
-// because it has accepted those of other processes instead: as long as the quota
-// goes to somebody, the key makes progress. One that never took an attempt of ours
-// may say what it will. It is part of [Lane].
-func (l *lane) Accepted() uint64 {
-	l = l.live()
-	defer l.mu.Unlock()
-	return l.pace.progress()
-}
-
 // start starts the first attempt of a call if nobody waits and no wide pace has a
-// say. It returns what Accepted does, too.
-func (l *lane) start(ctx context.Context, t time.Time) (accepted uint64, ok bool) {
+// say.
+func (l *lane) start(ctx context.Context, t time.Time) bool {
 	if ctx.Err() != nil {
-		return 0, false
+		return false
 	}
 	l = l.live()
 	defer l.mu.Unlock()
-	if l.waiting() == 0 && l.pacer.wides.Load() == nil {
-		ok, _ = l.pace.tryAcquire(t.Sub(epoch))
+	if l.waiting() > 0 || l.pacer.wides.Load() != nil {
+		return false
 	}
-	return l.pace.progress(), ok
+	ok, _ := l.pace.tryAcquire(t.Sub(epoch))
+	return ok
 }
 
 // Wait waits for the turn of an attempt. It is part of [Lane].
 func (l *lane) Wait(ctx context.Context, turn Turn) error {
-	_, err := l.waitFrom(ctx, time.Now(), turn)
+	_, err := l.waitFrom(ctx, nil, time.Now(), turn)
 	return err
 }
 
 // waitFrom is Wait for a caller that knows the time, which is half the cost of an
-// attempt that need not wait. It says whether it waited.
-func (l *lane) waitFrom(ctx context.Context, t time.Time, turn Turn) (waited bool, err error) {
+// attempt that need not wait. It ends with canceled too, in errCanceled, and returns
+// whether it waited.
+func (l *lane) waitFrom(ctx context.Context, canceled <-chan struct{}, t time.Time, turn Turn) (waited bool, err error) {
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
@@ -115,6 +108,9 @@ func (l *lane) waitFrom(ctx context.Context, t time.Time, turn Turn) (waited boo
 	select {
 	case err = <-w.told:
 	case <-ctx.Done():
+	case <-canceled:
+		l.leave(w, nil)
+		return true, errCanceled
 	}
 	// Of the events of one moment the end of the context counts: an attempt that
 	// will not be made must not keep its turn from the others.
@@ -227,7 +223,7 @@ func (l *lane) again(now time.Duration) {
 // estimate returns when the attempt of a waiter may start that has n others ahead
 // of it. It requires that mu is held.
 func (l *lane) estimate(n int) time.Duration {
-	at := l.pace.estimate(n)
+	at := l.pace.earliest(n)
 	if l.pacer.wides.Load() == nil {
 		return at
 	}
@@ -270,7 +266,7 @@ func (l *lane) Done(r PaceResult) {
 	defer l.mu.Unlock()
 	// Nothing of an open pace that rejects nobody has a time, and to read the
 	// clock is a third of the cost of an attempt.
-	now := l.pace.clock
+	now := l.pace.now
 	if r.Verdict == PaceRejected || l.pace.mode != PaceOpen || l.waiting() > 0 {
 		now = clock()
 	}

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// PaceMode is how a lane of an [AdaptivePacer] says when an attempt may start.
+// PaceMode is how an [AdaptivePacer] limits the attempts of one key.
 type PaceMode uint8
 
 const (
-	// PaceOpen: nothing was rejected yet, and nothing waits.
+	// PaceOpen: nothing was throttled yet, and nothing waits.
 	PaceOpen PaceMode = iota
-	// PaceOwn: the quota is known and this process alone seems to use it: that
+	// PaceOwn: the limit is known and this process alone seems to use it: that
 	// many attempts start in any second.
 	PaceOwn
-	// PaceShared: others use the quota too, or it is not known: attempts start at
-	// a rate that falls with rejections and creeps up without them.
+	// PaceShared: others use the limit too, or it is not known: attempts start at a
+	// rate that throttling responses cut and that recovers without them.
 	PaceShared
 )
 
@@ -62,10 +62,14 @@ const (
 	// turned over, and to wait longer gains nothing.
 	maxHolds = 5
 
-	// lookEvery is how often a lane that uses its whole quota looks for a raised
-	// one: one attempt of 240 at the usual quota. A quota that falls to a quarter
-	// for half a minute then costs two thousand calls 4 % of their time.
+	// lookEvery is how often a lane that uses its whole limit probes for a raised
+	// one in the end: one attempt of 240 at the usual limit. A limit that falls to a
+	// quarter for half a minute then costs two thousand calls 4 % of their time.
 	lookEvery = 12 * time.Second
+	// firstLook is when it does so first, and the time doubles from then on: a limit
+	// that one stray response stated, and nobody enforces, slows a program for no
+	// longer than that.
+	firstLook = time.Second
 	// lookCost keeps the looks of small quotas at one attempt of sixty.
 	lookCost = 60 * time.Second
 
@@ -74,93 +78,39 @@ const (
 	missWindows = 6
 	missMemory  = 10 * time.Second
 
-	// blindCut is what a rejection without numbers leaves of a rate.
-	blindCut = 0.9
-	// cutRest is the longest rest after a rejection that cut a rate. A whole second
-	// would be sure to see the next one of the server, and costs two processes 8 %
-	// of the time, ten 1 %, for 1 % fewer rejections.
-	cutRest = quotaSecond / 2
-	// blindRest is that after one without numbers: they come often, since only
-	// they tell where the quota is, and half a second each would cost 7 %.
-	blindRest = quotaSecond / 4
-	// usedRest is the least rest after rejections in a row. Half a second loses
-	// 2 % more of the time where the last second counts.
-	usedRest = quotaSecond / 4
-	// usedRow rejections in a row say that nothing comes through: the second of
-	// the first one is let pass, and after that one attempt goes in each, so that no
-	// call has all its attempts in one that others have used up. Without it 1 of
-	// 10,000 calls failed where two to ten processes share a quota.
-	usedRow = 3
-	// creepStep and creepShare are what a rate gains in a second. What all gain
-	// alike makes rates equal and rejections more, what they gain in proportion
-	// does not: a third of this step shares no better than a Jain's index of 0.989
-	// between ten processes. Ten at the usual quota add one attempt a second in
-	// a second and a half.
-	creepStep  = 0.06
-	creepShare = 0.004
-	// After creepSteady without a rejection a rate gains twice as much every
-	// creepDouble: one of two processes takes over what the other leaves within 15
-	// seconds. At once, whoever has luck for seconds gains what is not his.
-	creepSteady = 4 * time.Second
-	creepDouble = 2 * time.Second
-	// maxDoublings bounds the growth; a rate is at any bound long before.
-	maxDoublings = 32
-	// minRate keeps a lane alive whatever the rejections say.
-	minRate = 0.05
-	// openRate is the rate above which a lane whose quota is not known is open
-	// again: it does not wait in any sense.
-	openRate = 1000
-
 	// never is a moment that does not come.
 	never time.Duration = math.MaxInt64
 )
 
-// pace says when the attempts of one lane may start. It is a pure state machine:
-// times are given, nothing waits, and its user holds a lock.
-//
-// Times are readings of a clock that may jump. Its own time, now, is their sum
-// of steps forward: where the clock goes back it stands still, so nothing waits
-// for the clock to catch up.
+// pace says when the attempts of one key may start. It is a pure state machine:
+// times are given, nothing waits, and its user holds a lock. A time that is told late,
+// after a later one, is taken for that: time never goes back, and no time counts
+// twice.
 type pace struct {
 	mode     PaceMode
 	since    time.Duration // when the mode became own or shared
 	slow     bool          // start slowly
-	clock    time.Duration // the last reading
-	now      time.Duration
+	now      time.Duration // the latest time that it was told
 	begun    starts
 	inFlight int
-	limit    int           // the quota a second; 0 if it is not known
-	accepted uint64        // attempts
-	others   uint64        // rejections because attempts of others were accepted
-	took     time.Duration // when an attempt was last accepted, unless open
-	gained   float64       // places that accepted attempts added, while slow and open
-
-	// Rejections in a row, at most usedRow, those of one bunch together; and when
-	// the second of the first of them, or of the last one since usedRow, has passed.
-	row  int
-	over time.Duration
+	limit    int     // per second; 0 if it is not known
+	gained   float64 // places that accepted attempts added, while slow and open
+	accepted accepted
+	rejected time.Duration // when an attempt was last throttled
+	row      int           // attempts throttled since one was accepted, those of one burst as one
 
 	// Own: at most limit attempts start in any second and guard.
 	guard  time.Duration // 0 <= guard <= maxGuard
 	rest   time.Duration // nothing starts before
-	misses int           // rejections in a row that led to a rest
+	misses int           // throttling responses in a row that led to a rest
 	missed [missWindows]time.Duration
-	look   time.Duration // when to look for a raised quota
-	extra  int           // answers to come until a look has succeeded; 0: no look
-	raised int           // looks in a row that succeeded
+	look   time.Duration // when to probe for a raised limit
+	looks  int           // probes in vain since the limit was last news
+	extra  int           // responses to come until a probe has succeeded; 0: no probe
+	raised int           // probes in a row that succeeded
 	quiet  time.Duration // when something was last, or nothing was at last, in flight
 
-	// Shared: attempts start at rate, the next one at turn.
-	rate     float64
-	turn     time.Duration
-	burst    int           // attempts of the second before
-	cut      time.Duration // when the rate was last cut
-	rejected time.Duration // when an attempt was last rejected
-	taken    int           // attempts accepted since, at most maxDoublings
-	full     time.Duration // since when rate is limit; never if it is less
-	unproved bool          // rate is that of attempts whose answers were not known
-	proof    uint64        // what was accepted before those attempts, if unproved
-
+	shared
 	rng rand.PCG
 }
 
@@ -169,34 +119,34 @@ func newPace(seed uint64, slow bool) pace {
 	return pace{slow: slow, rng: *rand.NewPCG(seed, seed)}
 }
 
-// progress grows as long as the quota goes to somebody.
-func (p *pace) progress() uint64 { return p.accepted + p.others }
-
 // random returns a random part of d.
 func (p *pace) random(d time.Duration) time.Duration {
 	return time.Duration(float64(p.rng.Uint64()>>11) / (1 << 53) * float64(d))
 }
 
-// tick moves the time to the reading clock, with all that passes by itself.
-func (p *pace) tick(clock time.Duration) {
-	step := max(0, clock-p.clock)
-	p.clock = clock
-	p.now += step
+// tick moves the time on to now, with all that passes by itself. A time in the past
+// changes nothing.
+func (p *pace) tick(now time.Duration) {
+	step := now - p.now
+	if step <= 0 {
+		return
+	}
+	p.now = now
 	switch p.mode {
 	case PaceOwn:
 		p.guard = max(0, p.guard-time.Duration(float64(guardMelt)*step.Seconds()))
 	case PaceShared:
-		p.creep(step)
+		p.recover(step)
 	}
 }
 
-// tryAcquire starts an attempt if one may start. If not, it returns at which
-// reading of the clock the next one may: never, if only an answer can tell.
-func (p *pace) tryAcquire(clock time.Duration) (bool, time.Duration) {
-	p.tick(clock)
+// tryAcquire starts an attempt if one may start. If not, it returns when the next one
+// may: never, if only a response can tell.
+func (p *pace) tryAcquire(now time.Duration) (bool, time.Duration) {
+	p.tick(now)
 	next, extra := p.next()
 	if next > p.now {
-		return false, p.reading(next)
+		return false, next
 	}
 	if p.inFlight == 0 {
 		p.quiet = p.now
@@ -220,14 +170,6 @@ func (p *pace) undo() {
 	if p.mode == PaceShared {
 		p.turn -= p.interval()
 	}
-}
-
-// reading returns the reading of the clock at the own time t, if it does not jump.
-func (p *pace) reading(t time.Duration) time.Duration {
-	if t == never {
-		return never
-	}
-	return t - p.now + p.clock
 }
 
 // next returns when the next attempt may start, and whether it is a look for a
@@ -257,7 +199,7 @@ func (p *pace) next() (at time.Duration, extra bool) {
 
 // ownTurn returns when the attempt after n others may start, while own.
 func (p *pace) ownTurn(n int) time.Duration {
-	span := quotaSecond + p.guard
+	span := limitWindow + p.guard
 	rounds := time.Duration(n / p.limit)
 	at := max(p.now, p.rest)
 	if k := p.limit - n%p.limit; k <= p.begun.size {
@@ -266,32 +208,21 @@ func (p *pace) ownTurn(n int) time.Duration {
 	return at + rounds*span
 }
 
-// estimate returns the reading of the clock at which the attempt after n others
-// may start, as things stand.
-func (p *pace) estimate(n int) time.Duration {
-	switch p.mode {
-	case PaceOwn:
-		return p.reading(p.ownTurn(n))
-	case PaceShared:
-		wait := float64(n) / p.rate * float64(time.Second)
-		if wait > float64(never/2) {
-			return never
-		}
-		return p.reading(max(p.turn, p.now) + time.Duration(wait))
+// earliest returns when the attempt after n others may start at the earliest: if all
+// of the limit is ours from now on. A rate that was cut is no certain thing, so it
+// makes nobody late.
+func (p *pace) earliest(n int) time.Duration {
+	if p.mode == PaceOpen || p.limit == 0 {
+		return p.now
 	}
-	return p.reading(p.now)
-}
-
-// interval is the time from one turn to the next while shared.
-func (p *pace) interval() time.Duration {
-	return time.Duration(float64(time.Second) / p.rate)
+	return p.now + time.Duration(n/p.limit)*limitWindow
 }
 
 // perSecond is how many attempts a second may start, 0 for any number.
 func (p *pace) perSecond() float64 {
 	switch p.mode {
 	case PaceOwn:
-		return float64(p.limit) / (quotaSecond + p.guard).Seconds()
+		return float64(p.limit) / (limitWindow + p.guard).Seconds()
 	case PaceShared:
 		return p.rate
 	}

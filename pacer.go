@@ -48,10 +48,6 @@ type Lane interface {
 	Wait(ctx context.Context, turn Turn) error
 	// Done reports how an attempt that Wait let start has ended.
 	Done(PaceResult)
-	// Accepted is the number of attempts of this lane that the API has accepted,
-	// and may count those of other processes: it grows as long as the key makes
-	// progress, and then a rejection is not charged against MaxAttempts.
-	Accepted() uint64
 }
 
 // Turn is one attempt's place in a lane.

@@ -151,15 +151,20 @@ func TestAdaptivePacerForgetsAnAccountWideQuotaThatRejectsNothingForAMinute(t *t
 	})
 }
 
-func TestAdaptivePacerTellsACallAtOnceThatAnAccountWideQuotaMakesLate(t *testing.T) {
+func TestAdaptivePacerRefusesACallThatAnAccountWideLimitMakesLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(tcretry.AdaptivePacer)
-		lane := accountWide(t, p)
+		lane := accountWide(t, new(tcretry.AdaptivePacer))
 		now := time.Now()
-		latest := tcretry.Turn{Latest: now.Add(900 * time.Millisecond)}
-		require.Equal(t, answer{tcretry.ErrPaceLate, now}, <-waitAsync(t.Context(), lane, latest))
-		latest.Latest = now.Add(1100 * time.Millisecond)
-		require.NoError(t, (<-waitAsync(t.Context(), lane, latest)).err)
+		var ahead []<-chan answer
+		for range 2 {
+			ahead = append(ahead, waitAsync(t.Context(), lane, tcretry.Turn{}))
+		}
+		late := tcretry.Turn{Latest: now.Add(900 * time.Millisecond)}
+		require.Equal(t, answer{tcretry.ErrPaceLate, now}, <-waitAsync(t.Context(), lane, late))
+		for _, ch := range ahead {
+			require.NoError(t, (<-ch).err)
+			lane.Done(accepted)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -98,42 +99,47 @@ func TestBudgetsTellsOfEachHost(t *testing.T) {
 	})
 }
 
-// progress is a pacer whose key makes progress a number of times.
-type progress struct {
-	countingPacer
-	accepted, until uint64
+func TestAThrottledAttemptNeverCountsAgainstMaxAttempts(t *testing.T) {
+	throttles := func(n int) []tctest.Answer { return slices.Repeat([]tctest.Answer{tctest.Throttle()}, n) }
+	rule := func(r tcretry.Rule) tcretry.Option {
+		return tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{"RequestLimitExceeded": r}})
+	}
+	for _, tt := range []struct {
+		name     string
+		answers  []tctest.Answer
+		opts     []tcretry.Option
+		reason   tcretry.StopReason
+		attempts int
+	}{
+		{"it goes on until it gets through", throttles(20), nil, tcretry.StopAnswered, 21},
+		{"the attempts that fail otherwise count alone", append(throttles(9), slices.Repeat([]tctest.Answer{tctest.Fail("InternalError", "")}, 9)...), nil, tcretry.StopAttempts, 13},
+		{"without a limiter it counts", throttles(20), []tcretry.Option{tcretry.WithoutPacer()}, tcretry.StopAttempts, 4},
+		{"a rule for the code bounds it", throttles(20), []tcretry.Option{rule(tcretry.Rule{MaxAttempts: 3})}, tcretry.StopAttempts, 3},
+		{"MaxAttempts 1 turns retries off", throttles(20), []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1})}, tcretry.StopAttempts, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told told
+				rt := tcretry.New(tctest.NewAPI(tt.answers...), append(tt.opts, tcretry.WithHooks(told.hooks()))...)
+				_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+				require.NoError(t, err)
+				require.Equal(t, tt.reason, told.done[0].Reason)
+				require.Equal(t, tt.attempts, told.done[0].Attempts)
+			})
+		})
+	}
 }
 
-func (p *progress) Lane(tcretry.PaceKey) tcretry.Lane { return p }
-
-func (p *progress) Accepted() uint64 {
-	p.accepted = min(p.accepted+1, p.until)
-	return p.accepted
-}
-
-func TestThrottlesUnderAPacerAreNotChargedWhileTheKeyMakesProgress(t *testing.T) {
+func TestAThrottleThatNothingGetsThroughEndsWithMaxElapsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := always(tctest.Throttle())
+		start := time.Now()
 		var told told
-		rt := tcretry.New(api, tcretry.WithHooks(told.hooks()), tcretry.WithPacer(&progress{until: 21}))
-		resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
-		require.NoError(t, err)
-		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
-		require.Equal(t, 24, told.done[0].Attempts, "20 with progress, and 4 without")
-		require.True(t, told.retries[0].Paced)
-	})
-}
-
-func TestAThrottleThatNothingGetsThroughEndsAfterMaxAttempts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		api := always(tctest.Throttle())
-		var told told
-		rt := tcretry.New(api, tcretry.WithHooks(told.hooks()))
+		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithHooks(told.hooks()))
 		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
-		require.Equal(t, 4, told.done[0].Attempts)
+		require.Equal(t, tcretry.StopElapsed, told.done[0].Reason)
+		require.InDelta(t, 120, time.Since(start).Seconds(), 30)
+		require.Less(t, told.done[0].Attempts, 40, "rarer and rarer")
 	})
 }

@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	// quotaSecond is what the API counts over.
-	quotaSecond = time.Second
+	// limitWindow is what the API counts over.
+	limitWindow = time.Second
 	// maxLimit is the largest quota that is believed: the largest documented ones
 	// are some thousands a second, and it bounds the memory of a lane to 512 KiB.
 	maxLimit = 1 << 16
 	// keepStarts is how long a start is remembered at least: a second and the
 	// longest guard.
-	keepStarts = quotaSecond + maxGuard
+	keepStarts = limitWindow + maxGuard
 )
 
 // starts remembers when attempts started: all of the last keepStarts, up to

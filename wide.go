@@ -79,7 +79,7 @@ func (p *AdaptivePacer) wide(s scope, key PaceKey) *wide {
 // did in the last second. No lock is held.
 func (p *AdaptivePacer) widen(now time.Duration, key wideKey) *wide {
 	p.forgetOld(now)
-	recently := 0
+	recently, accepted := 0, 0
 	p.lanes.all(func(of PaceKey, l *lane) {
 		if key.scope.of(of) != key {
 			return
@@ -87,7 +87,8 @@ func (p *AdaptivePacer) widen(now time.Duration, key wideKey) *wide {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.pace.tick(now)
-		recently += l.pace.begun.after(l.pace.now - quotaSecond)
+		recently += l.pace.begun.after(l.pace.now - limitWindow)
+		accepted += l.pace.accepted.lately(l.pace.now)
 	})
 	p.wideMu.Lock()
 	defer p.wideMu.Unlock()
@@ -97,6 +98,7 @@ func (p *AdaptivePacer) widen(now time.Duration, key wideKey) *wide {
 	}
 	w := &wide{wideKey: key, pace: newPace(p.randomSeed(), false), place: map[*lane]*list.Element{}}
 	w.pace.tick(now)
+	w.pace.accepted.here, w.pace.accepted.second = accepted, w.pace.now
 	for range min(recently, maxLimit) {
 		w.pace.begun.add(w.pace.now)
 	}
@@ -252,7 +254,7 @@ func (w *wide) rest() {
 func (w *wide) estimate(n int) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.pace.estimate(n * max(1, w.queue.Len()))
+	return w.pace.earliest(n)
 }
 
 // serve lets the lanes start attempts whose turn has come. No lock is held.

@@ -162,11 +162,6 @@ var pacerObligations = []obligation[tcretry.Pacer]{
 		checkRefused,
 	},
 	{
-		"Accepted counts what the API accepted",
-		"By Accepted a transport sees that a key makes progress: rejections and lost answers are none.",
-		checkAccepted,
-	},
-	{
 		"many goroutines",
 		"All methods are called from many goroutines at once; run the kit with -race.",
 		checkManyGoroutines,

@@ -52,9 +52,8 @@ func (p badPacer) Lane(key tcretry.PaceKey) tcretry.Lane {
 
 type badLane struct {
 	tcretry.Lane
-	wait     func(context.Context, tcretry.Turn) error
-	done     func(tcretry.PaceResult)
-	accepted func() uint64
+	wait func(context.Context, tcretry.Turn) error
+	done func(tcretry.PaceResult)
 }
 
 func (l badLane) Wait(ctx context.Context, turn tcretry.Turn) error {
@@ -70,13 +69,6 @@ func (l badLane) Done(r tcretry.PaceResult) {
 		return
 	}
 	l.Lane.Done(r)
-}
-
-func (l badLane) Accepted() uint64 {
-	if l.accepted != nil {
-		return l.accepted()
-	}
-	return l.Lane.Accepted()
 }
 
 // The faults, each with the case that finds it.
@@ -185,22 +177,6 @@ var badPacers = []struct {
 			}
 			return err
 		})},
-	{"nothing is accepted", "Accepted counts what the API accepted", dones(
-		func(l tcretry.Lane, r tcretry.PaceResult) {
-			if r.Verdict == tcretry.PaceAccepted {
-				r = tcretry.PaceResult{}
-			}
-			l.Done(r)
-		})},
-	{"every answer counts as accepted", "Accepted counts what the API accepted", func(p *tcretry.AdaptivePacer) badPacer {
-		var n uint64
-		return badPacer{good: p, lane: func(l tcretry.Lane) badLane {
-			return badLane{
-				done:     func(r tcretry.PaceResult) { n++; l.Done(r) },
-				accepted: func() uint64 { return n },
-			}
-		}}
-	}},
 	{"another error", "many goroutines", waits(
 		func(l tcretry.Lane, ctx context.Context, turn tcretry.Turn) error {
 			if err := l.Wait(ctx, turn); err == nil || ctx.Err() == nil {
