@@ -41,6 +41,7 @@ type trip struct {
 // exchange sends the request and peeks at the answer.
 func (c *call) exchange() {
 	trip := new(trip)
+	trip.tracer.request = &trip.request
 	ctx, timer := startTimer(trip.tracer.watch(c.ctx), c.t.attemptTimeout)
 	sent := &trip.request
 	err := c.request(ctx, sent)

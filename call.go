@@ -53,11 +53,10 @@ type call struct {
 	traced *TracedCall // what it keeps of this one; nil before its first event
 }
 
-// init begins a call that is zero.
-func (c *call) init(t *Transport, req *http.Request) {
+// init begins a call that is zero. own is what its context says.
+func (c *call) init(t *Transport, req *http.Request, own wishes) {
 	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
 	c.start = time.Now()
-	own := wishesOf(c.ctx)
 	c.rules, c.err, c.trace = own.rules, own.err, own.trace
 	if c.rules == nil && c.err == nil {
 		c.rules = t.currentRules()

@@ -96,6 +96,7 @@ func TestTheCallersTraceSeesEveryAttempt(t *testing.T) {
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteHeaders: func() { wrote++ }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, nil)
 	require.NoError(t, err)
+	req.Header.Set("X-TC-Action", "RunInstances")
 	resp, err := tcretry.New(nil, tcretry.WithPolicy(quick())).RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
@@ -278,6 +279,7 @@ func TestAThousandGoroutinesShareATransport(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			req.Header.Set("X-TC-Action", "RunInstances")
 			resp, err := rt.RoundTrip(req)
 			if err != nil {
 				t.Error(err)

@@ -22,6 +22,9 @@ type Hooks struct {
 	RetryScheduled func(context.Context, RetryInfo)
 	// CallDone is told of every call, exactly once, with its StopReason.
 	CallDone func(context.Context, CallInfo)
+	// OutOfScope is called for every request that is out of scope, before it is
+	// passed to the base; see [WithScope]. None of the other hooks is.
+	OutOfScope func(context.Context, OutOfScopeInfo)
 }
 
 // Target is what a request asks for, as far as the request tells. Fields that
@@ -42,6 +45,15 @@ type Target struct {
 	Host string
 	// Method is the HTTP method. The API knows GET and POST; as a label it needs a
 	// limit, because callers choose it.
+	Method string
+}
+
+// OutOfScopeInfo describes a request that is passed through untouched.
+type OutOfScopeInfo struct {
+	// Host is the host of the request's URL, with the port if that has one. Any
+	// service's: as a label it needs a limit.
+	Host string
+	// Method is the HTTP method, "" for GET.
 	Method string
 }
 

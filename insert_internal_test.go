@@ -99,7 +99,7 @@ func TestTheBufferThatABodyIsReadIntoIsGivenBack(t *testing.T) {
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
 		req.ContentLength = -1
 		var c call
-		c.init(New(nil, WithClientTokens()), req)
+		c.init(New(nil, WithClientTokens()), req, wishes{})
 		require.Equal(t, text == `{}`, c.token != "")
 	}
 	require.Equal(t, before, buffersInUse.Load())

@@ -23,6 +23,7 @@ type settings struct {
 	rules          *rules
 	classifiers    []Classifier
 	hooks          []Hooks
+	scope          func(*http.Request) bool // nil means IsAPIRequest, or a base that signs
 	idempotent     func(*http.Request) bool // nil means Idempotent
 	peekLimit      int64                    // 0 means defaultPeekLimit
 	replayLimit    int64                    // 0 means defaultReplayLimit
@@ -65,6 +66,24 @@ func WithClassifier(c Classifier) Option {
 func WithHooks(h Hooks) Option {
 	return optionFunc(func(s *settings) error {
 		s.hooks = append(s.hooks, h)
+		return nil
+	})
+}
+
+// WithScope replaces the rule that reports which requests the Transport handles;
+// the default is [IsAPIRequest], and requests that a base that is a [Signer]
+// signs. Every other request is passed to the base untouched: it is not copied,
+// read, delayed, counted or retried, whatever the response. You need it for
+// requests that nothing marks, such as v1 forms sent to a gateway of your own, or to
+// leave some requests of the API alone. It is called from many goroutines, once
+// or more for each request, and must be fast and must not read or change the
+// request. If it panics, the request is out of scope.
+func WithScope(inScope func(*http.Request) bool) Option {
+	return optionFunc(func(s *settings) error {
+		if inScope == nil {
+			return &OptionError{Option: "WithScope", Value: "nil", Reason: "it is nil: leave the option out for the default scope"}
+		}
+		s.scope = inScope
 		return nil
 	})
 }

@@ -14,7 +14,7 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 		nil, tcretry.WithPeekLimit(0), tcretry.WithReplayLimit(-1), tcretry.WithAttemptTimeout(-time.Second),
 		tcretry.WithClassifier(nil), tcretry.WithIdempotent(nil), tcretry.WithBudget(nil), tcretry.WithPacer(nil),
 		tcretry.WithBudget(&tcretry.TokenBudget{Capacity: -1}),
-		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1, MaxDelay: -1}))
+		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1, MaxDelay: -1}), tcretry.WithScope(nil))
 	var all interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &all)
 	var options []string
@@ -27,6 +27,7 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 	require.Equal(t, []string{
 		"Option", "WithPeekLimit", "WithReplayLimit", "WithAttemptTimeout", "WithClassifier",
 		"WithIdempotent", "WithBudget", "WithPacer", "WithBudget", "WithPolicy",
+		"WithScope",
 	}, options)
 	require.EqualError(t, all.Unwrap()[1], "tcretry: WithPeekLimit(0): it must be at least 1")
 	require.EqualError(t, all.Unwrap()[9], "tcretry: WithPolicy: policy: MaxAttempts: -1: want 0, which means the default, or more\n"+

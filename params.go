@@ -14,9 +14,17 @@ const maxFormLen = 1 << 20
 // params are the parameters that concern us of a query or a form, as url.Values
 // would give them: the first of each name, decoded.
 type params struct {
-	action, region, timestamp, secretID string
+	action, region, timestamp, secretID, signature string
 	// clientToken is the last of its name, as in JSON.
 	clientToken string
+	foreign     bool // there is the key id of another vendor's API
+}
+
+// signed reports whether the parameters are those of a signed v1 request. Without
+// the SecretId, which is the API's own name, a signature may be for the API of
+// another vendor that has an Action too.
+func (p params) signed() bool {
+	return p.action != "" && (p.secretID != "" || p.signature != "" && !p.foreign)
 }
 
 // paramsOf reads the query of a GET or the form of a POST. The query of a POST
@@ -42,7 +50,7 @@ func paramsOf(req *http.Request) params {
 }
 
 // parseParams splits what url.ParseQuery would, without building the map: a
-// batch action has thousands of parameters, and five are asked for.
+// batch action has thousands of parameters, and seven are asked for.
 func parseParams(raw string) params {
 	var p params
 	for raw != "" {
@@ -58,8 +66,13 @@ func parseParams(raw string) params {
 			setFirst(&p.timestamp, value)
 		case "SecretId":
 			setFirst(&p.secretID, value)
+		case "Signature":
+			setFirst(&p.signature, value)
 		case "ClientToken":
 			p.clientToken = unescape(value)
+		case "AccessKeyId", "AWSAccessKeyId", "Accesskey", "PublicKey":
+			// Of Alibaba Cloud, AWS, Kingsoft Cloud and UCloud.
+			p.foreign = true
 		}
 	}
 	return p

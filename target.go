@@ -201,17 +201,24 @@ func hostService(req *http.Request) string {
 
 // serviceLabel returns the first label of an API host, "" for any other host.
 func serviceLabel(host string) string {
-	// Nearly every host ends so, and needs neither of the steps below.
-	if !strings.HasSuffix(host, apiDomains[0]) {
-		if port := strings.LastIndexByte(host, ':'); port >= 0 {
-			host = host[:port]
-		}
-		host = strings.TrimSuffix(host, ".")
+	label, _, _ := strings.Cut(apiSubdomain(host), ".")
+	return strings.ToLower(name(label))
+}
+
+// apiSubdomain returns what precedes the domain in an API host, with or without
+// a port, "" for any other host.
+func apiSubdomain(host string) string {
+	// Nearly every host ends so, and needs none of the steps below.
+	if sub, ok := strings.CutSuffix(host, apiDomains[0]); ok {
+		return sub
 	}
+	if port := strings.LastIndexByte(host, ':'); port >= 0 {
+		host = host[:port]
+	}
+	host = strings.TrimSuffix(host, ".")
 	for _, domain := range apiDomains {
-		at := len(host) - len(domain)
-		if at > 0 && (host[at:] == domain || strings.EqualFold(host[at:], domain)) {
-			return strings.ToLower(name(host[:strings.IndexByte(host, '.')]))
+		if at := len(host) - len(domain); at > 0 && strings.EqualFold(host[at:], domain) {
+			return host[:at]
 		}
 	}
 	return ""

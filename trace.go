@@ -2,14 +2,18 @@ package tcretry
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 )
 
 // A tracer tells whether anything of an attempt's request may have left. It is
-// the context of the attempt: the caller's, and an httptrace beside it.
+// the context of the attempt: the caller's, with an httptrace and the attempt's
+// request beside it, by which a Transport further inside detects that it is one.
 type tracer struct {
 	context.Context
+	request *http.Request                         // of the attempt
+	traced  bool                                  // another context adds the trace
 	trace   atomic.Pointer[httptrace.ClientTrace] // nil until the base asks for it
 	asked   atomic.Bool                           // the base looks for a connection: it tells what it does
 	written atomic.Bool                           // the header of the request was written
@@ -40,15 +44,21 @@ func (c *keyCatcher) Value(key any) any {
 func (t *tracer) watch(ctx context.Context) context.Context {
 	t.Context = ctx
 	if traceKey == nil || httptrace.ContextClientTrace(ctx) != nil {
-		return httptrace.WithClientTrace(ctx, t.clientTrace())
+		t.traced = true
+		return httptrace.WithClientTrace(t, t.clientTrace())
 	}
 	return t
 }
 
 // Value is part of context.Context.
 func (t *tracer) Value(key any) any {
-	if key == traceKey {
+	if key == traceKey && !t.traced {
 		return t.clientTrace()
+	}
+	if _, ok := key.(wishesKey); ok {
+		own := wishesOf(t.Context)
+		own.within = t.request
+		return own
 	}
 	return t.Context.Value(key)
 }

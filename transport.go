@@ -60,9 +60,19 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 //
 // The error of an only attempt is the base's, as it came. Every other is an
 // [*Error]: after several attempts, after none, or if the call ended as it waited.
+//
+// A request that is out of scope, see [WithScope], is passed to the base untouched,
+// and so is an attempt of a Transport outside of this one: see [Transport.InScope].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !t.covers(req) {
+		return t.passThrough(req)
+	}
+	own := wishesOf(req.Context())
+	if own.isAttempt(req) {
+		return t.wrapped().RoundTrip(req)
+	}
 	var c call
-	c.init(t, req)
+	c.init(t, req, own)
 	reason := c.begin()
 	for reason == 0 {
 		c.attempt()
@@ -106,21 +116,6 @@ func ContextWithPolicy(ctx context.Context, p Policy) context.Context {
 		own.rules = p.compile()
 	}
 	return context.WithValue(ctx, wishesKey{}, own)
-}
-
-// wishes are what a context says of the calls that are made with it. They have
-// one key, because a call has to look through all of its context for each.
-type wishes struct {
-	rules *rules     // the call's own policy; nil for that of the Transport
-	err   error      // why there is none
-	trace *CallTrace // nil for most calls
-}
-
-type wishesKey struct{}
-
-func wishesOf(ctx context.Context) wishes {
-	w, _ := ctx.Value(wishesKey{}).(wishes)
-	return w
 }
 
 // currentRules are the rules of calls that start now and have no own ones.

@@ -19,6 +19,7 @@ import (
 // end them with their outcome. All three run in the goroutine of the call.
 type call struct {
 	by       *attempts // whose call it is
+	url      *url.URL  // of the request, and so of its attempts
 	tracer   trace.Tracer
 	span     trace.Span
 	server   []attribute.KeyValue // the attributes that attempts share; full
@@ -64,7 +65,7 @@ func (t *Transport) start(req *http.Request) (context.Context, *call) {
 	ctx, span := t.tracer.Start(req.Context(), spanName(method),
 		kind, trace.WithAttributes(attrs...))
 	if span.IsRecording() {
-		c := &call{by: t.attempts, tracer: t.tracer, span: span, server: server}
+		c := &call{by: t.attempts, url: req.URL, tracer: t.tracer, span: span, server: server}
 		return context.WithValue(ctx, callKey{}, c), c
 	}
 	if span.SpanContext().Equal(trace.SpanContextFromContext(req.Context())) {

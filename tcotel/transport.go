@@ -72,8 +72,12 @@ func NewTransport(base http.RoundTripper, c Config, opts ...tcretry.Option) (*Tr
 	return t, nil
 }
 
-// RoundTrip makes one call, as [tcretry.Transport.RoundTrip] does.
+// RoundTrip makes one call, as [tcretry.Transport.RoundTrip] does. A request that
+// is not in scope has no span and is in no metric.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !t.InScope(req) {
+		return t.retry.RoundTrip(req)
+	}
 	ctx, c := t.start(req)
 	if ctx == nil {
 		return t.retry.RoundTrip(req)
@@ -88,6 +92,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return answerTo(req, sent, resp), err
 }
+
+// InScope is [tcretry.Transport.InScope].
+func (t *Transport) InScope(req *http.Request) bool { return t.retry.InScope(req) }
 
 // CloseIdleConnections closes the idle connections of the base, if it has such a
 // method. http.Client.CloseIdleConnections calls it.
@@ -110,7 +117,9 @@ type attempts struct {
 
 func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callOf(req.Context(), a)
-	if c == nil {
+	if c == nil || req.URL != c.url {
+		// Not sampled, or out of scope: the base may use the context of an attempt
+		// for requests of its own to other services.
 		return a.wrapped().RoundTrip(req)
 	}
 	sent := req.WithContext(c.startAttempt(req.Context()))

@@ -1,0 +1,59 @@
+package tcotel_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tcotel"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+func TestARequestToAnotherServiceHasNoSpanAndIsInNoMetric(t *testing.T) {
+	seen := newSeen()
+	var sent *http.Request
+	rt := tcotel.New(baseFunc(func(req *http.Request) (*http.Response, error) {
+		sent = req
+		return echo(req)
+	}), seen.config())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.com/?Action=Buy", nil)
+	require.NoError(t, err)
+	require.False(t, rt.InScope(req))
+	roundTrip(t, rt, req)
+	require.Same(t, req, sent)
+	require.Empty(t, seen.tree())
+	require.Empty(t, seen.counted(t, "tcretry.calls"))
+}
+
+// The base may ask other services, such as the one that gives a virtual machine
+// its credentials, with the context of an attempt and over the same client.
+func TestARequestThatTheBaseMakesToAnotherServiceIsNoAttempt(t *testing.T) {
+	seen, api := newSeen(), tctest.NewAPI()
+	var rt *tcotel.Transport
+	rt = tcotel.New(baseFunc(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Host == "metadata.tencentyun.com" {
+			return echo(req)
+		}
+		metadata, err := http.NewRequestWithContext(req.Context(), http.MethodGet, "http://metadata.tencentyun.com/latest", nil)
+		require.NoError(t, err)
+		roundTrip(t, rt, metadata)
+		return api.RoundTrip(req)
+	}), seen.config())
+	roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
+	seen.requireAllEnded(t)
+	require.Equal(t, "cvm/RunInstances (client)\n  attempt (internal)\n", seen.tree())
+}
+
+// Of two in one chain the outer one makes the attempts and the spans.
+func TestTheInnerOfTwoHasNoSpans(t *testing.T) {
+	seen, api := newSeen(), tctest.NewAPI()
+	api.Default(tctest.Fail("InternalError", ""))
+	rt := tcotel.New(tcotel.New(api, seen.config()), seen.config(), tcretry.WithPolicy(soon))
+	roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
+	seen.requireAllEnded(t)
+	require.Equal(t, "cvm/RunInstances (client)\n"+strings.Repeat("  attempt (internal)\n", 4), seen.tree())
+	require.Len(t, api.Calls(), 4)
+}
