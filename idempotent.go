@@ -16,7 +16,8 @@ const maxTokenBody = 10 << 20
 // can start from it. Any one of these is enough:
 //
 //   - an Idempotency-Key or X-Idempotency-Key header, which is how net/http is
-//     told that a POST may be repeated;
+//     told that a POST may be repeated; but not "X-Idempotency-Key: x", which the
+//     official SDK sends with every request under UnsafeRetryOnConnectionFailure;
 //   - an action that reads, by its name: Describe, Get, List, Query, Inquire,
 //     Inquiry, Check or Search and then an upper case letter or nothing, unless
 //     the action is known to do more than its name says;
@@ -30,7 +31,7 @@ const maxTokenBody = 10 << 20
 // execute. The body is looked at through GetBody only, up to 10 MiB; a body
 // without GetBody has no ClientToken.
 func Idempotent(req *http.Request) bool {
-	if hasHeader(req.Header, "Idempotency-Key") || hasHeader(req.Header, "X-Idempotency-Key") {
+	if hasIdempotencyKey(req.Header) {
 		return true
 	}
 	id := identify(req)
@@ -43,6 +44,20 @@ func Idempotent(req *http.Request) bool {
 		return !writesDespiteName(id.Service, id.Action)
 	}
 	return !ignoresToken(id.Service, id.Action) && strings.TrimSpace(clientToken(req)) != ""
+}
+
+// hasIdempotencyKey reports whether the header has a key that identifies the
+// request, with or without a value and without regard to case. The constant of the
+// official SDK is the same for every request, and so identifies none.
+// Source: completeRequest of its common/client.go, v1.3.166.
+func hasIdempotencyKey(h http.Header) bool {
+	for key, values := range h {
+		if sameName(key, "Idempotency-Key") ||
+			sameName(key, "X-Idempotency-Key") && !(len(values) == 1 && values[0] == "x") {
+			return true
+		}
+	}
+	return false
 }
 
 // safeMethod is the rule of net/http's Request.isReplayable.

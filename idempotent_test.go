@@ -225,6 +225,27 @@ func TestIdempotentBelievesAnIdempotencyKey(t *testing.T) {
 	}
 }
 
+// The official SDK sends this very key with every request if it is told to: it
+// tells no request from another.
+func TestIdempotentDoesNotBelieveTheConstantKeyOfTheSDK(t *testing.T) {
+	for name, want := range map[string]bool{"x": false, "X": true, "x1": true, "": true} {
+		for _, key := range []string{"X-Idempotency-Key", "x-idempotency-key"} {
+			req := apiRequest(t, "cvm", "RunInstances", `{}`)
+			req.Header[key] = []string{name}
+			require.Equal(t, want, tcretry.Idempotent(req), name)
+		}
+	}
+	req := apiRequest(t, "cvm", "RunInstances", `{}`)
+	req.Header.Set("X-Idempotency-Key", "x")
+	req.Header.Set("Idempotency-Key", "order-1")
+	require.True(t, tcretry.Idempotent(req))
+	require.True(t, tcretry.Idempotent(func() *http.Request {
+		read := apiRequest(t, "cvm", "DescribeInstances", `{}`)
+		read.Header.Set("X-Idempotency-Key", "x")
+		return read
+	}()))
+}
+
 func TestIdempotentDoesNotTakeAGetToTheAPIForARead(t *testing.T) {
 	for _, url := range []string{
 		"https://cvm.tencentcloudapi.com/?Action=RunInstances", // the action writes

@@ -18,7 +18,10 @@ import (
 // Over HTTP/2 an empty DATA frame ends the request in the place of a flag.
 //
 // It is tempting to give it a GetBody that fails instead. The caller would get
-// that failure, and not what happened to the connection.
+// that failure, and not what happened to the connection; and over HTTP/2 the call
+// would not see that the server refused the stream, and could not retry. So a base
+// that calls GetBody without a check for nil, which works with the requests of the
+// official SDK, panics on a non-idempotent GET: a base must make that check.
 //
 // What net/http resends because nothing was sent, or because an HTTP/2 server
 // says that it did not process it, is then repeated by the call: Transient.
@@ -44,11 +47,20 @@ func (c *call) mayBeResent(req *http.Request) bool {
 	case !empty && req.GetBody == nil, req.Body == nil && req.ContentLength != 0:
 		return false
 	case !safeMethod(req.Method):
-		// The default rule takes such a header for harmless: no need to look.
-		return !empty && c.t.idempotent != nil &&
-			(hasHeader(req.Header, "Idempotency-Key") || hasHeader(req.Header, "X-Idempotency-Key"))
+		return !empty && hasReplayKey(req.Header)
 	}
 	return !empty || req.Method != http.MethodTrace
+}
+
+// hasReplayKey reports whether the header has a key by which net/http resends a
+// request, whatever its method. It looks for these spellings and for no value: the
+// official SDK's constant, which proves nothing, is enough for it.
+func hasReplayKey(h http.Header) bool {
+	_, ok := h["Idempotency-Key"]
+	if !ok {
+		_, ok = h["X-Idempotency-Key"]
+	}
+	return ok
 }
 
 func isEmpty(body io.ReadCloser) bool { return body == nil || body == http.NoBody }

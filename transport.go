@@ -61,6 +61,9 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 // The error of an only attempt is the base's, as it came. Every other is an
 // [*Error]: after several attempts, after none, or if the call ended as it waited.
 //
+// The base must not take Request.GetBody for granted: a non-idempotent request
+// that net/http by itself would resend, as it does with a GET, is sent without it.
+//
 // A request that is out of scope, see [WithScope], is passed to the base untouched,
 // and so is an attempt of a Transport outside of this one: see [Transport.InScope].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -94,7 +94,7 @@ func TestWhatHTTP2DidNotProcessIsRepeatedForEveryAction(t *testing.T) {
 func TestAStreamResetWithPROTOCOLERRORIsResentByNetHTTP(t *testing.T) {
 	for shape, executions := range map[string]int{
 		"TC3 JSON": 2, "v1 form": 2, "TC3 multipart": 2,
-		"v1 GET": 1, "TC3 multipart without GetBody": 1,
+		"v1 GET": 1, "TC3 multipart without GetBody": 1, "TC3 JSON with the SDK's key": 1,
 	} {
 		api := tctest.NewAPI()
 		api.Script("RunInstances", tctest.DropAfter())

@@ -41,12 +41,12 @@ var wires = map[string]func(*testing.T, *tctest.API) (string, *http.Transport){
 
 // shapes are the forms in which the API takes a request.
 var shapes = map[string]func(t *testing.T, action string, params map[string]string) *http.Request{
-	"TC3 JSON": func(t *testing.T, action string, params map[string]string) *http.Request {
-		var fields []string
-		for key, value := range params {
-			fields = append(fields, fmt.Sprintf("%q:%q", key, value))
-		}
-		return sdkRequest(t, action, strings.NewReader("{"+strings.Join(fields, ",")+"}"))
+	"TC3 JSON": jsonRequest,
+	"TC3 JSON with the SDK's key": func(t *testing.T, action string, params map[string]string) *http.Request {
+		// What its UnsafeRetryOnConnectionFailure puts on every request.
+		req := jsonRequest(t, action, params)
+		req.Header.Set("X-Idempotency-Key", "x")
+		return req
 	},
 	"v1 GET": func(t *testing.T, action string, params map[string]string) *http.Request {
 		req := bareRequest(t, http.MethodGet, nil)
@@ -64,6 +64,14 @@ var shapes = map[string]func(t *testing.T, action string, params map[string]stri
 		req.GetBody = nil
 		return req
 	},
+}
+
+func jsonRequest(t *testing.T, action string, params map[string]string) *http.Request {
+	var fields []string
+	for key, value := range params {
+		fields = append(fields, fmt.Sprintf("%q:%q", key, value))
+	}
+	return sdkRequest(t, action, strings.NewReader("{"+strings.Join(fields, ",")+"}"))
 }
 
 func bareRequest(t *testing.T, method string, body io.Reader) *http.Request {
