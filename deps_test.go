@@ -22,18 +22,21 @@ const module = "github.com/tcretry/tcretry"
 // are not listed get none.
 var beyondStd = map[string][]string{
 	module: {
+		module + "/internal/base",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp", // by way of retryablehttp
 		"github.com/hashicorp/go-retryablehttp",
 	},
 	module + "/tctest": {
 		module,
+		module + "/internal/base",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",
 	},
 	module + "/internal/scene": {
 		module,
+		module + "/internal/base",
 		module + "/tctest",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp",
@@ -41,6 +44,7 @@ var beyondStd = map[string][]string{
 	},
 	module + "/cmd/tcretry": {
 		module,
+		module + "/internal/base",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",

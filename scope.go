@@ -50,7 +50,7 @@ func (t *Transport) covers(req *http.Request) bool {
 	if IsAPIRequest(req) {
 		return true
 	}
-	s, ok := t.base.(Signer)
+	s, ok := t.plain().(Signer)
 	return ok && s.Signs(req)
 }
 
@@ -66,7 +66,10 @@ func (t *Transport) passThrough(req *http.Request) (*http.Response, error) {
 		}
 		contained(func() struct{} { h.OutOfScope(req.Context(), info); return struct{}{} })
 	}
-	return t.wrapped().RoundTrip(req)
+	if t.scope != nil && IsAPIRequest(req) {
+		return t.wrapped().RoundTrip(req) // left alone, but one to the API
+	}
+	return t.plain().RoundTrip(req)
 }
 
 // headerValue returns the first value of a header, "" if it is not there.

@@ -5,26 +5,35 @@ import (
 	"errors"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/tcretry/tcretry/internal/base"
 )
 
 // Transport is an http.RoundTripper that repeats calls which failed in passing.
-// The zero Transport is ready to use: it wraps http.DefaultTransport and consists
-// of defaults. It is safe for use from many goroutines and must not be copied.
+// The zero Transport is ready to use: it consists of defaults and wraps what
+// http.DefaultTransport is at its first use, as New(nil) wraps what it is then. It is safe for use from many goroutines and must not be copied.
 //
 // It reads at most 64 KiB of an answer to find out whether the API reports a
 // failure, and hands every byte on. A response is never turned into an error:
 // when retries end the caller gets the last response, whole, and a nil error.
 type Transport struct {
-	base http.RoundTripper // nil means http.DefaultTransport
+	base    http.RoundTripper // nil means nilBase
+	nilBase base.Default
 	settings
 	policy    atomic.Pointer[rules] // nil means the zero Policy
 	ownBudget TokenBudget
 	ownPacer  AdaptivePacer
 }
 
-// New returns a Transport that wraps base; nil means http.DefaultTransport. Like
-// regexp.MustCompile it panics when an option is not valid, with what
-// [NewTransport] returns.
+// New returns a Transport that wraps base. Like regexp.MustCompile it panics when an
+// option is not valid, with what [NewTransport] returns.
+//
+// A nil base means http.DefaultTransport as it is now, so that
+// http.DefaultTransport = tcretry.New(nil) works. If that is an *http.Transport, requests to
+// the API go through a copy that gives up idle connections after 30 seconds, because the
+// API closes them after about 60, and that all Transports share. It is made before
+// the first such request: settings that are changed later do not reach it, nor does
+// RegisterProtocol. Other requests go through the original.
 func New(base http.RoundTripper, opts ...Option) *Transport {
 	t, err := NewTransport(base, opts...)
 	if err != nil {
@@ -33,8 +42,8 @@ func New(base http.RoundTripper, opts ...Option) *Transport {
 	return t
 }
 
-// NewTransport returns a Transport that wraps base; nil means
-// http.DefaultTransport. Its error joins every mistake, each an *OptionError.
+// NewTransport returns a Transport that wraps base; nil means what it means for
+// [New]. Its error joins every mistake, each an *OptionError.
 func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 	t := &Transport{base: base}
 	var errs []error
@@ -47,6 +56,9 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	if base == nil {
+		t.nilBase.Take()
 	}
 	t.policy.Store(t.rules)
 	return t, nil
@@ -93,7 +105,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // CloseIdleConnections closes the idle connections of the base, if it has such a
 // method. http.Client.CloseIdleConnections calls it.
 func (t *Transport) CloseIdleConnections() {
-	if c, ok := t.wrapped().(interface{ CloseIdleConnections() }); ok {
+	if t.base == nil {
+		t.nilBase.CloseIdleConnections(t)
+	} else if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
@@ -129,9 +143,18 @@ func (t *Transport) currentRules() *rules {
 	return defaultRules()
 }
 
+// wrapped is the base as requests to the API use it.
 func (t *Transport) wrapped() http.RoundTripper {
 	if t.base == nil {
-		return http.DefaultTransport
+		return t.nilBase.API(t)
+	}
+	return t.base
+}
+
+// plain is the base as all other requests use it.
+func (t *Transport) plain() http.RoundTripper {
+	if t.base == nil {
+		return t.nilBase.Other(t)
 	}
 	return t.base
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,7 +30,10 @@ type Transport struct {
 	// Source gives the credentials; nil means Default: the environment, then the
 	// profile file.
 	Source Source
-	// Base sends the signed requests; nil means http.DefaultTransport.
+	// Base sends the signed requests. nil means what http.DefaultTransport is at
+	// the first use, and never this Transport; if that is an *http.Transport, a
+	// copy that gives up idle connections after 30 seconds, because the API closes
+	// them after about 60.
 	Base http.RoundTripper
 	// Service is the product, such as "cvm". "" means the one in the credential
 	// scope of the Authorization that the request carries, or else the first
@@ -37,6 +41,7 @@ type Transport struct {
 	Service string
 
 	clock clock
+	found atomic.Pointer[http.RoundTripper] // in place of a nil Base; nil before the first use
 }
 
 // RoundTrip signs a copy of the request and sends it. It is signed and sent
@@ -77,13 +82,6 @@ func (t *Transport) CloseIdleConnections() {
 	if c, ok := t.base().(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
-}
-
-func (t *Transport) base() http.RoundTripper {
-	if t.Base == nil {
-		return http.DefaultTransport
-	}
-	return t.Base
 }
 
 // closeBody keeps a clause of http.RoundTripper: the body is closed on error too.

@@ -2,6 +2,7 @@ package tcotel_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -56,4 +57,32 @@ func TestTheInnerOfTwoHasNoSpans(t *testing.T) {
 	seen.requireAllEnded(t)
 	require.Equal(t, "cvm/RunInstances (client)\n"+strings.Repeat("  attempt (internal)\n", 4), seen.tree())
 	require.Len(t, api.Calls(), 4)
+}
+
+// A nil base means what it means for tcretry.New, also in the place of the default
+// transport itself.
+func TestOneWithoutABaseAsTheDefaultTransportMakesOneHop(t *testing.T) {
+	original := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = original })
+	for _, base := range []http.RoundTripper{nil, new(tcretry.Transport)} {
+		api := tctest.NewAPI()
+		srv := api.Start(t)
+		seen := newSeen()
+		address, err := url.Parse(srv.URL)
+		require.NoError(t, err)
+		http.DefaultTransport = srv.Transport()
+		http.DefaultTransport = tcotel.New(base, seen.config())
+		for range 2 {
+			req := newRequest(t, t.Context(), "DescribeZones")
+			req.URL, req.Host = address, ""
+			roundTrip(t, http.DefaultTransport, req)
+		}
+		require.Len(t, api.Calls(), 2)
+		seen.requireAllEnded(t)
+		require.Len(t, seen.named("attempt"), 2)
+		resp, err := http.Get(srv.URL)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Len(t, seen.named("attempt"), 2)
+	}
 }

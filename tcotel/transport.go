@@ -1,7 +1,6 @@
 package tcotel
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
@@ -35,8 +34,8 @@ type Transport struct {
 	names    *names
 }
 
-// New returns a Transport over base; nil means http.DefaultTransport. opts are
-// those of [tcretry.New]; like that it panics when one is not valid.
+// New returns a Transport over base; nil means what it means for [tcretry.New].
+// opts are those of [tcretry.New]; like that it panics when one is not valid.
 func New(base http.RoundTripper, c Config, opts ...tcretry.Option) *Transport {
 	t, err := NewTransport(base, c, opts...)
 	if err != nil {
@@ -45,8 +44,8 @@ func New(base http.RoundTripper, c Config, opts ...tcretry.Option) *Transport {
 	return t
 }
 
-// NewTransport returns a Transport over base; nil means http.DefaultTransport.
-// Its error is that of [tcretry.NewTransport]. What a meter says of its
+// NewTransport returns a Transport over base; nil means what it means for
+// [tcretry.New]. Its error is that of [tcretry.NewTransport]. What a meter says of its
 // instruments goes to otel.Handle: nobody's call fails for it.
 func NewTransport(base http.RoundTripper, c Config, opts ...tcretry.Option) (*Transport, error) {
 	tracers, meters := c.TracerProvider, c.MeterProvider
@@ -55,6 +54,10 @@ func NewTransport(base http.RoundTripper, c Config, opts ...tcretry.Option) (*Tr
 	}
 	if meters == nil {
 		meters = otel.GetMeterProvider()
+	}
+	if base == nil {
+		// What a nil base means there: this Transport handles no request itself.
+		base = tcretry.New(nil, tcretry.WithScope(func(*http.Request) bool { return false }))
 	}
 	t := &Transport{
 		attempts: &attempts{base: base},
@@ -111,29 +114,25 @@ func (t *Transport) Budgets() []tcretry.HostBudget { return t.retry.Budgets() }
 
 // attempts is the base of the tcretry.Transport: it is asked once an attempt,
 // and gives the base below it a context with the span of the attempt.
-type attempts struct {
-	base http.RoundTripper // nil means http.DefaultTransport
-}
+type attempts struct{ base http.RoundTripper }
 
 func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callOf(req.Context(), a)
-	if c == nil || req.URL != c.url {
+	if c == nil || req.URL != c.url || c.attempt != nil {
 		// Not sampled, or out of scope: the base may use the context of an attempt
-		// for requests of its own to other services.
-		return a.wrapped().RoundTrip(req)
+		// for requests of its own to other services. Or it has led back to us.
+		return a.base.RoundTrip(req)
 	}
 	sent := req.WithContext(c.startAttempt(req.Context()))
-	resp, err := a.wrapped().RoundTrip(sent)
+	resp, err := a.base.RoundTrip(sent)
 	return answerTo(req, sent, resp), err
 }
 
 func (a *attempts) CloseIdleConnections() {
-	if c, ok := a.wrapped().(interface{ CloseIdleConnections() }); ok {
+	if c, ok := a.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
-
-func (a *attempts) wrapped() http.RoundTripper { return cmp.Or(a.base, http.DefaultTransport) }
 
 // answerTo returns resp as the answer to req, in place of the copy of req that
 // was sent: whoever looks finds its own request.
