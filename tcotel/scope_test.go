@@ -1,6 +1,7 @@
 package tcotel_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,20 +31,32 @@ func TestARequestToAnotherServiceHasNoSpanAndIsInNoMetric(t *testing.T) {
 }
 
 // The base may ask other services, such as the one that gives a virtual machine
-// its credentials, with the context of an attempt and over the same client.
+// its credentials, with the context of an attempt and over the same client: as
+// part of the attempt, or beside it and for longer.
 func TestARequestThatTheBaseMakesToAnotherServiceIsNoAttempt(t *testing.T) {
 	seen, api := newSeen(), tctest.NewAPI()
+	ended, asked := make(chan struct{}), make(chan struct{})
 	var rt *tcotel.Transport
 	rt = tcotel.New(baseFunc(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Host == "metadata.tencentyun.com" {
 			return echo(req)
 		}
-		metadata, err := http.NewRequestWithContext(req.Context(), http.MethodGet, "http://metadata.tencentyun.com/latest", nil)
+		ctx := context.WithoutCancel(req.Context())
+		metadata, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://metadata.tencentyun.com/latest", nil)
 		require.NoError(t, err)
 		roundTrip(t, rt, metadata)
+		go func() {
+			defer close(asked)
+			<-ended
+			if resp, err := rt.RoundTrip(metadata); err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
 		return api.RoundTrip(req)
 	}), seen.config())
 	roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
+	close(ended)
+	<-asked
 	seen.requireAllEnded(t)
 	require.Equal(t, "cvm/RunInstances (client)\n  attempt (internal)\n", seen.tree())
 }
