@@ -194,6 +194,9 @@ func classOfError(err error, written bool) Class {
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 		err = cert
 	}
+	if refusedByProxy(err) {
+		return Terminal
+	}
 	wrapped := &url.Error{Op: "Post", Err: err}
 	if again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, wrapped); !again {
 		return Terminal
