@@ -2,9 +2,11 @@ package tcretry
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -21,8 +23,17 @@ import (
 // a request is repeated only if the connection never came about. And when its
 // retries run out, the client returns an error in the place of the last response,
 // unless its ErrorHandler is retryablehttp.PassthroughErrorHandler.
+//
+// What is not about a request to the API, as [IsAPIRequest] reports of the
+// response's request, is left to retryablehttp.DefaultRetryPolicy. Without a response
+// only the URL and the method are known, not the header that may mark the request. So
+// a POST to any host counts as one to the API then: it may have been executed. Every other
+// method does only at an API host or with signed v1 parameters.
 func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 	return func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if !mayBeAPI(resp, err) {
+			return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
+		}
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
@@ -46,6 +57,21 @@ func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 		}
 		return retryAfter(resp) <= defaultRules().maxDelay, nil
 	}
+}
+
+// mayBeAPI reports whether resp, or else err, is about a request to the API, or
+// about one that may be.
+func mayBeAPI(resp *http.Response, err error) bool {
+	if resp != nil {
+		return resp.Request == nil || IsAPIRequest(resp.Request)
+	}
+	failed := (*url.Error)(nil)
+	if !errors.As(err, &failed) {
+		return true
+	}
+	address, err := url.Parse(failed.URL)
+	method := strings.ToUpper(failed.Op) // http.Client writes it as "Post"
+	return err != nil || method == http.MethodPost || IsAPIRequest(&http.Request{Method: method, URL: address})
 }
 
 // judgedOutcome is what a retryablehttp.Client tells of an attempt.
@@ -83,17 +109,24 @@ type judgedBody struct {
 // count for nothing; Policy.MaxAttempts does neither, as the client has RetryMax.
 // A delay that a server asks for is kept, whatever MaxDelay says: this signature
 // cannot end the call.
+//
+// What is not about a request to the API has the delays of
+// retryablehttp.DefaultBackoff. Without a response nothing tells which it is: the
+// delay is the longer of both.
 func RetryableBackoff(p Policy) retryablehttp.Backoff {
 	rules := defaultRules()
 	if p.Validate() == nil {
 		rules = p.compile()
 	}
-	return func(_, _ time.Duration, attempt int, resp *http.Response) time.Duration {
-		rule := rules.ofClass(Transient)
-		if resp != nil {
-			if b, ok := resp.Body.(*judgedBody); ok {
-				rule = rules.judge(&b.outcome, b.class)
-			}
+	return func(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+		if !mayBeAPI(resp, nil) {
+			return retryablehttp.DefaultBackoff(least, most, attempt, resp)
+		}
+		rule, asked := rules.ofClass(Transient), retryAfter(resp)
+		if resp == nil {
+			asked = retryablehttp.DefaultBackoff(least, most, attempt, nil)
+		} else if b, ok := resp.Body.(*judgedBody); ok {
+			rule = rules.judge(&b.outcome, b.class)
 		}
 		delays := rule.newBackOff(rule.maxDelay)
 		delay := delays.NextBackOff()
@@ -101,6 +134,6 @@ func RetryableBackoff(p Policy) retryablehttp.Backoff {
 		for range min(attempt, 64) {
 			delay = delays.NextBackOff()
 		}
-		return max(delay, retryAfter(resp), rule.leastDelay, 0)
+		return max(delay, asked, rule.leastDelay, 0)
 	}
 }
