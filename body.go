@@ -25,10 +25,11 @@ type peekedBody struct {
 }
 
 // fill reads up to limit bytes of original, whose length is length or, if
-// negative, not known. It returns them, valid until the first Read or Close.
-func (b *peekedBody) fill(original io.ReadCloser, limit, length int64) []byte {
+// negative, not known, and no further than opening says, unless that is nil. It
+// returns them, valid until the first Read or Close.
+func (b *peekedBody) fill(original io.ReadCloser, limit, length int64, opening *opening) []byte {
 	b.rest = original
-	prefix, end := readPrefix(original, limit, length)
+	prefix, end := readPrefix(original, limit, length, opening)
 	b.end = end
 	if end != nil {
 		b.closeErr = original.Close()

@@ -35,8 +35,9 @@ const maxEmptyReads = 100
 
 // readPrefix reads source up to limit bytes, which must be positive, or to its
 // end, and returns what ended it: nil if nothing did. length is that of the
-// source, or negative if it is not known. The buffer is never nil.
-func readPrefix(source io.Reader, limit, length int64) (b *buffer, end error) {
+// source, or negative if it is not known. It reads no further once opening, which may
+// be nil, says so. The buffer is never nil.
+func readPrefix(source io.Reader, limit, length int64, opening *opening) (b *buffer, end error) {
 	want := int64(smallBuffer)
 	if length >= 0 {
 		want = length + 1 // room for a last Read, which sees the end
@@ -54,7 +55,7 @@ func readPrefix(source io.Reader, limit, length int64) (b *buffer, end error) {
 			b.size += n
 			empty = 0
 		}
-		if err != nil {
+		if err != nil || n > 0 && opening != nil && opening.settled(b.bytes()) {
 			return b, err
 		}
 	}

@@ -134,7 +134,7 @@ func readWhole(ctx context.Context, body io.ReadCloser, limit int64) (read *peek
 	stop := context.AfterFunc(ctx, func() { _ = shared.Close() })
 	defer stop()
 	read = new(peekedBody)
-	if text = read.fill(shared, limit+1, -1); read.end != io.EOF || int64(len(text)) > limit {
+	if text = read.fill(shared, limit+1, -1, nil); read.end != io.EOF || int64(len(text)) > limit {
 		return read, nil
 	}
 	return read, text

@@ -23,6 +23,7 @@ const module = "github.com/tcretry/tcretry"
 var beyondStd = map[string][]string{
 	module: {
 		module + "/internal/base",
+		module + "/internal/object",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp", // by way of retryablehttp
 		"github.com/hashicorp/go-retryablehttp",
@@ -30,6 +31,7 @@ var beyondStd = map[string][]string{
 	module + "/tctest": {
 		module,
 		module + "/internal/base",
+		module + "/internal/object",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",
@@ -37,6 +39,7 @@ var beyondStd = map[string][]string{
 	module + "/internal/scene": {
 		module,
 		module + "/internal/base",
+		module + "/internal/object",
 		module + "/tctest",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp",
@@ -45,6 +48,7 @@ var beyondStd = map[string][]string{
 	module + "/cmd/tcretry": {
 		module,
 		module + "/internal/base",
+		module + "/internal/object",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/hashicorp/go-cleanhttp",
 		"github.com/hashicorp/go-retryablehttp",

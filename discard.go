@@ -40,7 +40,7 @@ func keep(resp *http.Response) bool {
 	// A body knows no deadline, but its Close ends a Read that waits.
 	late := time.AfterFunc(discardTime, func() { _ = original.Close() })
 	body := new(peekedBody)
-	body.fill(original, discardLimit, resp.ContentLength)
+	body.fill(original, discardLimit, resp.ContentLength, nil)
 	if late.Stop() && body.end != nil {
 		resp.Body = body
 		return true

@@ -49,6 +49,7 @@ func slowRows() []slowRow {
 	const headers = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	page := "HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\nContent-Length: 50000\r\n\r\n"
 	long := strings.Repeat("x", 50000)
+	envelope := `{"x":"` + long // as far as one can tell
 	said := failure("AuthFailure", "m", "r")
 	promised := fmt.Sprintf(headers+"Content-Length: %d\r\n\r\n", len(said)+1)
 	return []slowRow{
@@ -61,13 +62,13 @@ func slowRows() []slowRow {
 			attempts: 1, reason: tcretry.StopCanceled, err: context.DeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 		},
 		{
-			name: "a body, with a time for attempts", answer: drip(headers+"\r\n", long), timeout: 10500 * time.Millisecond,
+			name: "a body, with a time for attempts", answer: drip(headers+"\r\n", envelope), timeout: 10500 * time.Millisecond,
 			attempts: 2, reason: tcretry.StopAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
 		},
 		{
-			name: "a body, with a deadline", answer: drip(headers+"\r\n", long), deadline: 10500 * time.Millisecond,
+			name: "a body, with a deadline", answer: drip(headers+"\r\n", envelope), deadline: 10500 * time.Millisecond,
 			attempts: 1, reason: tcretry.StopCanceled, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
-			body: long[:10], bodyErr: context.DeadlineExceeded, answeredStatus: 200,
+			body: envelope[:10], bodyErr: context.DeadlineExceeded, answeredStatus: 200,
 		},
 		{
 			name: "a body that ends", answer: drip(headers+fmt.Sprintf("Content-Length: %d\r\n\r\n", len(said)), said),

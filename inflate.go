@@ -49,11 +49,7 @@ func (c contentCoding) decode(data []byte, limit int64) finding {
 	}
 	f := inflaters.Get().(*inflater)
 	defer f.free()
-	opens := []opener{f.gzip}
-	if c == deflated {
-		opens = []opener{f.zlib, f.raw}
-	}
-	for _, open := range opens {
+	for _, open := range f.openers(c) {
 		f.source.Reset(data)
 		if found, ok := decodeInflated(open, limit); ok {
 			return found
@@ -70,7 +66,7 @@ func decodeInflated(open opener, limit int64) (found finding, ok bool) {
 	if err != nil {
 		return finding{}, false
 	}
-	prefix, end := readPrefix(plain, limit, -1)
+	prefix, end := readPrefix(plain, limit, -1, nil)
 	defer prefix.free()
 	if end != io.EOF {
 		return finding{}, false
@@ -96,6 +92,14 @@ var inflaters = sync.Pool{New: func() any { return new(inflater) }}
 func (f *inflater) free() {
 	f.source.Reset(nil)
 	inflaters.Put(f)
+}
+
+// openers are the ways to decode a coding, to be tried in turn.
+func (f *inflater) openers(c contentCoding) []opener {
+	if c == deflated {
+		return []opener{f.zlib, f.raw}
+	}
+	return []opener{f.gzip}
 }
 
 func (f *inflater) gzip() (io.Reader, error) {

@@ -1,14 +1,10 @@
 package tcretry_test
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -133,84 +129,3 @@ func TestAnUploadToAnObjectStoreAllocatesNothingOfOurs(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-
-// streams are bodies that a service sends line by line.
-var streams = map[string]struct{ contentType, line string }{
-	"a JSON stream, as a watch":      {"application/json", `{"type":"ADDED","object":{"kind":"Pod"}}` + "\n"},
-	"a JSON stream without newlines": {"application/json; charset=utf-8", `{"event":1}`},
-	"NDJSON":                         {"application/x-ndjson", `{"level":"info"}` + "\n"},
-	"NDJSON that calls itself JSON":  {"application/json", `{"code":0}` + "\n"},
-	"text lines":                     {"text/plain; charset=utf-8", "2026-08-01 12:00:00 started\n"},
-	"lines of no type":               {"", "line\n"},
-	"an event stream":                {"text/event-stream", "data: {}\n\n"},
-}
-
-// streaming serves three lines, each when the one before has been received.
-func streaming(t *testing.T, contentType, line string, received <-chan struct{}) *httptest.Server {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		w.Header()["Content-Type"] = []string{contentType}
-		if contentType == "" {
-			w.Header()["Content-Type"] = nil
-		}
-		for range 3 {
-			_, _ = io.WriteString(w, line)
-			w.(http.Flusher).Flush()
-			select {
-			case <-received:
-			case <-req.Context().Done():
-				return
-			}
-		}
-	}))
-	t.Cleanup(srv.Close)
-	return srv
-}
-
-// requireLines requires that the lines come one by one: the server sends the next
-// when this one is read. A line that is held back ends in the context's error.
-func requireLines(t *testing.T, client *http.Client, req *http.Request, line string, received chan<- struct{}) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	resp, err := client.Do(req.WithContext(ctx))
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	body := bufio.NewReader(resp.Body)
-	got := make([]byte, len(line))
-	for range 3 {
-		_, err := io.ReadFull(body, got)
-		require.NoError(t, err)
-		require.Equal(t, line, string(got))
-		received <- struct{}{}
-	}
-	_, err = body.ReadByte()
-	require.Equal(t, io.EOF, err)
-}
-
-func TestAStreamOfAnotherServiceArrivesLineByLine(t *testing.T) {
-	for name, s := range streams {
-		t.Run(name, func(t *testing.T) {
-			received := make(chan struct{}, 3)
-			srv := streaming(t, s.contentType, s.line, received)
-			client := &http.Client{Transport: tcretry.New(nil)}
-			requireLines(t, client, otherRequest(t, "GET", srv.URL, nil), s.line, received)
-		})
-	}
-}
-
-func TestAStreamArrivesLineByLineThroughAReverseProxy(t *testing.T) {
-	for name, s := range streams {
-		t.Run(name, func(t *testing.T) {
-			received := make(chan struct{}, 3)
-			srv := streaming(t, s.contentType, s.line, received)
-			backend, err := url.Parse(srv.URL)
-			require.NoError(t, err)
-			proxy := httptest.NewServer(&httputil.ReverseProxy{
-				Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(backend) },
-				Transport:     tcretry.New(nil),
-				FlushInterval: -1,
-			})
-			defer proxy.Close()
-			requireLines(t, proxy.Client(), otherRequest(t, "GET", proxy.URL, nil), s.line, received)
-		})
-	}
-}

@@ -30,13 +30,15 @@ type peeked struct {
 // A body that was cut short is judged by what came: if that is a whole
 // envelope, the API has said what it had to say, and both envelope and err are
 // set. A body that reaches the limit before its end is an answer; one whose
-// Content-Length is the limit ends there.
+// Content-Length is the limit ends there. A body that goes on but cannot be an
+// envelope any more is not read further: see opening.
 func peek(resp *http.Response, limit int64, body *peekedBody) peeked {
 	coding, ok := looksAt(resp, limit)
 	if !ok {
 		return peeked{}
 	}
-	data := body.fill(resp.Body, limit, resp.ContentLength)
+	stream := opening{coding: coding, limit: limit, length: resp.ContentLength}
+	data := body.fill(resp.Body, limit, resp.ContentLength, &stream)
 	resp.Body = body
 
 	p := peeked{size: int64(len(data))}

@@ -118,7 +118,7 @@ func hasSignedForm(req *http.Request) bool {
 		return false
 	}
 	defer body.Close()
-	form, _ := readPrefix(body, req.ContentLength, req.ContentLength)
+	form, _ := readPrefix(body, req.ContentLength, req.ContentLength, nil)
 	defer form.free()
 	return bytes.Contains(form.bytes(), []byte("Action=")) && parseParams(string(form.bytes())).signed()
 }

@@ -175,7 +175,7 @@ func TestAnAttemptThatEndsInTimeLeavesNoTimer(t *testing.T) {
 		"an answer with a nil one": func() (*http.Response, error) { return &http.Response{}, nil },
 		"an error":                 func() (*http.Response, error) { return nil, errors.New("x509: certificate is not trusted") },
 		"an answer that is looked at whole": func() (*http.Response, error) {
-			return &http.Response{Body: io.NopCloser(&pattern{100})}, nil
+			return &http.Response{Body: io.NopCloser(&pattern{100}), ContentLength: 100}, nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

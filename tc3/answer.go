@@ -5,10 +5,12 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -27,17 +29,18 @@ func look(resp *http.Response) refusal {
 	if !lookable(resp) {
 		return refusal{}
 	}
-	prefix, err := io.ReadAll(io.LimitReader(resp.Body, lookLimit+1))
+	encoding := resp.Header.Get("Content-Encoding")
+	prefix, err := begin(resp, encoding)
 	rest := io.Reader(resp.Body)
 	if err != nil {
 		rest = failed{err}
 	}
 	resp.Body = restored{io.MultiReader(bytes.NewReader(prefix), rest), resp.Body}
-	if err != nil || len(prefix) > lookLimit {
+	if err != io.EOF || len(prefix) > lookLimit {
 		return refusal{}
 	}
-	text := decoded(prefix, resp.Header.Get("Content-Encoding"))
-	if !bytes.Contains(text, []byte("AuthFailure")) {
+	text, err := decoded(prefix, encoding)
+	if err != nil || !mayRefuse(text) {
 		return refusal{} // most answers: no parsing
 	}
 	var answer struct{ Response struct{ Error refusal } }
@@ -46,6 +49,49 @@ func look(resp *http.Response) refusal {
 	}
 	return answer.Response.Error
 }
+
+// begin reads the body to its end, which is io.EOF, or beyond the limit, or until
+// what has come of it cannot become a refusal: the reader of a stream must get
+// that, and not wait for the rest.
+func begin(resp *http.Response, encoding string) (prefix []byte, err error) {
+	prefix = make([]byte, 0, 512)
+	for len(prefix) <= lookLimit {
+		prefix = slices.Grow(prefix, 1)
+		n, err := resp.Body.Read(prefix[len(prefix):cap(prefix)])
+		prefix = prefix[:len(prefix)+n]
+		if err != nil {
+			return prefix, err
+		}
+		if n > 0 && int64(len(prefix)) != resp.ContentLength && !mayBecome(prefix, encoding) {
+			return prefix, nil
+		}
+	}
+	return prefix, nil
+}
+
+// mayBecome says that prefix is the beginning of one JSON object, or a whole one
+// that may be a refusal.
+func mayBecome(prefix []byte, encoding string) bool {
+	text, err := decoded(prefix, encoding)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil // more is to come
+	}
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if err != nil || len(text) > 0 && text[0] != '{' {
+		return false
+	}
+	object := json.NewDecoder(bytes.NewReader(text))
+	var first json.RawMessage
+	switch err = object.Decode(&first); err {
+	case nil:
+		return mayRefuse(first) && len(bytes.TrimSpace(text[object.InputOffset():])) == 0
+	case io.EOF, io.ErrUnexpectedEOF:
+		return true
+	}
+	return false
+}
+
+func mayRefuse(text []byte) bool { return bytes.Contains(text, []byte("AuthFailure")) }
 
 // restored is a body whose beginning was read.
 type restored struct {
@@ -69,29 +115,29 @@ func lookable(resp *http.Response) bool {
 	return header == "" || err == nil && (media == "application/json" || media == "text/plain")
 }
 
+// errEncoding says that the content encoding cannot be undone.
+var errEncoding = errors.New("unknown content encoding")
+
 // decoded undoes the content encoding, which is there only if the caller asked
-// for it, as the official SDK can. Other encodings hold no refusal.
-func decoded(body []byte, encoding string) []byte {
+// for it, as the official SDK can. Other encodings hold no refusal. Of a body that
+// is cut short it returns what has come and io.ErrUnexpectedEOF.
+func decoded(body []byte, encoding string) ([]byte, error) {
 	var r io.Reader
 	switch encoding {
 	case "":
-		return body
+		return body, nil
 	case "gzip":
 		gz, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		r = gz
 	case "deflate": // without a zlib header, as the official SDK reads it
 		r = flate.NewReader(bytes.NewReader(body))
 	default:
-		return nil
+		return nil, errEncoding
 	}
-	text, err := io.ReadAll(io.LimitReader(r, lookLimit))
-	if err != nil {
-		return nil
-	}
-	return text
+	return io.ReadAll(io.LimitReader(r, lookLimit))
 }
 
 // unixTime finds the numbers that can be a time in a message. The API says the

@@ -1,0 +1,55 @@
+package tc3_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/tc3"
+)
+
+// pieces is a body that comes in pieces, and must not be read beyond the last.
+type pieces struct {
+	t    *testing.T
+	left []string
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.left) == 0 {
+		p.t.Error("the rest of a stream is waited for")
+		return 0, io.EOF
+	}
+	n := copy(b, p.left[0])
+	p.left = p.left[1:]
+	return n, nil
+}
+
+func (p *pieces) Close() error { return nil }
+
+func TestAStreamIsHandedOnWithWhatHasComeOfIt(t *testing.T) {
+	for _, body := range [][]string{
+		{"line\n"},
+		{"\n", "line\n"},
+		{`{"Response":`, `{"RequestId":"1"}}`},
+		{`{"Response":{"RequestId":"1"}}` + "\n{"},
+		{`{"Response":{"Error":{"Code":"AuthFailure.TokenFailure"}}}` + "\n{"},
+		{"["},
+	} {
+		rt := &tc3.Transport{
+			Source: tc3.Static(tc3.Credentials{SecretID: "id", SecretKey: "key"}),
+			Base: baseFunc(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 200, Body: &pieces{t, body}, ContentLength: -1}, nil
+			}),
+		}
+		req := newRequest(t, strings.NewReader(`{}`))
+		resp, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		got := make([]byte, len(strings.Join(body, "")))
+		_, err = io.ReadFull(resp.Body, got)
+		require.NoError(t, err)
+		require.Equal(t, strings.Join(body, ""), string(got))
+	}
+}
