@@ -5,6 +5,10 @@
 //
 //	client := &http.Client{Transport: tcretry.New(nil)}
 //
+// It touches requests to the API and no others: those to an API host, with an
+// X-TC-Action header, with a TC3 credential scope or with signed v1 parameters, see
+// [IsAPIRequest] and [WithScope]. Everything else passes through untouched.
+//
 // # A call
 //
 // A call is one RoundTrip as the caller sees it. It makes attempts, trips

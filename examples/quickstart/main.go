@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
+
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -63,7 +65,7 @@ func run(w io.Writer, color bool) error {
 		}
 		out := &page{w: w, color: color}
 		out.title(s.title)
-		base := http.DefaultTransport.(*http.Transport).Clone()
+		base := sdkBase(profile.NewClientProfile())
 		if err := s.play(out, "without tcretry", base); err != nil {
 			return err
 		}
