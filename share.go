@@ -39,14 +39,14 @@ const (
 	// lasted, up to lastRecovery: a burst of others costs seconds, and processes that
 	// share a limit for long rarely try it.
 	firstRecovery = time.Second
-	lastRecovery  = 24 * time.Second
+	lastRecovery  = 16 * time.Second
 	// floorPart bounds the distance of two attempts to a window, and to that part of
 	// the time that the trouble has lasted: a storm of others costs no more than
 	// about its own length.
 	floorPart = 0.25
 	// Trouble is over after so long without a throttling response, and half as long
 	// as it had lasted.
-	troubleOver = 8 * time.Second
+	troubleOver = 4 * time.Second
 
 	// creepStep and creepShare are what a rate gains in a second besides. What all
 	// gain alike makes the rates of processes equal, what they gain in proportion
