@@ -3,6 +3,7 @@ package tcretry
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ func (c *call) attempt() {
 	}
 	c.exchange()
 	c.classify()
+	c.unknown = c.rule.class != Success && (c.unknown || c.rule.outcomeUnknown(&c.out))
 	if c.rule.class != Success || c.isTold() {
 		// Nobody asks for the end of a success that is not told.
 		c.ended = time.Now()
@@ -42,6 +44,7 @@ type trip struct {
 func (c *call) exchange() {
 	trip := new(trip)
 	trip.tracer.request = &trip.request
+	over := c.ctx.Err() // before the attempt: then a base that returns it has sent nothing
 	ctx, timer := startTimer(trip.tracer.watch(c.ctx), c.t.attemptTimeout)
 	sent := &trip.request
 	err := c.request(ctx, sent)
@@ -68,7 +71,12 @@ func (c *call) exchange() {
 	}
 	c.resp, c.err = resp, err
 	c.out.Response, c.out.Envelope, c.out.Task, c.out.legacy = resp, c.look.envelope, c.look.task, c.look.legacy
-	c.out.Err, c.out.Written = err, resp != nil || trip.tracer.mayHaveLeft()
+	c.out.Err, c.out.Written = err, resp != nil || trip.tracer.mayHaveLeft() && !(over != nil && isCause(err, c.ctx))
+}
+
+// isCause says that err is why ctx ended.
+func isCause(err error, ctx context.Context) bool {
+	return contained(func() bool { return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)) })
 }
 
 // request makes sent the request of the attempt: the caller's with a body of its

@@ -33,6 +33,7 @@ type call struct {
 	rule *resolved      // what to do about it
 
 	attempts int     // made so far
+	unknown  bool    // one of them may have been executed, and was not answered with success
 	charged  int     // of those, the ones that count against MaxAttempts
 	tallies  []tally // by rule, of the attempts that failed
 	lane     Lane    // nil without a pacer
@@ -247,12 +248,12 @@ func (c *call) finish(reason StopReason) (*http.Response, error) {
 		_ = c.next.Body.Close()
 	}
 	c.body.close()
-	err := c.err
-	if c.resp != nil {
-		err = nil
-	} else if c.attempts != 1 || c.out.Err == nil || reason == StopCanceled && c.next.ready {
-		// Not the error of an only attempt: one that was to follow is to blame.
-		err = &Error{Reason: reason, Attempts: c.attempts, Action: c.identify().Action, Err: err}
+	var cause, err error
+	if reason == StopCanceled {
+		cause, reason = c.canceled()
+	}
+	if c.resp == nil {
+		err = c.failure(reason, cause)
 	}
 	c.callDone(reason, err)
 	return c.resp, err

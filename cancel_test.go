@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,14 +29,14 @@ func TestCancellationDuringADelayReturnsAtOnceWithTheCause(t *testing.T) {
 		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		require.Nil(t, resp)
 		require.ErrorIs(t, err, cause)
-		require.EqualError(t, err, "tcretry: DescribeInstances ended (canceled) after 1 attempt: the user went away")
+		require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 1 attempt (canceled): the user went away")
 		require.Equal(t, 300*time.Millisecond, time.Since(start))
 		require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
 		require.Equal(t, err, told.done[0].Err)
 	})
 }
 
-func TestCancellationDuringADelayAfterAnErrorTellsTheCauseToo(t *testing.T) {
+func TestCancellationDuringABackoffAfterAnErrorReportsBoth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("the user went away")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -43,7 +44,13 @@ func TestCancellationDuringADelayAfterAnErrorTellsTheCauseToo(t *testing.T) {
 			RetryScheduled: func(context.Context, tcretry.RetryInfo) { cancel(cause) },
 		}))
 		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
-		require.Equal(t, &tcretry.Error{Reason: tcretry.StopCanceled, Attempts: 1, Action: "DescribeInstances", Err: cause}, err)
+		var e *tcretry.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, &tcretry.Error{
+			Reason: tcretry.StopCanceled, Attempts: 1, Action: "DescribeInstances", Err: cause, LastErr: e.LastErr,
+		}, e)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.Regexp(t, `^tcretry: DescribeInstances: giving up after 1 attempt \(canceled\): the user went away; last error: .*connection refused$`, err.Error())
 	})
 }
 
@@ -125,7 +132,8 @@ func TestACallThatIsCanceledDuringItsAttemptSchedulesNoRetry(t *testing.T) {
 			})
 			var told told
 			_, err := tcretry.New(base, tcretry.WithHooks(told.hooks())).RoundTrip(req)
-			require.Equal(t, io.ErrUnexpectedEOF, err)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			require.ErrorIs(t, err, context.Canceled)
 			require.Empty(t, told.retries)
 			require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
 		})

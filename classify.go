@@ -158,6 +158,37 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	return r.ofClass(Terminal)
 }
 
+// outcomeUnknown reports whether the request of an attempt that did not succeed may
+// have been executed. A class that a classifier of the user's gave it says so, but
+// for Terminal: it says nothing of what became of the request.
+func (r *resolved) outcomeUnknown(o *Outcome) bool {
+	switch {
+	case r.class == Ambiguous:
+		return true
+	case o.Envelope != nil:
+		return r.idempotentOnly && r.class.repeated()
+	case r.class != Terminal:
+		return false
+	case o.Err != nil:
+		return contained(func() Class { return classOfError(o.Err, o.Written) }) == Ambiguous
+	}
+	return classOfStatus(o) == Ambiguous
+}
+
+// The statuses below 500 by which a gateway says that it gave a request up, or
+// that it wants it again. Azure's, Google's and curl's retries take 408 as well.
+//
+//   - 408 Request Timeout (RFC 9110, section 15.5.9): the request did not come to
+//     its end in time. Gateways also answer so when the server behind them does not.
+//   - 425 Too Early (RFC 8470, section 5.2): sent in early data, not accepted there.
+//
+// Their siblings are terminal: another attempt would take the same connection
+// (421), or meet the same lock (409, 423); 499 is what nginx writes to its log,
+// not to a client.
+func isGatewayTimeout(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusTooEarly
+}
+
 // classOfStatus judges an answer without a code, or with one that is not known.
 func classOfStatus(o *Outcome) Class {
 	switch {
@@ -169,7 +200,7 @@ func classOfStatus(o *Outcome) Class {
 		return Throttled
 	case o.Response.StatusCode == http.StatusNotImplemented:
 		return Terminal
-	case o.Response.StatusCode >= 500:
+	case o.Response.StatusCode >= 500, isGatewayTimeout(o.Response.StatusCode):
 		// A gateway's page: what stands behind it may have executed the request.
 		return Ambiguous
 	case o.Response.StatusCode >= 400:
@@ -194,7 +225,7 @@ func classOfError(err error, written bool) Class {
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 		err = cert
 	}
-	if refusedByProxy(err) {
+	if refusedByProxy(err) || isRejected(err) {
 		return Terminal
 	}
 	wrapped := &url.Error{Op: "Post", Err: err}
@@ -205,6 +236,14 @@ func classOfError(err error, written bool) Class {
 		return Transient
 	}
 	return Ambiguous
+}
+
+// isRejected says that net/http rejects the request before it looks for a
+// connection, in the ways that the policy does not know. It has no types for them.
+func isRejected(err error) bool {
+	text := err.Error()
+	return text == "http: nil Request.URL" || text == "http: nil Request.Header" ||
+		text == "http: no Host in request URL" || strings.HasPrefix(text, "net/http: invalid method ")
 }
 
 // neverLeft says that err is one of connecting, whatever the trace tells: a base

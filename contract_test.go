@@ -192,8 +192,8 @@ func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
 	}
 }
 
-// The pace is not the base's error: a call that it ends after its only attempt
-// returns what the base said or, if that was an answer too long to keep, an *Error.
+// The rate limiter's refusal does not hide the error of the attempt before it; it is
+// the call's error if that attempt had a response, which was too long to keep.
 func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := 0
@@ -205,7 +205,9 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 		})
 		lost := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
 		_, err := tcretry.New(lost, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
-		require.Equal(t, io.ErrUnexpectedEOF, err)
+		require.Equal(t, &tcretry.Error{
+			Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
+		}, err)
 
 		long := always(tctest.Status(http.StatusBadGateway, strings.Repeat("x", 1<<20)))
 		slow := roundTripperFunc(func(*http.Request) (*http.Response, error) {
@@ -215,7 +217,7 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 		for _, base := range []http.RoundTripper{long, slow} {
 			_, err = tcretry.New(base, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 			require.Equal(t, &tcretry.Error{
-				Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", Err: tcretry.ErrPaceLate,
+				Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: tcretry.ErrPaceLate,
 			}, err)
 		}
 	})

@@ -207,6 +207,24 @@ func (c *call) isCanceled() bool {
 	}
 }
 
+// canceled returns why the caller ended the call, and the stop reason that it is.
+// http.Client ends a call at its Timeout by the context's deadline and by the
+// Cancel channel at the same moment: whichever is seen first, time ran out.
+func (c *call) canceled() (cause error, reason StopReason) {
+	deadline, limited := c.ctx.Deadline()
+	switch err := c.ctx.Err(); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.Cause(c.ctx), StopDeadline
+	case err != nil:
+		return context.Cause(c.ctx), StopCanceled
+	case !c.isCanceled():
+		return nil, StopCanceled // others say so
+	case limited && !time.Now().Before(deadline):
+		return context.DeadlineExceeded, StopDeadline
+	}
+	return errCanceled, StopCanceled
+}
+
 // cancel gives the last response up: the caller is gone, and cause is why.
 func (c *call) cancel(cause error) {
 	c.drop()

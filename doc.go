@@ -40,11 +40,45 @@
 // # What the caller gets
 //
 // The last response, every byte of it, and a nil error: a response is never
-// turned into an error. A call without a response returns the error of its only
-// attempt as it came from the base, or an [*Error] that tells why it ended. The
-// request is not modified, its body is closed exactly once, and at most 64 KiB of
-// an answer are read to look for a failure; event streams and downloads are
-// handed on before their first byte.
+// turned into an error. A call without a response returns an [*Error], which says
+// how many attempts were made, why no other followed, and whether the request may
+// have been executed. The request is not modified, its body is closed exactly once,
+// and at most 64 KiB of an answer are read to look for a failure; event streams and
+// downloads are handed on before their first byte.
+//
+// # How a call ends
+//
+//	ending                                                returns              StopReason      errors.Is
+//	success                                               response             answered
+//	terminal API error or HTTP status                     response             terminal
+//	no more retries, and the last attempt had a response  response             attempts
+//	502, 503, 504, 408 or 425, not idempotent             response             not_idempotent
+//	body of the response cut short                        response, cut short  not_idempotent
+//	connection lost after it was sent, not idempotent     *Error               not_idempotent  ErrOutcomeUnknown
+//	connection lost after it was sent, no more retries    *Error               attempts        ErrOutcomeUnknown
+//	WithAttemptTimeout, not idempotent                    *Error               not_idempotent  ErrOutcomeUnknown, context.DeadlineExceeded
+//	never sent (DNS, connect, TLS), no more retries       *Error               attempts
+//	not sent and no retry can help, at the first attempt  the error unchanged  terminal
+//	not sent and no retry can help, later                 *Error               terminal
+//	body of the request not replayable                    *Error               not_replayable
+//	Policy.MaxElapsed                                     *Error               elapsed
+//	signature too old for a retry                         *Error               signature
+//	retry budget exhausted                                *Error               budget
+//	rate-limiter wait would exceed the deadline           *Error               deadline        ErrPaceLate, context.DeadlineExceeded
+//	retry would start after the deadline                  *Error               deadline        context.DeadlineExceeded
+//	deadline passes in an attempt                         *Error               deadline        context.DeadlineExceeded, ErrOutcomeUnknown
+//	http.Client.Timeout                                   *url.Error           deadline        context.DeadlineExceeded
+//	canceled in an attempt                                *Error               canceled        context.Canceled, the cause, ErrOutcomeUnknown
+//	canceled in a wait                                    *Error               canceled        context.Canceled, the cause
+//	Request.Cancel                                        *Error               canceled        context.Canceled
+//	ContextWithPolicy with an invalid policy              *Error               terminal
+//
+// errors.Is and errors.As also find what the underlying RoundTripper returned, in
+// every [*Error]: io.EOF, a *net.OpError. Of a call that ends in a wait the error of
+// its last attempt is found as well. A response that leaves the outcome unknown, as
+// that of a gateway does, is reported by CallInfo.OutcomeUnknown: to [Hooks] and to
+// a [Trace], which also tell what http.Client, at its Timeout, and the official SDK
+// reduce to text.
 //
 // # Where it sits
 //

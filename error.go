@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -29,14 +30,16 @@ const (
 	StopElapsed
 	// StopDelay: the server asks for a longer delay than Policy.MaxDelay.
 	StopDelay
-	// StopDeadline: the next attempt would start after the context's deadline.
+	// StopDeadline: the context's deadline has passed, or would before the next
+	// attempt starts.
 	StopDeadline
 	// StopSignature: the signature would be too old when the next attempt
 	// arrives.
 	StopSignature
 	// StopBudget: the budget for retries is spent.
 	StopBudget
-	// StopCanceled: the context of the call ended.
+	// StopCanceled: the caller canceled the call, by its context or by the
+	// request's Cancel channel.
 	StopCanceled
 )
 
@@ -56,65 +59,139 @@ func (r StopReason) String() string {
 // MarshalText returns the name of the reason in snake case.
 func (r StopReason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// Error is the error of a call that ended without a response, if there is more
-// to tell than the error of its only attempt: that one is returned as it came.
-// It holds neither the address nor a header nor a body of the request.
+// ErrOutcomeUnknown is what errors.Is finds in the error of a call whose request
+// may have been executed: see [Error.OutcomeUnknown].
+var ErrOutcomeUnknown = errors.New("tcretry: outcome unknown: the request may have been executed")
+
+// Error is the error of a call that ended without a response. It says how many
+// attempts were made, why no other followed, and whether the request may have
+// been executed.
+//
+// One kind of error is not wrapped in it: that of an only attempt which no retry
+// can help and which was not executed, such as an untrusted certificate, an
+// unsupported scheme or a request that cannot be signed. It is returned
+// unchanged, because layers outside test its type without errors.As, as
+// go-retryablehttp does for a *tls.CertificateVerificationError.
+//
+// Error implements net.Error and holds neither a header nor a body of the request,
+// nor the address of a *url.Error. errors.Is and errors.As find in it:
+//
+//	Err and LastErr           the underlying RoundTripper's error, the cause of the context
+//	ErrOutcomeUnknown         if OutcomeUnknown
+//	context.Canceled          if Reason is StopCanceled, whatever the cause
+//	context.DeadlineExceeded  if Reason is StopDeadline, whatever the cause
+//
+// The package's documentation has a table of what each way of ending returns.
 type Error struct {
-	// Reason is why the call ended.
+	// Reason is why no other attempt was made.
 	Reason StopReason
 	// Attempts is the number of attempts made, 0 if the call ended before one.
 	Attempts int
-	// Action is the action of the request, "" if it tells none.
+	// Action is the action of the request, "" if it has none.
 	Action string
-	// Err is the error of the last attempt, the context's cause, or what kept
-	// the call from its next attempt.
+	// OutcomeUnknown reports that the request may have been executed: at least one
+	// attempt was sent and got no response, or only that of a gateway. A request
+	// that is not idempotent must not be made again before its effect is checked.
+	// It is also true of read-only requests, for which it does not matter. If it is
+	// false, no attempt was executed.
+	OutcomeUnknown bool
+	// Err is what ended the call: the error of the last attempt, the cause of the
+	// context, or what kept the call from its next attempt.
 	Err error
+	// LastErr is the error of the last attempt if Err is another one, because the
+	// call was canceled; nil otherwise.
+	LastErr error
 }
 
-// Error returns the text of e.
+// Error returns the text of e, such as "tcretry: RunInstances: giving up after 1
+// attempt (not_idempotent): EOF; outcome unknown: the request may have been
+// executed". The last part is left out for actions that are read-only by name.
 func (e *Error) Error() string {
-	action := e.Action
-	if action == "" {
-		action = "the call"
+	action := ""
+	if e.Action != "" {
+		action = printable(e.Action, maxCode) + ": "
 	}
-	return below(fmt.Sprintf("tcretry: %s %s: ", printable(action, maxCode), ended(e.Reason, e.Attempts)), e.Err)
+	text := below(fmt.Sprintf("tcretry: %sgiving up after %s (%s): ", action, attempts(e.Attempts), e.Reason), withoutAddress(e.Err))
+	if e.LastErr != nil {
+		text += "; last error: " + withoutAddress(e.LastErr)
+	}
+	if e.OutcomeUnknown && !readOnly(Target{Action: e.Action}) {
+		text += "; " + strings.TrimPrefix(ErrOutcomeUnknown.Error(), "tcretry: ")
+	}
+	return text
 }
 
 // below is the text of an error that another one wraps: what the wrapper says
 // stands before each line, as a mistake may be one of several, and our name is
 // told once.
-func below(wrapper string, err error) string {
-	lines := strings.Split(fmt.Sprint(err), "\n")
+func below(wrapper, wrapped string) string {
+	lines := strings.Split(wrapped, "\n")
 	for i, line := range lines {
 		lines[i] = wrapper + strings.TrimPrefix(line, "tcretry: ")
 	}
 	return strings.Join(lines, "\n")
 }
 
-// ended says how a call ended, for people.
-func ended(reason StopReason, attempts int) string {
-	plural := "s"
-	if attempts == 1 {
-		plural = ""
+// attempts returns "1 attempt", "2 attempts".
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
 	}
-	return fmt.Sprintf("ended (%s) after %d attempt%s", reason, attempts, plural)
+	return fmt.Sprintf("%d attempts", n)
 }
 
-// Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns Err and LastErr, less those that are nil.
+func (e *Error) Unwrap() []error {
+	return slices.DeleteFunc([]error{e.Err, e.LastErr}, func(err error) bool { return err == nil })
+}
 
-// Is says that a call which could not go on before its deadline exceeded it.
+// Is reports whether e stands for target, one of the sentinels listed at [Error].
 func (e *Error) Is(target error) bool {
-	return e.Reason == StopDeadline && target == context.DeadlineExceeded
+	switch target {
+	case ErrOutcomeUnknown:
+		return e.OutcomeUnknown
+	case context.Canceled:
+		return e.Reason == StopCanceled
+	case context.DeadlineExceeded:
+		return e.Reason == StopDeadline
+	}
+	return false
 }
 
-// Timeout says whether time ran out. An url.Error asks its direct cause only.
+// Timeout reports whether time ran out: the deadline of the call, or what Err
+// reports. An url.Error, which http.Client returns, asks its direct cause only.
 func (e *Error) Timeout() bool {
-	if e.Reason == StopDeadline {
-		return true
-	}
 	var t interface{ Timeout() bool }
-	return errors.As(e.Err, &t) && t.Timeout()
+	return e.Reason == StopDeadline || errors.As(e.Err, &t) && t.Timeout()
+}
+
+// Temporary reports what Err does, and true if the deadline of the call passed, as
+// context.DeadlineExceeded does. It is part of net.Error, which programs test for.
+func (e *Error) Temporary() bool {
+	var t interface{ Temporary() bool }
+	return e.Reason == StopDeadline || errors.As(e.Err, &t) && t.Temporary()
+}
+
+// failure returns the error of a call that ended for reason without a response.
+// cause is why the caller ended it, nil if that was not so.
+func (c *call) failure(reason StopReason, cause error) error {
+	if reason == StopTerminal && c.attempts == 1 && !c.unknown {
+		return c.err
+	}
+	e := &Error{Reason: reason, Attempts: c.attempts, Action: c.identify().Action, OutcomeUnknown: c.unknown, Err: c.err}
+	if cause == nil {
+		return e
+	}
+	if c.next.ready { // the call was waiting for its next attempt
+		e.LastErr = c.out.Err
+	}
+	if !contained(func() bool { return errors.Is(e.Err, cause) }) {
+		if e.LastErr == nil {
+			e.LastErr = e.Err
+		}
+		e.Err = cause
+	}
+	return e
 }
 
 // OptionError is one mistake in the options of a Transport.
@@ -133,7 +210,7 @@ type OptionError struct {
 // Error returns the text of e.
 func (e *OptionError) Error() string {
 	if e.Err != nil {
-		return below("tcretry: "+e.Option+": ", e.Err)
+		return below("tcretry: "+e.Option+": ", fmt.Sprint(e.Err))
 	}
 	return fmt.Sprintf("tcretry: %s(%v): %s", e.Option, e.Value, e.Reason)
 }
@@ -155,12 +232,32 @@ var (
 	errCanceled = errors.New("tcretry: the request's Cancel channel was closed")
 )
 
-// errorText is the text of an error, fit to be shown. Of a url.Error it is that
-// of the cause, since its address may be signed: the query of an API call by GET
-// holds who signed, and the signature.
-func errorText(err error) string {
-	if located := (*url.Error)(nil); errors.As(err, &located) && located.Err != nil {
-		err = located.Err
+// errorText is the text of an error, fit to be shown.
+func errorText(err error) string { return printable(withoutAddress(err), maxMessage) }
+
+// withoutAddress is the text of an error without the address of any url.Error in
+// it, which may be signed: the query of an API call by GET holds who signed, and
+// the signature.
+func withoutAddress(err error) string {
+	return cutAddresses(fmt.Sprint(err), err) // Sprint contains a panic of err
+}
+
+// cutAddresses takes the addresses of the url.Errors in err out of text.
+func cutAddresses(text string, err error) string {
+	if located, ok := err.(*url.Error); ok && located != nil {
+		text = strings.ReplaceAll(text, fmt.Sprint(located), fmt.Sprint(located.Err))
+		if located.URL != "" { // a wrapper may have put it differently
+			text = strings.ReplaceAll(text, located.URL, ellipsis)
+		}
+		return cutAddresses(text, located.Err)
 	}
-	return printable(fmt.Sprint(err), maxMessage) // which contains a panic of err
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return cutAddresses(text, contained(wrapper.Unwrap))
+	case interface{ Unwrap() []error }:
+		for _, one := range contained(wrapper.Unwrap) {
+			text = cutAddresses(text, one)
+		}
+	}
+	return text
 }

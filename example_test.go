@@ -298,16 +298,26 @@ func ExampleCheckRetry() {
 	// Output: <nil> 2
 }
 
-// What ended the call, and how many attempts it had.
+// Whether an order may be placed again: not before somebody has looked whether the
+// one that was lost was executed.
 func ExampleError() {
 	api := always(tctest.DropAfter())
 	client := &http.Client{Transport: tcretry.New(api)}
-	_, err := client.Do(newRequest("DescribeInstances", `{}`))
+	_, err := client.Do(newRequest("RunInstances", `{}`))
+
 	var e *tcretry.Error
-	if errors.As(err, &e) {
-		fmt.Println(e.Action, e.Attempts, e.Reason)
+	switch {
+	case err == nil:
+		fmt.Println("there is a response")
+	case errors.Is(err, tcretry.ErrOutcomeUnknown) && errors.As(err, &e):
+		fmt.Printf("%s may have been executed: %d attempt, no more because it is %s\n", e.Action, e.Attempts, e.Reason)
+	default:
+		fmt.Println("it was not executed")
 	}
-	// Output: DescribeInstances 4 attempts
+	fmt.Println(errors.Is(err, io.EOF))
+	// Output:
+	// RunInstances may have been executed: 1 attempt, no more because it is not_idempotent
+	// true
 }
 
 // The attempts of one call, for a test or an error report. Printing the trace

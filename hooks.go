@@ -142,6 +142,12 @@ type CallInfo struct {
 	Status    int
 	// Reason is why the call ended. A closed list: safe as a label.
 	Reason StopReason
+	// OutcomeUnknown reports that the call failed and that the request may have been
+	// executed: at least one attempt was sent and got no response, only that of a
+	// gateway, or an API error that the policy retries for idempotent requests only
+	// (Rule.IdempotentOnly). It is set whether the caller got an error, which then is
+	// an [ErrOutcomeUnknown], or a response. Safe as a label.
+	OutcomeUnknown bool
 	// Err is the error that the caller got, nil with a response. Never a label.
 	Err error
 	// Start is when the call started.

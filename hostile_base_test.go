@@ -79,7 +79,7 @@ func TestTheAnswerBesideAnErrorIsClosed(t *testing.T) {
 	})
 	resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
 	require.Nil(t, resp)
-	require.Equal(t, io.ErrUnexpectedEOF, err)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.Equal(t, 1, body.closed)
 }
 
@@ -92,7 +92,10 @@ func TestAnErrorThatCannotBeComparedEndsACanceledCall(t *testing.T) {
 	var told told
 	rt := tcretry.New(base, tcretry.WithHooks(told.hooks()))
 	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
-	require.Equal(t, errorList{"a", "b"}, err, "the base's, as it came")
+	var e *tcretry.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, context.Canceled, e.Err)
+	require.Equal(t, errorList{"a", "b"}, e.LastErr)
 	require.Equal(t, tcretry.StopCanceled, told.done[0].Reason)
 }
 
@@ -103,7 +106,7 @@ func TestAnErrorThatCannotBePrintedIsPassedOn(t *testing.T) {
 	var told told
 	var log bytes.Buffer
 	ctx, trace := tcretry.Trace(t.Context())
-	rt := tcretry.New(base, tcretry.WithHooks(told.hooks()), tcretry.WithHooks(tcretry.LogHooks(slog.New(slog.NewTextHandler(&log, nil)))))
+	rt := tcretry.New(base, tcretry.WithHooks(told.hooks()), tcretry.WithHooks(tcretry.LogHooks(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))))
 	_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
 	require.Equal(t, (*nilError)(nil), err)
 	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)

@@ -59,7 +59,7 @@ func slowRows() []slowRow {
 		},
 		{
 			name: "headers, with a deadline", answer: drip(headers, long), deadline: 10500 * time.Millisecond,
-			attempts: 1, reason: tcretry.StopCanceled, err: context.DeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
+			attempts: 1, reason: tcretry.StopDeadline, err: context.DeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 		},
 		{
 			name: "a body, with a time for attempts", answer: drip(headers+"\r\n", envelope), timeout: 10500 * time.Millisecond,
@@ -67,7 +67,7 @@ func slowRows() []slowRow {
 		},
 		{
 			name: "a body, with a deadline", answer: drip(headers+"\r\n", envelope), deadline: 10500 * time.Millisecond,
-			attempts: 1, reason: tcretry.StopCanceled, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
+			attempts: 1, reason: tcretry.StopDeadline, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 			body: envelope[:10], bodyErr: context.DeadlineExceeded, answeredStatus: 200,
 		},
 		{

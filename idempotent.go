@@ -41,7 +41,7 @@ func Idempotent(req *http.Request) bool {
 	case id.Action == "":
 		return false
 	case readsByName(id.Action):
-		return !writesDespiteName(id.Service, id.Action)
+		return readOnly(id.Target)
 	}
 	return !ignoresToken(id.Service, id.Action) && strings.TrimSpace(clientToken(req)) != ""
 }
@@ -96,6 +96,9 @@ var writers = [...]exception{
 	{"tcss", "Describe*Export*", "starts an export; DescribeExportJob… only reads the state of one"},
 	{"vod", "DescribeFileAttributes", "starts a task that computes them"},
 }
+
+// readOnly reports whether the action of t is read-only by its name.
+func readOnly(t Target) bool { return readsByName(t.Action) && !writesDespiteName(t.Service, t.Action) }
 
 func writesDespiteName(service, action string) bool {
 	return slices.ContainsFunc(writers[:], func(e exception) bool { return e.covers(service, action) })

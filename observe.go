@@ -91,21 +91,22 @@ func (c *call) callDone(reason StopReason, err error) {
 	}
 	said := c.said()
 	info := CallInfo{
-		Target:      c.identify().Target,
-		Attempts:    c.attempts,
-		Code:        said.Code,
-		Family:      said.Family(),
-		Message:     said.Message,
-		RequestID:   said.RequestID,
-		Status:      c.status(),
-		Reason:      reason,
-		Err:         err,
-		Start:       c.start,
-		Duration:    time.Since(c.start),
-		Waited:      c.waited.backoff + c.waited.budget + c.waited.pace,
-		PaceWait:    c.waited.pace,
-		BudgetWait:  c.waited.budget,
-		ClientToken: c.token,
+		Target:         c.identify().Target,
+		Attempts:       c.attempts,
+		Code:           said.Code,
+		Family:         said.Family(),
+		Message:        said.Message,
+		RequestID:      said.RequestID,
+		Status:         c.status(),
+		Reason:         reason,
+		Err:            err,
+		OutcomeUnknown: c.unknown,
+		Start:          c.start,
+		Duration:       time.Since(c.start),
+		Waited:         c.waited.backoff + c.waited.budget + c.waited.pace,
+		PaceWait:       c.waited.pace,
+		BudgetWait:     c.waited.budget,
+		ClientToken:    c.token,
 	}
 	if c.rule != nil {
 		info.Class = c.rule.class

@@ -164,7 +164,7 @@ func TestACallWithAnInvalidPolicyMakesNoAttempt(t *testing.T) {
 	body := &closeCounter{Reader: strings.NewReader("{}")}
 	req := sdkRequest(t, "DescribeInstances", body).WithContext(tcretry.ContextWithPolicy(t.Context(), bad))
 	_, err := rt.RoundTrip(req)
-	require.EqualError(t, err, "tcretry: DescribeInstances ended (terminal) after 0 attempts: policy: MaxAttempts: -3: want 0, which means the default, or more")
+	require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 0 attempts (terminal): policy: MaxAttempts: -3: want 0, which means the default, or more")
 	require.Empty(t, api.Calls())
 	require.Equal(t, 1, body.closed)
 	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)

@@ -246,9 +246,9 @@ func TestAnAttemptThatTimesOutIsNotRepeatedForAWrite(t *testing.T) {
 		api.Script("RunInstances", tctest.Delay(time.Hour, tctest.OK(nil)))
 		rt := tcretry.New(api, tcretry.WithAttemptTimeout(3*time.Second))
 		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
-		require.EqualError(t, err, "tcretry: the attempt's time is over (WithAttemptTimeout)")
-		var timeout interface{ Timeout() bool }
-		require.ErrorAs(t, err, &timeout)
-		require.True(t, timeout.Timeout())
+		require.EqualError(t, err, "tcretry: RunInstances: giving up after 1 attempt (not_idempotent): "+
+			"the attempt's time is over (WithAttemptTimeout); outcome unknown: the request may have been executed")
+		require.ErrorIs(t, err, tcretry.ErrOutcomeUnknown)
+		require.True(t, err.(net.Error).Timeout())
 	})
 }

@@ -179,8 +179,12 @@ func (c *TracedCall) writeEnd(b *strings.Builder) {
 		fmt.Fprintf(b, "%s is in progress\n", what)
 		return
 	}
-	fmt.Fprintf(b, "%s %s in %s, waited %s\n", what, ended(c.Call.Reason, c.Call.Attempts),
-		short(c.Call.Duration), short(c.Call.Waited))
+	unknown := ""
+	if c.Call.OutcomeUnknown {
+		unknown = ", outcome unknown"
+	}
+	fmt.Fprintf(b, "%s ended (%s) after %s in %s, waited %s%s\n", what, c.Call.Reason, attempts(c.Call.Attempts),
+		short(c.Call.Duration), short(c.Call.Waited), unknown)
 }
 
 // waitedBefore is the time from the end of the attempt before the ith to its

@@ -70,8 +70,8 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 // part of http.RoundTripper, keeps that interface's whole contract and may be
 // called from many goroutines.
 //
-// The error of an only attempt is the base's, as it came. Every other is an
-// [*Error]: after several attempts, after none, or if the call ended as it waited.
+// The error is an [*Error], but for that of an only attempt which was not sent and
+// which no retry can help: it is returned unchanged.
 //
 // The base must not take Request.GetBody for granted: a non-idempotent request
 // that net/http by itself would resend, as it does with a GET, is sent without it.

@@ -2,7 +2,6 @@ package tcretry_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -278,13 +277,6 @@ func TestTheZeroTransportIsReadyToUse(t *testing.T) {
 	require.Len(t, api.Calls(), 2)
 }
 
-func TestTheErrorOfTheOnlyAttemptIsReturnedAsItCame(t *testing.T) {
-	failure := errors.New("no such luck")
-	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, failure })
-	_, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
-	require.Same(t, failure, err)
-}
-
 func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
@@ -292,9 +284,9 @@ func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
 		var e *tcretry.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, tcretry.Error{
-			Reason: tcretry.StopAttempts, Attempts: 4, Action: "DescribeInstances", Err: io.ErrUnexpectedEOF,
+			Reason: tcretry.StopAttempts, Attempts: 4, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
 		}, *e)
-		require.EqualError(t, err, "tcretry: DescribeInstances ended (attempts) after 4 attempts: unexpected EOF")
+		require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 4 attempts (attempts): unexpected EOF")
 	})
 }
 
@@ -321,7 +313,8 @@ func TestABaseThatReturnsNothingIsAnError(t *testing.T) {
 	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, nil })
 	resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
 	require.Nil(t, resp)
-	require.EqualError(t, err, "tcretry: the base returned neither a response nor an error")
+	require.EqualError(t, err, "tcretry: RunInstances: giving up after 1 attempt (not_idempotent): "+
+		"the base returned neither a response nor an error; outcome unknown: the request may have been executed")
 }
 
 // closeCounter is a body that counts how often it is closed.
