@@ -126,21 +126,31 @@ func ExampleWithHooks() {
 	// done after 2 attempts: answered
 }
 
+// What is written from Info on, which is where most programs log: a call that
+// succeeded after a retry, and one whose outcome is unknown. A terminal error of a
+// first attempt is written at Debug, because the caller gets it.
 func ExampleLogHooks() {
-	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		switch a.Key {
-		case slog.TimeKey, "request_id", "duration":
+		case slog.TimeKey, "service", "host", "duration", "waited": // to keep the lines short and the same
 			return slog.Attr{}
 		}
 		return a
 	}}))
-	client := &http.Client{Transport: tcretry.New(
-		always(tctest.Fail("InternalError", "")), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}), tcretry.WithHooks(tcretry.LogHooks(logger)))}
-	resp, err := client.Do(newRequest("RunInstances", `{}`))
-	if err == nil {
-		resp.Body.Close()
+	api := tctest.NewAPI()
+	api.Script("StartInstances", tctest.Fail("InternalError", ""), tctest.OK(nil))
+	api.Script("StopInstances", tctest.Fail("InvalidInstanceId.NotFound", ""))
+	api.Script("RunInstances", tctest.DropAfter())
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithHooks(tcretry.LogHooks(logger)))}
+	for _, action := range []string{"StartInstances", "StopInstances", "RunInstances"} {
+		resp, err := client.Do(newRequest(action, `{}`))
+		if err == nil {
+			resp.Body.Close()
+		}
 	}
-	// Output: level=WARN msg="tcretry: call failed" api.service=cvm api.action=RunInstances api.host=cvm.tencentcloudapi.com call.attempts=1 call.reason=attempts answer.class=transient answer.code=InternalError answer.status=200
+	// Output:
+	// level=INFO msg="tcretry: call succeeded after retries" api.action=StartInstances call.attempts=2 call.reason=answered response.class=success response.status=200
+	// level=WARN msg="tcretry: call failed" api.action=RunInstances call.attempts=1 call.reason=not_idempotent call.outcome_unknown=true response.class=ambiguous response.error=EOF
 }
 
 // Callers choose the actions, so a metric of one's own keeps the first of them

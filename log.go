@@ -2,26 +2,33 @@ package tcretry
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 )
 
-// LogHooks returns hooks that write to logger, one line a call that matters:
+// LogHooks returns hooks that write to logger:
 //
-//   - Debug: every attempt that failed, every retry, and calls that were answered
-//     at once
-//   - Info: calls that were answered after retries, that the caller ended, or
-//     that were refused for good, which is between the caller and the API
-//   - Warn: calls that failed though another attempt might have helped: one of
-//     the bounds or a deadline ended them, or that it might have been executed
-//     twice
+//	level  message                       when
+//	Debug  attempt failed                every attempt that failed
+//	Debug  retry scheduled               every retry
+//	Debug  call succeeded                without a retry
+//	Debug  terminal error                the first attempt failed, and no retry can help:
+//	                                     the caller gets the error, and a program that
+//	                                     polls until something exists gets many
+//	Debug  call canceled                 the caller canceled it
+//	Info   call succeeded after retries
+//	Warn   call canceled                 the same, and the outcome of a request that is
+//	                                     not read-only is unknown
+//	Warn   call failed                   everything else: after retries, because no retry
+//	                                     was allowed or in time, or with an unknown outcome
 //
-// So a program that logs from Info on gets one line a call at most. The
-// attributes stand in groups: "api" is what the request asks for, "answer" what
-// the last answer said, "call" and "attempt" what was done and waited for, "pace"
-// what the pacer has learnt. What says nothing is left out. Nothing of a header
-// or a body is written, and what the API said is bounded and printable. A nil
-// logger means slog.Default(). testdata/log.txt holds a sample of every line.
+// So a program that logs from Info on gets one line per call at most, and none for
+// a call that was not retried and whose outcome is known. The attributes stand in
+// groups: "api" is what the request asks for, "response" the code, message,
+// request id and HTTP status of the last response or the error, "call" and
+// "attempt" what was done and waited for, "pace" what the pacer has learnt. What
+// says nothing is left out. Nothing of a header, a body or the address of an error
+// is written, and what the API said is bounded and printable. A nil logger means
+// slog.Default(). testdata/log.txt holds a sample of every line.
 func LogHooks(logger *slog.Logger) Hooks {
 	l := callLog{logger}
 	return Hooks{AttemptDone: l.attemptDone, RetryScheduled: l.retryScheduled, CallDone: l.callDone}
@@ -55,7 +62,7 @@ func (l callLog) attemptDone(ctx context.Context, i AttemptInfo) {
 			slog.Duration("pace_wait", i.PaceWait),
 		)...),
 		paceAttr(i.Pace),
-		slog.GroupAttrs("answer", known(
+		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()),
 			slog.String("code", i.Code),
 			slog.String("message", i.Message),
@@ -78,22 +85,12 @@ func (l callLog) retryScheduled(ctx context.Context, i RetryInfo) {
 			slog.Duration("budget_wait", i.BudgetWait),
 			slog.Bool("paced", i.Paced),
 		)...),
-		slog.GroupAttrs("answer", known(
+		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()), slog.String("code", i.Code))...))
 }
 
 func (l callLog) callDone(ctx context.Context, i CallInfo) {
-	level, text := slog.LevelWarn, "tcretry: call failed"
-	switch {
-	case i.Reason == StopAnswered && i.Attempts == 1:
-		level, text = slog.LevelDebug, "tcretry: call answered"
-	case i.Reason == StopAnswered:
-		level, text = slog.LevelInfo, "tcretry: call answered after retries"
-	case i.Reason == StopCanceled && !errors.Is(ctx.Err(), context.DeadlineExceeded):
-		level, text = slog.LevelInfo, "tcretry: call canceled"
-	case i.Reason == StopTerminal:
-		level, text = slog.LevelInfo, "tcretry: call refused"
-	}
+	level, text := callLine(i)
 	logger := l.enabled(ctx, level)
 	if logger == nil {
 		return
@@ -103,12 +100,13 @@ func (l callLog) callDone(ctx context.Context, i CallInfo) {
 		slog.GroupAttrs("call", known(
 			slog.Int("attempts", i.Attempts),
 			slog.String("reason", i.Reason.String()),
+			slog.Bool("outcome_unknown", i.OutcomeUnknown),
 			slog.Duration("duration", i.Duration),
 			slog.Duration("waited", i.Waited),
 			slog.Duration("pace_wait", i.PaceWait),
 			slog.Duration("budget_wait", i.BudgetWait),
 		)...),
-		slog.GroupAttrs("answer", known(
+		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()),
 			slog.String("code", i.Code),
 			slog.String("message", i.Message),
@@ -116,6 +114,26 @@ func (l callLog) callDone(ctx context.Context, i CallInfo) {
 			slog.Int("status", i.Status),
 			errorAttr(i.Err),
 		)...))
+}
+
+// callLine is the level and the message of the line of a call: the table at
+// [LogHooks].
+func callLine(i CallInfo) (level slog.Level, text string) {
+	// What a read-only request does may be unknown without harm.
+	unknown := i.OutcomeUnknown && !readOnly(i.Target)
+	switch {
+	case i.Reason == StopAnswered && i.Attempts > 1:
+		return slog.LevelInfo, "tcretry: call succeeded after retries"
+	case i.Reason == StopAnswered:
+		return slog.LevelDebug, "tcretry: call succeeded"
+	case i.Reason == StopCanceled && unknown:
+		return slog.LevelWarn, "tcretry: call canceled"
+	case i.Reason == StopCanceled:
+		return slog.LevelDebug, "tcretry: call canceled"
+	case i.Reason == StopTerminal && i.Attempts == 1 && !unknown:
+		return slog.LevelDebug, "tcretry: terminal error"
+	}
+	return slog.LevelWarn, "tcretry: call failed"
 }
 
 // apiAttr is what a request asks for.
@@ -141,10 +159,14 @@ func paceAttr(p Pace) slog.Attr {
 }
 
 // errorAttr is the error's text: a handler that formats values itself would show
-// whatever the error holds.
+// whatever the error holds. Of an *Error it is that of what ended the call: the
+// line says the rest by itself.
 func errorAttr(err error) slog.Attr {
 	if err == nil {
 		return slog.Attr{}
+	}
+	if own, ok := err.(*Error); ok {
+		err = own.Err
 	}
 	return slog.String("error", errorText(err))
 }
