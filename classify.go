@@ -66,8 +66,10 @@ type Outcome struct {
 	// Written says that the request, or a part of it, may have left: an error
 	// before that is harmless.
 	Written bool
-	// Task says that the failure is that of a task which the answer describes:
-	// there is data beside it, and the call itself succeeded.
+	// Task says that the failure is that of a task which the response describes:
+	// there is data beside it that is not null, empty or zero, and the call itself
+	// succeeded. It is never set for a code of the API's own layer, such as
+	// RequestLimitExceeded or AuthFailure.SignatureExpire.
 	Task bool
 	// Target is what the request asks for.
 	Target Target

@@ -23,6 +23,8 @@ type finding struct {
 //     and so take data such as a top-level "Code" for an error.
 //   - Of a key that occurs twice the last value counts, whole: values are not
 //     merged as encoding/json does in a struct.
+//   - A failure with data beside it is that of a task, unless the data holds nothing
+//     (see holdsNothing) or the code is one of the API's own layer (layerCodes).
 //   - Without a Response key, "code" is that of API 2.0: an integer or a string
 //     of one, 0 being success.
 //
@@ -61,7 +63,7 @@ type response struct {
 	present   bool   // there is a Response, of whatever type
 	failure   []byte // the value of Error
 	requestID []byte // the value of RequestId
-	task      bool   // there is anything else
+	data      bool   // anything else holds something
 }
 
 // readResponse reads the value that w is at.
@@ -73,8 +75,10 @@ func readResponse(w *walk) response {
 			r.failure = value
 		case "RequestId":
 			r.requestID = value
+		case "DeprecatedWarning":
+			// Of the API's layer, whatever the outcome: the official Python SDK logs it.
 		default:
-			r.task = true
+			r.data = r.data || !holdsNothing(value)
 		}
 	}
 	return r
@@ -97,7 +101,7 @@ func (r response) finding() finding {
 		return finding{}
 	}
 	envelope := &Envelope{Code: name, Message: text(message), RequestID: text(r.requestID)}
-	return finding{envelope: envelope, task: r.task}
+	return finding{envelope: envelope, task: r.data && reportsTask(name)}
 }
 
 // legacy is an envelope of API 2.0.

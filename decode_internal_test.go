@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,15 +34,14 @@ func reference(body []byte) finding {
 	top := referenceObject(body)
 	if response, ok := top["Response"]; ok {
 		members := referenceObject(response)
+		data := referenceData(response)
 		failure := referenceObject(members["Error"])
 		code := referenceString(failure["Code"])
 		if code == "" {
 			return finding{}
 		}
-		delete(members, "Error")
 		envelope := &Envelope{Code: code, Message: referenceString(failure["Message"]), RequestID: referenceString(members["RequestId"])}
-		delete(members, "RequestId")
-		return finding{envelope: envelope, task: len(members) > 0}
+		return finding{envelope: envelope, task: data && !slices.Contains(layerCodes, code)}
 	}
 	digits := referenceString(top["code"])
 	if digits == "" {
@@ -56,6 +56,47 @@ func reference(body []byte) finding {
 		envelope.Code = strconv.Itoa(number)
 	}
 	return finding{envelope: envelope, legacy: number}
+}
+
+// referenceData says that the object has a member that holds something, besides
+// those of any response.
+func referenceData(object []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	dec.UseNumber()
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return false
+	}
+	data := false
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return data
+		}
+		zero := referenceZero(dec)
+		data = data || !zero && key != "Error" && key != "RequestId" && key != "DeprecatedWarning"
+	}
+	return data
+}
+
+// referenceZero reads a value, and says that it holds nothing but zero values.
+func referenceZero(dec *json.Decoder) bool {
+	token, _ := dec.Token()
+	switch v := token.(type) {
+	case json.Delim:
+		zero := true
+		for dec.More() {
+			if v == '{' {
+				_, _ = dec.Token() // the key
+			}
+			zero = referenceZero(dec) && zero
+		}
+		_, _ = dec.Token()
+		return zero
+	case json.Number:
+		mantissa, _, _ := strings.Cut(strings.ToLower(v.String()), "e")
+		return strings.Trim(mantissa, "-0.") == ""
+	}
+	return token == nil || token == false || token == ""
 }
 
 func referenceObject(value []byte) map[string]json.RawMessage {
@@ -100,6 +141,19 @@ func TestDecodeTellsFailuresFromWhatLooksLikeOne(t *testing.T) {
 		{`{"Response":{"Error":{"Code":"A"},"Status":"FAILED"}}`, task("A")},
 		{`{"Response":{"Data":{"x":[{"Error":{"Code":"B"}}]},"Error":{"Code":"A"}}}`, task("A")},
 		{`{"Response":{"error":1,"Error":{"Code":"A"}}}`, task("A")},
+
+		{`{"Response":{"Error":{"Code":"A"},"Status":1,"Status":null}}`, task("A")},
+		{`{"Response":{"Error":{"Code":"A"},"Items":[0,{"x":[-1e0]}]}}`, task("A")},
+		{`{"Response":{"Error":{"Code":"A"},"Done":true}}`, task("A")},
+
+		// Data that holds nothing does not, nor does it beside a code of the API's layer.
+		{`{"Response":{"Data":null,"Error":{"Code":"A"}}}`, failure("A")},
+		{`{"Response":{"Error":{"Code":"A"},"Data":{ },"List":[ ],"Text":"","Total":0,"Ok":false}}`, failure("A")},
+		{`{"Response":{"Error":{"Code":"A"},"Data":{"List":[],"Total":-0.0e7,"a:b":{"\"":null}}}}`, failure("A")},
+		{`{"Response":{"DeprecatedWarning":"use another","Error":{"Code":"A"}}}`, failure("A")},
+		{`{"Response":{"Status":"FAILED","Error":{"Code":"RequestLimitExceeded"}}}`, failure("RequestLimitExceeded")},
+		{`{"Response":{"Status":"FAILED","Error":{"Code":"AuthFailure.SignatureExpire"}}}`, failure("AuthFailure.SignatureExpire")},
+		{`{"Response":{"Status":"FAILED","Error":{"Code":"FailedOperation"}}}`, task("FailedOperation")},
 
 		// The last value of a key counts, whole.
 		{`{"Response":{"Error":{"Code":"A"},"Error":{"Message":"b"}}}`, none},
@@ -177,6 +231,8 @@ func FuzzEnvelope(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Add([]byte(`{"Response":{"Error":{"Code":"A"},"Erro\u0072":{"Code":"B"},"x":[1,{"a":"\\\""}]}}`))
+	f.Add([]byte(`{"Response":{"Error":{"Code":"RequestLimitExceeded"},"a":[{"b":"","c":0.0},null,-1]}}`))
+	f.Add([]byte(`{"Response":{"Error":{"Code":"A"},"a":[{"b":"","c":0.0e1},null,false]}}`))
 	f.Add([]byte(`{"code":"4400","Response":{"Error":{"Code":"\ud800"}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		require.Equal(t, reference(body), decode(body))
