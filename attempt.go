@@ -22,6 +22,8 @@ func (c *call) attempt() {
 		defer c.leaveLane()
 	}
 	c.exchange()
+	// A body that was kept tells more than one that could not be read yet.
+	c.known = c.known && (c.body.tape == nil || c.id.Action != "")
 	c.classify()
 	c.unknown = c.rule.class != Success && (c.unknown || c.rule.outcomeUnknown(&c.out))
 	if c.rule.class != Success || c.isTold() {

@@ -33,6 +33,7 @@ type call struct {
 	rule *resolved      // what to do about it
 
 	attempts int     // made so far
+	formRead int     // how many had been made when the form was read ahead
 	unknown  bool    // one of them may have been executed, and was not answered with success
 	charged  int     // of those, the ones that count against MaxAttempts
 	tallies  []tally // by rule, of the attempts that failed
@@ -82,7 +83,7 @@ func (c *call) init(t *Transport, req *http.Request, own wishes) {
 // and that nobody is told of rarely asks.
 func (c *call) identify() *identity {
 	if !c.known {
-		c.id, c.known = identify(c.req), true
+		c.id, c.known = identify(c.asked()), true
 	}
 	return &c.id
 }
@@ -193,11 +194,8 @@ const (
 // validUntil is when an attempt with the request's signature must be sent, if
 // there is one that is sent.
 func (c *call) validUntil() (time.Time, bool) {
-	id := c.identify()
-	if id.signedAt.IsZero() || c.signsAnew() {
-		return time.Time{}, false
-	}
-	return id.signedAt.Add(signatureLife - signatureMargin), true
+	at := c.signedAt()
+	return at.Add(signatureLife - signatureMargin), !at.IsZero()
 }
 
 // isHarmless says whether the request may be executed twice.
@@ -215,7 +213,7 @@ func (c *call) isHarmless() bool {
 
 // asked is the caller's request, with a GetBody if the body was kept.
 func (c *call) asked() *http.Request {
-	if c.req.GetBody != nil || c.body.getBody() == nil {
+	if c.body.tape == nil || c.body.getBody() == nil {
 		return c.req
 	}
 	r := *c.req

@@ -76,7 +76,7 @@ func logRows() []logRow {
 		{name: "lost", action: write, answers: []tctest.Answer{tctest.DropAfter()}, level: slog.LevelWarn, line: "call failed", unknown: true},
 		{name: "a gateway's page", action: write, answers: []tctest.Answer{tctest.Gateway(http.StatusBadGateway)}, level: slog.LevelWarn, line: "call failed", unknown: true},
 		{name: "canceled, read-only", action: read, base: hanging(), ctx: canceledAfter(time.Second), level: slog.LevelDebug, line: "call canceled", unknown: true},
-		{name: "canceled in a backoff", action: write, answers: again, ctx: canceledAfter(time.Second), level: slog.LevelDebug, line: "call canceled"},
+		{name: "canceled in a backoff", action: write, answers: again, ctx: canceledAfter(300 * time.Millisecond), level: slog.LevelDebug, line: "call canceled"},
 		{name: "canceled after it was sent", action: write, base: hanging(), ctx: canceledAfter(time.Second), level: slog.LevelWarn, line: "call canceled", unknown: true},
 		{name: "out of time", action: read, base: hanging(), ctx: within(time.Second), level: slog.LevelWarn, line: "call failed", unknown: true},
 		{name: "a context with an invalid policy", action: read, ctx: withInvalidPolicy, level: slog.LevelWarn, line: "call failed"},

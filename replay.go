@@ -23,8 +23,9 @@ type replay struct {
 	req      *http.Request
 	limit    int64
 	attempts int
-	tape     *tape // what the attempts share; nil if nothing is kept
-	failed   bool  // GetBody failed
+	tape     *tape         // what the attempts share; nil if nothing is kept
+	ahead    io.ReadCloser // reads the tape between attempts; nil if nobody did
+	failed   bool          // GetBody failed
 }
 
 var errNotReplayable = errors.New("tcretry: body of the request cannot be sent again")
@@ -112,6 +113,9 @@ func (r *replay) close() {
 		r.req.Body.Close()
 	case r.tape != nil:
 		r.tape.end()
+		if r.ahead != nil {
+			_ = r.ahead.Close()
+		}
 	}
 }
 
