@@ -8,12 +8,14 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"time"
 
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -29,16 +31,21 @@ func (s size) least() time.Duration {
 	return time.Second * time.Duration(s.calls-s.quota) / time.Duration(s.quota)
 }
 
+//go:embed main.go
+var source string
+
 func main() {
 	if job, ok := jobOfProcess(); ok {
 		exit(job.run())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, terminal(os.Stdout), size{processes: 8, callers: 4, calls: 240, quota: 40})
-	stop()
-	exit(err)
+	command.Main(command.Flags("fleet", source), func() error {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		return run(ctx, os.Stdout, terminal(os.Stdout), size{processes: 8, callers: 4, calls: 240, quota: 40})
+	})
 }
 
+// exit ends a process that has a job.
 func exit(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

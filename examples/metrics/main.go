@@ -8,7 +8,7 @@ package main
 
 import (
 	"context"
-	"flag"
+	_ "embed"
 	"fmt"
 	"io"
 	"net"
@@ -22,23 +22,26 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tcprom"
 )
 
+//go:embed main.go
+var source string
+
 func main() {
-	address := flag.String("listen", "localhost:0", "address that serves /metrics; port 0 is any free one")
-	limit := flag.Duration("for", 5*time.Second, "how long to call; 0 is until Ctrl-C")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if *limit > 0 {
-		// Not a deadline: calls would give up before it that cannot end in time.
-		time.AfterFunc(*limit, stop)
-	}
-	if err := run(ctx, os.Stdout, *address); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	flags := command.Flags("metrics", source)
+	address := flags.String("listen", "localhost:0", "`address` that serves /metrics; port 0 is any free one")
+	limit := flags.Duration("for", 5*time.Second, "how long to call; 0 is until Ctrl-C")
+	command.Main(flags, func() error {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if *limit > 0 {
+			// Not a deadline: calls would give up before it that cannot end in time.
+			time.AfterFunc(*limit, stop)
+		}
+		return run(ctx, os.Stdout, *address)
+	})
 }
 
 // run serves the metrics and calls the API until ctx ends, then shows some of

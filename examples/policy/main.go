@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -38,11 +39,11 @@ var literal = tcretry.Policy{
 	},
 }
 
+//go:embed main.go
+var source string
+
 func main() {
-	if err := run(os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	command.Main(command.Flags("policy", source), func() error { return run(os.Stdout) })
 }
 
 // run shows the effect of no policy, of the one of the file, and of one that a

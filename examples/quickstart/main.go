@@ -6,6 +6,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -50,11 +52,11 @@ var scenarios = []scenario{
 	},
 }
 
+//go:embed main.go
+var source string
+
 func main() {
-	if err := run(os.Stdout, colored(os.Stdout)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	command.Main(command.Flags("quickstart", source), func() error { return run(os.Stdout, colored(os.Stdout)) })
 }
 
 // run plays every scenario twice, each time on an API of its own.

@@ -6,6 +6,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,14 +16,15 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tctest"
 )
 
+//go:embed main.go
+var source string
+
 func main() {
-	if err := run(os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	command.Main(command.Flags("retryablehttp", source), func() error { return run(os.Stdout) })
 }
 
 // run makes the same call before and after the client learnt to read what the

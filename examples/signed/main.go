@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,8 +23,12 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tc3"
 )
+
+//go:embed main.go
+var source string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -35,13 +40,19 @@ func main() {
 // run is main with what it needs as parameters. It returns the exit code: 0 for
 // an answer, 1 for a call that failed, 2 for a command line that is not right.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+	o := new(options)
+	flags := o.flags()
+	err := command.Parse(flags, args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	req, wrong := o.request(ctx)
-	if err = errors.Join(err, wrong); err != nil {
-		fmt.Fprintln(stderr, err)
+	switch wrong = errors.Join(err, wrong); {
+	case err != nil:
+		command.Fail(flags, stderr, wrong)
+		return 2
+	case wrong != nil:
+		fmt.Fprintln(stderr, wrong)
 		return 2
 	}
 	call := callReal

@@ -58,7 +58,8 @@ func TestTheRealAPIIsCalledOnlyWhenAskedFor(t *testing.T) {
 }
 
 func TestHelpListsTheFlags(t *testing.T) {
-	var out bytes.Buffer
-	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &out))
+	var out, errs bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"-h"}, &out, &errs))
 	require.Contains(t, out.String(), "-param Name=value")
+	require.Empty(t, errs.String())
 }

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/tcretry/tcretry/examples/internal/command"
 )
 
 // options are what the command line says.
@@ -18,10 +19,9 @@ type options struct {
 	real                                   bool
 }
 
-// parse reads the command line; asked for help, it writes that to w.
-func parse(args []string, w io.Writer) (o options, err error) {
-	flags := flag.NewFlagSet("signed", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
+// flags are the flags that set the options.
+func (o *options) flags() *flag.FlagSet {
+	flags := command.Flags("signed", source)
 	flags.StringVar(&o.service, "service", "cvm", "the product")
 	flags.StringVar(&o.action, "action", "DescribeZones", "what to do")
 	flags.StringVar(&o.version, "version", "2017-03-12", "the version of the product's API")
@@ -32,14 +32,7 @@ func parse(args []string, w io.Writer) (o options, err error) {
 		o.params = append(o.params, p)
 		return nil
 	})
-	switch err = flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		flags.SetOutput(w)
-		flags.PrintDefaults()
-	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("%q: parameters are given as -param Name=value", flags.Arg(0))
-	}
-	return o, err
+	return flags
 }
 
 // request is the request without a signature; the error joins every mistake.

@@ -1,36 +1,41 @@
 // Command timeline draws what tcretry does: fifty calls at once to an embedded
 // API that takes ten requests a second, made by the official SDK with its own
-// retries and by the same SDK over tcretry. It writes a picture, timeline.svg,
-// and takes about eight seconds.
+// retries and by the same SDK over tcretry. It takes about eight seconds.
 //
 //	go run ./examples/timeline
 //
-// The README's picture is made by
-//
-//	go run ./examples/timeline -o examples/timeline/timeline.svg
+// It writes the README's picture anew, examples/timeline/timeline.svg, or, started
+// elsewhere than in the root of the repository, timeline.svg.
 package main
 
 import (
-	"flag"
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tctest"
 )
 
+//go:embed main.go
+var source string
+
 func main() {
-	path := flag.String("o", "timeline.svg", "the `file` to write")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		flag.Usage()
-		os.Exit(2)
+	flags := command.Flags("timeline", source)
+	path := flags.String("o", picture(), "the `file` to write")
+	command.Main(flags, func() error { return run(os.Stdout, terminal(os.Stdout), *path, overSocket) })
+}
+
+// picture is the file of the README's picture if the program was started where the
+// README says.
+func picture() string {
+	const folder = "examples/timeline"
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return "timeline.svg"
 	}
-	if err := run(os.Stdout, terminal(os.Stdout), *path, overSocket); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	return folder + "/timeline.svg"
 }
 
 // run makes the calls, draws them, and says in two lines what came of them. Live,

@@ -66,3 +66,13 @@ func TestAPictureThatCannotBeWrittenIsAnError(t *testing.T) {
 		require.ErrorIs(t, run(&bytes.Buffer{}, false, filepath.Join(t.TempDir(), "none", "picture.svg"), inMemory), os.ErrNotExist)
 	})
 }
+
+func TestThePictureIsTheREADMEsWhereTheREADMEStartsIt(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	t.Chdir("../..")
+	require.FileExists(t, picture())
+	require.Contains(t, string(readme), "]("+picture()+")")
+	t.Chdir(t.TempDir())
+	require.Equal(t, "timeline.svg", picture())
+}

@@ -103,7 +103,7 @@ func (lost) RoundTrip(*http.Request) (*http.Response, error) { return nil, error
 func TestTheStoredPictureIsOneOfThisProgram(t *testing.T) {
 	stored, err := os.ReadFile("timeline.svg")
 	require.NoError(t, err)
-	require.Contains(t, string(stored), style, "make it anew: go run ./examples/timeline -o examples/timeline/timeline.svg")
+	require.Contains(t, string(stored), style, "make it anew: go run ./examples/timeline")
 	picture := parsed(t, stored)
 	requireInside(t, picture)
 }

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,15 +20,16 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/command"
 	"github.com/tcretry/tcretry/tcotel"
 	"github.com/tcretry/tcretry/tctest"
 )
 
+//go:embed main.go
+var source string
+
 func main() {
-	if err := run(os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	command.Main(command.Flags("tracing", source), func() error { return run(os.Stdout) })
 }
 
 // run makes the call and prints what is to be seen of it, twice: its spans, and

@@ -6,6 +6,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,13 +17,14 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/command"
 )
 
+//go:embed main.go
+var source string
+
 func main() {
-	if err := run(os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	command.Main(command.Flags("twice", source), func() error { return run(os.Stdout) })
 }
 
 // patience is the time that an attempt gets.
