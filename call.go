@@ -248,7 +248,7 @@ func (c *call) finish(reason StopReason) (*http.Response, error) {
 	c.body.close()
 	var cause, err error
 	if reason == StopCanceled {
-		cause, reason = c.canceled()
+		reason, cause = c.canceled()
 	}
 	if c.resp == nil {
 		err = c.failure(reason, cause)

@@ -207,22 +207,22 @@ func (c *call) isCanceled() bool {
 	}
 }
 
-// canceled returns why the caller ended the call, and the stop reason that it is.
+// canceled returns the stop reason of a call that its caller ended, and why he did.
 // http.Client ends a call at its Timeout by the context's deadline and by the
 // Cancel channel at the same moment: whichever is seen first, time ran out.
-func (c *call) canceled() (cause error, reason StopReason) {
+func (c *call) canceled() (reason StopReason, cause error) {
 	deadline, limited := c.ctx.Deadline()
 	switch err := c.ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return context.Cause(c.ctx), StopDeadline
+		return StopDeadline, context.Cause(c.ctx)
 	case err != nil:
-		return context.Cause(c.ctx), StopCanceled
+		return StopCanceled, context.Cause(c.ctx)
 	case !c.isCanceled():
-		return nil, StopCanceled // others say so
+		return StopCanceled, nil // others say so
 	case limited && !time.Now().Before(deadline):
-		return context.DeadlineExceeded, StopDeadline
+		return StopDeadline, context.DeadlineExceeded
 	}
-	return errCanceled, StopCanceled
+	return StopCanceled, errCanceled
 }
 
 // cancel gives the last response up: the caller is gone, and cause is why.

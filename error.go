@@ -239,24 +239,29 @@ func errorText(err error) string { return printable(withoutAddress(err), maxMess
 // it, which may be signed: the query of an API call by GET holds who signed, and
 // the signature.
 func withoutAddress(err error) string {
-	return cutAddresses(fmt.Sprint(err), err) // Sprint contains a panic of err
+	return cutAddresses(fmt.Sprint(err), err, maxWrapped) // Sprint contains a panic of err
 }
 
+// maxWrapped is how deep errors are looked into: one may wrap itself.
+const maxWrapped = 32
+
 // cutAddresses takes the addresses of the url.Errors in err out of text.
-func cutAddresses(text string, err error) string {
+func cutAddresses(text string, err error, depth int) string {
+	if depth == 0 {
+		return text
+	}
 	if located, ok := err.(*url.Error); ok && located != nil {
 		text = strings.ReplaceAll(text, fmt.Sprint(located), fmt.Sprint(located.Err))
 		if located.URL != "" { // a wrapper may have put it differently
 			text = strings.ReplaceAll(text, located.URL, ellipsis)
 		}
-		return cutAddresses(text, located.Err)
 	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		return cutAddresses(text, contained(wrapper.Unwrap))
+		return cutAddresses(text, contained(wrapper.Unwrap), depth-1)
 	case interface{ Unwrap() []error }:
 		for _, one := range contained(wrapper.Unwrap) {
-			text = cutAddresses(text, one)
+			text = cutAddresses(text, one, depth-1)
 		}
 	}
 	return text

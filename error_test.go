@@ -193,6 +193,7 @@ func TestErrorIsANetErrorThatReportsWhatItsCauseDoes(t *testing.T) {
 				_, err := (&http.Client{Transport: rt}).Do(sdkRequest(t, "RunInstances", nil))
 				got[i], _ = err.(net.Error)
 				require.Equal(t, row.timeout, got[i].Timeout(), i)
+				//lint:ignore SA1019 the official SDK asks for it
 				require.Equal(t, row.temporary, got[i].Temporary(), i)
 			}
 			require.ErrorIs(t, got[1], tcretry.ErrOutcomeUnknown)
@@ -211,6 +212,7 @@ func TestTheTextOfAnErrorHoldsNoAddress(t *testing.T) {
 		"alone":   {located, "unexpected EOF"},
 		"wrapped": {errors.Join(errors.New("a"), &url.Error{Op: "Post", URL: address, Err: located}), "a\n"},
 		"other":   {reworded{located}, "no way to …"},
+		"endless": {selfWrapped{}, "endless"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := error(&tcretry.Error{Reason: tcretry.StopAttempts, Attempts: 2, Action: "DescribeInstances", Err: row.err, LastErr: row.err})
@@ -226,3 +228,9 @@ type reworded struct{ located *url.Error }
 
 func (r reworded) Error() string { return "no way to " + r.located.URL }
 func (r reworded) Unwrap() error { return r.located }
+
+// selfWrapped is an error that wraps itself.
+type selfWrapped struct{}
+
+func (selfWrapped) Error() string   { return "endless" }
+func (e selfWrapped) Unwrap() error { return e }

@@ -146,7 +146,8 @@ type CallInfo struct {
 	// executed: at least one attempt was sent and got no response, only that of a
 	// gateway, or an API error that the policy retries for idempotent requests only
 	// (Rule.IdempotentOnly). It is set whether the caller got an error, which then is
-	// an [ErrOutcomeUnknown], or a response. Safe as a label.
+	// an [ErrOutcomeUnknown], or a response. It is also true of read-only requests,
+	// for which it does not matter. Safe as a label.
 	OutcomeUnknown bool
 	// Err is the error that the caller got, nil with a response. Never a label.
 	Err error

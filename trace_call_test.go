@@ -114,6 +114,14 @@ func TestATraceTellsACallThatEndedBeforeItsFirstAttempt(t *testing.T) {
 		`  tcretry: policy: MaxAttempts: -1: want 0, which means the default, or more\n$`, trace.String())
 }
 
+func TestATraceSaysThatTheOutcomeOfACallIsUnknown(t *testing.T) {
+	ctx, trace := tcretry.Trace(t.Context())
+	_, err := tcretry.New(tctest.NewAPI(tctest.DropAfter())).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	require.ErrorIs(t, err, tcretry.ErrOutcomeUnknown)
+	require.True(t, trace.Calls()[0].Call.OutcomeUnknown)
+	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(not_idempotent\) after 1 attempt in .*, outcome unknown\n`, trace.String())
+}
+
 func TestATraceOfNoCallSaysSo(t *testing.T) {
 	_, trace := tcretry.Trace(t.Context())
 	require.Equal(t, "no call was made with this context\n", trace.String())

@@ -1,6 +1,6 @@
 // Command outcome buys a server through the official SDK from an embedded API that
-// is out of reach, loses the response, or answers through a failing gateway. The SDK
-// reduces each of these to a text. A trace of the call says whether the request may
+// cannot be reached, whose response is lost, or whose gateway fails. The SDK reduces
+// each of these to a text. A trace of the call says whether the request may
 // have been executed, and so whether it may be made again. It needs no account.
 //
 //	go run ./examples/outcome
