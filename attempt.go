@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
-
-	"github.com/cenkalti/backoff/v4"
 )
 
 // attempt makes one trip through the base and judges it.
@@ -137,21 +134,4 @@ func (c *call) record() {
 // leaveLane tells the pacer how the attempt ended.
 func (c *call) leaveLane() {
 	c.lane.Done(paceResult(&c.out))
-}
-
-// tally is what a call has had of one rule.
-type tally struct {
-	rule     *resolved
-	attempts int
-	delays   backoff.BackOff // nil until the first is asked for
-}
-
-// tally returns the tally of the last attempt's rule.
-func (c *call) tally() *tally {
-	i := slices.IndexFunc(c.tallies, func(t tally) bool { return t.rule == c.rule })
-	if i < 0 {
-		i = len(c.tallies)
-		c.tallies = append(c.tallies, tally{rule: c.rule})
-	}
-	return &c.tallies[i]
 }

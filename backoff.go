@@ -15,10 +15,16 @@ var classBackoffs = [classCount]Backoff{
 	// spreads; 10s are windows enough for one call.
 	// Source: cloud.tencent.com/document/product/1278/109059.
 	Throttled: {Initial: 1250 * time.Millisecond, Max: 10 * time.Second, Multiplier: 2, Jitter: 0.2},
-	// What is in progress takes seconds to minutes: from 2s to 3s first, as
-	// nothing ends sooner for being asked; at most 30s, so that a call notices
-	// the end while it matters.
-	Busy: {Initial: 2500 * time.Millisecond, Max: 25 * time.Second, Multiplier: 2, Jitter: 0.2},
+	// What is in progress takes seconds to minutes. The first retry after 2s to 3s
+	// finds what was short; the intervals then triple, as something that takes
+	// longer is rarely over in the next few seconds, to 30s at most, so that a call
+	// notices the end while it matters. The 4 attempts of the default policy span
+	// 26s to 39s. Public lists of retries wait longer: the Terraform provider 3
+	// minutes (reads) or 5 (writes), the Packer plugin 60 attempts 1s to 5s apart.
+	// They run unattended. Behind a default there may be a person, the official
+	// SDK's time-out of 60s, and a resource that is in use for good, whose caller
+	// had better know soon. To wait for minutes takes one rule: see Rule.MaxElapsed.
+	Busy: {Initial: 2500 * time.Millisecond, Max: 25 * time.Second, Multiplier: 3, Jitter: 0.2},
 	// Full jitter, the whole delay random, spreads the retries of many callers
 	// best: up to 200ms first, a blip is over by then; up to 5s at last, a
 	// service that is back is found quickly while the budget bounds the load.

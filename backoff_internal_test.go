@@ -13,7 +13,7 @@ func TestDelaysOfEachClassStayInTheirDocumentedRange(t *testing.T) {
 	const ms = time.Millisecond
 	for class, want := range map[Class][][2]time.Duration{
 		Throttled: {{1000 * ms, 1500 * ms}, {2000 * ms, 3000 * ms}, {4000 * ms, 6000 * ms}, {8000 * ms, 12000 * ms}, {8000 * ms, 12000 * ms}},
-		Busy:      {{2000 * ms, 3000 * ms}, {4000 * ms, 6000 * ms}, {8000 * ms, 12000 * ms}, {16000 * ms, 24000 * ms}, {20000 * ms, 30000 * ms}, {20000 * ms, 30000 * ms}},
+		Busy:      {{2000 * ms, 3000 * ms}, {6000 * ms, 9000 * ms}, {18000 * ms, 27000 * ms}, {20000 * ms, 30000 * ms}, {20000 * ms, 30000 * ms}},
 		Transient: {{0, 200 * ms}, {0, 400 * ms}, {0, 800 * ms}, {0, 1600 * ms}, {0, 3200 * ms}, {0, 5000 * ms}, {0, 5000 * ms}},
 		Ambiguous: {{0, 200 * ms}, {0, 400 * ms}, {0, 800 * ms}, {0, 1600 * ms}, {0, 3200 * ms}, {0, 5000 * ms}, {0, 5000 * ms}},
 	} {
@@ -64,7 +64,7 @@ func TestEachCallHasAFreshSequence(t *testing.T) {
 	}}.compile().ofCode(Target{}, "Mine")
 	one, other := rule.newBackOff(time.Minute), rule.newBackOff(time.Minute)
 	require.Equal(t, time.Second, one.NextBackOff())
-	require.Equal(t, 2*time.Second, one.NextBackOff())
+	require.Equal(t, 3*time.Second, one.NextBackOff())
 	require.Equal(t, time.Second, other.NextBackOff())
 }
 
@@ -113,7 +113,7 @@ func TestOfAnInitialAndAMaxThatContradictTheMoreSpecificStands(t *testing.T) {
 
 	short := Policy{Codes: map[string]Rule{"ResourceInUse": {Backoff: Backoff{Max: time.Second}}}}
 	rule, _ = short.compile().ofCode(Target{}, "ResourceInUse")
-	require.Equal(t, Backoff{Initial: time.Second, Max: time.Second, Multiplier: 2, Jitter: 0.2}, rule.backoff)
+	require.Equal(t, Backoff{Initial: time.Second, Max: time.Second, Multiplier: 3, Jitter: 0.2}, rule.backoff)
 }
 
 func TestNewAndFieldsOfDifferentRulesDoNotMix(t *testing.T) {

@@ -171,7 +171,7 @@ func (c *call) fail(err error) {
 // latest is when the next attempt must start at the latest, and what ends the
 // call if it cannot.
 func (c *call) latest(now time.Time) (time.Time, StopReason) {
-	latest, reason := c.start.Add(c.rules.maxElapsed), StopElapsed
+	latest, reason := c.start.Add(c.maxElapsed()), StopElapsed
 	if d, ok := c.ctx.Deadline(); ok && !d.After(latest) {
 		latest, reason = d, StopDeadline
 	}

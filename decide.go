@@ -56,9 +56,9 @@ func (c *call) spent() bool {
 	tally := c.tally()
 	tally.attempts++
 	switch {
-	case c.rules.maxAttempts == 1, c.rule.maxAttempts > 0 && tally.attempts >= c.rule.maxAttempts:
+	case c.rules.maxAttempts == 1, c.rule.maxAttempts > 0 && c.counted() >= c.rule.maxAttempts:
 		return true
-	case c.paced():
+	case c.paced(), c.rule.maxAttempts > c.rules.maxAttempts: // it counts against its rule alone
 		c.charged--
 		return false
 	}

@@ -26,11 +26,11 @@ func ExamplePolicy_turnOn() {
 }
 
 // Wait longer for one code. What the rule does not say stays as it was: the
-// delays still double and still vary by a fifth.
+// delays still triple, to 30 seconds, and still vary by a fifth.
 func ExamplePolicy_slower() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {Backoff: tcretry.Backoff{Initial: 10 * time.Second}}}}
 	fmt.Println(p.Explain("ResourceInUse").Delays)
-	// Output: [8s to 12s 16s to 24s 20s to 30s]
+	// Output: [8s to 12s 20s to 30s 20s to 30s]
 }
 
 // Limit one code within a call: its second InternalError is its last.

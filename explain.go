@@ -1,6 +1,7 @@
 package tcretry
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,8 +35,12 @@ type Explanation struct {
 	// Repeat says when another attempt is made, or why none is, in words.
 	Repeat string `json:"repeat"`
 	// MaxAttempts is how many attempts of one call may end with the code; 1 is
-	// no retry.
+	// no retry, and 0 is no limit but MaxElapsed.
 	MaxAttempts int `json:"maxAttempts"`
+	// MaxElapsed is the time from the start of a call after which no attempt
+	// follows one that ended with the code; 0 is no limit but MaxAttempts, or no
+	// retry. In JSON it is text, "2m".
+	MaxElapsed time.Duration `json:"-"`
 	// IdempotentOnly says that it is repeated only if that is harmless.
 	IdempotentOnly bool `json:"idempotentOnly,omitempty"`
 	// Delays are the delays to expect before each retry, ten at the most. There
@@ -85,7 +90,8 @@ func (p Policy) explain(r *rules, code string) Explanation {
 		Code: key.code, Service: key.service, Action: key.action,
 		Class:          rule.class,
 		Rule:           v.decider(key.code, table),
-		MaxAttempts:    r.maxAttempts,
+		MaxAttempts:    r.attemptsOf(rule),
+		MaxElapsed:     r.elapsedOf(rule),
 		IdempotentOnly: rule.class.repeated() && (rule.idempotentOnly || rule.class == Ambiguous),
 	}
 	for _, k := range p.keys() {
@@ -98,13 +104,7 @@ func (p Policy) explain(r *rules, code string) Explanation {
 			e.Products = strings.Split(products, ",")
 		}
 	}
-	if rule.maxAttempts > 0 {
-		e.MaxAttempts = min(e.MaxAttempts, rule.maxAttempts)
-	}
-	if !rule.class.repeated() || rule.tooSlow() {
-		e.MaxAttempts = 1
-	}
-	e.Delays = rule.delays(e.MaxAttempts - 1)
+	e.Delays = rule.delays(cmp.Or(e.MaxAttempts, unlimitedAttempts) - 1)
 	e.Reason = meaning(key.code, table, known)
 	e.Repeat = e.repeat(rule)
 	return e
@@ -176,6 +176,36 @@ func (e *Explanation) repeat(rule *resolved) string {
 // repeated reports whether outcomes of the class may be repeated at all.
 func (c Class) repeated() bool { return c >= Throttled && c < classCount }
 
+// attemptsOf returns how many attempts of one call may end with a rule's codes, 0
+// for any number.
+func (r *rules) attemptsOf(rule *resolved) int {
+	switch {
+	case r.maxAttempts == 1 || !rule.class.repeated() || rule.tooSlow():
+		return 1
+	case rule.maxAttempts == unlimitedAttempts:
+		return 0
+	}
+	return cmp.Or(rule.maxAttempts, r.maxAttempts)
+}
+
+// elapsedOf returns how long after the start of a call they may start, 0 for any
+// time or if there is no retry.
+func (r *rules) elapsedOf(rule *resolved) time.Duration {
+	if r.attemptsOf(rule) == 1 || rule.maxElapsed == unlimitedElapsed {
+		return 0
+	}
+	return cmp.Or(rule.maxElapsed, r.maxElapsed)
+}
+
+// MarshalJSON writes durations as text.
+func (e Explanation) MarshalJSON() ([]byte, error) {
+	type fields Explanation // without this method
+	return json.Marshal(struct {
+		fields
+		MaxElapsed string `json:"maxElapsed,omitempty"`
+	}{fields(e), durationText(e.MaxElapsed)})
+}
+
 // explained bounds the delays that an Explanation lists.
 const explained = 10
 
@@ -222,13 +252,24 @@ func (e Explanation) String() string {
 	if len(e.PolicyRules) > 1 || len(e.PolicyRules) == 1 && !strings.HasPrefix(e.Rule, "policy") {
 		line("policy", strings.Join(e.PolicyRules, ", "))
 	}
-	if e.MaxAttempts > 1 {
-		line("attempts", fmt.Sprintf("%d at the most", e.MaxAttempts))
+	if e.MaxAttempts != 1 {
+		line("attempts", e.limitText())
 		line("delays", e.delayText())
 	}
 	line("products", strings.Join(e.Products, ", "))
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// limitText says how many attempts there are, and how long they may take.
+func (e Explanation) limitText() string {
+	switch {
+	case e.MaxAttempts == 0:
+		return fmt.Sprintf("any number within %s of the start of the call", durationText(e.MaxElapsed))
+	case e.MaxElapsed == 0:
+		return fmt.Sprintf("%d at most", e.MaxAttempts)
+	}
+	return fmt.Sprintf("%d at most, within %s of the start of the call", e.MaxAttempts, durationText(e.MaxElapsed))
 }
 
 func (e Explanation) delayText() string {
@@ -240,7 +281,7 @@ func (e Explanation) delayText() string {
 		texts[i] = d.String()
 	}
 	text := strings.Join(texts, ", ")
-	if e.MaxAttempts-1 > len(e.Delays) {
+	if e.MaxAttempts == 0 || e.MaxAttempts-1 > len(e.Delays) {
 		text += " and so on"
 	}
 	return text

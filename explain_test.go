@@ -27,13 +27,13 @@ func TestAnExplanationIsTextForPeople(t *testing.T) {
   repeat    for every action, after longer waits: something is in progress or occupied
   rule      built in, family ResourceInUse
   policy    cvm:ResourceInUse, ResourceInUse
-  attempts  3 at the most
+  attempts  3 at most, within 2m of the start of the call
   delays    5s, 5s`,
 		"Mine.Any": `Mine.Any: busy
   reason    what it means is for the policy to say
   repeat    for every action, after longer waits: something is in progress or occupied
   rule      policy, rule "Mine"
-  attempts  14 at the most
+  attempts  14 at most, within 2m of the start of the call
   delays    as Backoff.New makes them`,
 		"InternalError": `InternalError: terminal
   reason  something failed inside the service; also what a backend that timed out looks like, so the operation may have happened
@@ -47,7 +47,7 @@ func TestAnExplanationIsTextForPeople(t *testing.T) {
   reason    what it means is for the policy to say
   repeat    only if that is harmless, as it is for a read or with a ClientToken: it may have been executed
   rule      policy, rule "Lost"
-  attempts  2 at the most
+  attempts  2 at most, within 2m of the start of the call
   delays    0s to 200ms`,
 		"Fine": `Fine: success
   reason  what it means is for the policy to say
@@ -57,8 +57,8 @@ func TestAnExplanationIsTextForPeople(t *testing.T) {
   reason    documented as a failure that passes by itself
   repeat    for every action, after longer waits: something is in progress or occupied
   rule      built in, code FailedOperation.ServerBusy
-  attempts  14 at the most
-  delays    2s to 3s, 4s to 6s, 8s to 12s, 16s to 24s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s and so on
+  attempts  14 at most, within 2m of the start of the call
+  delays    2s to 3s, 6s to 9s, 18s to 27s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s, 20s to 30s and so on
   products  ie`,
 		"InternalError.Param": `InternalError.Param: terminal
   reason    documented as a failure that does not pass by itself
@@ -101,9 +101,15 @@ func TestExplainedDelaysAreWithinMaxDelay(t *testing.T) {
 	}, e.Delays)
 }
 
-func TestARuleDoesNotRaiseTheAttemptsOfThePolicy(t *testing.T) {
-	p := tcretry.Policy{MaxAttempts: 3, Codes: map[string]tcretry.Rule{"InternalError": {MaxAttempts: 9}}}
-	require.Equal(t, 3, p.Explain("InternalError").MaxAttempts)
+func TestAnExplanationTellsTheTimeOfARule(t *testing.T) {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}, "InternalError": {MaxAttempts: 30}}}
+	require.Contains(t, p.Explain("ResourceInUse").String(), "attempts  any number within 10m of the start of the call")
+	require.Contains(t, p.Explain("ResourceInUse").String(), " and so on")
+	require.Contains(t, p.Explain("InternalError").String(), "attempts  30 at most\n")
+	text, err := json.Marshal(p.Explain("ResourceInUse"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"maxAttempts":0,`)
+	require.Contains(t, string(text), `"maxElapsed":"10m"`)
 }
 
 func TestOneAttemptExplainsNoDelays(t *testing.T) {

@@ -15,11 +15,14 @@ import (
 // literal or as JSON, printed, compared. The zero Policy consists of defaults.
 // A Transport takes a copy of what it is given: later changes do not reach it.
 type Policy struct {
-	// MaxAttempts is how many attempts a call makes at the most; 0 means 4, and
-	// 1 turns retries off.
+	// MaxAttempts is how many attempts a call makes at most; 0 means 4, and 1 turns
+	// retries off, whatever the rules say. Attempts that end with a code whose rule
+	// sets a higher number are not counted here: see [Rule].
 	MaxAttempts int
 	// MaxElapsed is the time from the start of a call after which no attempt is
-	// started; 0 means 2 minutes.
+	// started; 0 means 2 minutes. A rule can set another for its code. The deadline
+	// of the context, http.Client.Timeout and the age of a signature made outside
+	// the Transport end a call sooner.
 	MaxElapsed time.Duration
 	// MaxDelay is the longest delay before one retry; 0 means 30 seconds, and
 	// more for the few codes that are documented to pass after a minute. Delays
@@ -46,9 +49,23 @@ type Rule struct {
 	// Class is what the code means: Terminal turns retries of it off, Throttled,
 	// Busy or Transient turns them on.
 	Class Class
-	// MaxAttempts is how many attempts may end with this code in one call, the
-	// last one included: 1 means that the first is the last.
+	// MaxAttempts is how many attempts of one call may end with the code or its
+	// sub-codes, together and the last one included: 1 means no retry. A number up
+	// to Policy.MaxAttempts is a limit within that of the call: such attempts count
+	// against both. A higher one replaces it: they count against this number alone,
+	// and the other attempts of the call keep theirs. So a call makes at most
+	// Policy.MaxAttempts attempts plus the higher numbers of the rules it meets.
 	MaxAttempts int
+	// MaxElapsed is the time from the start of the call after which no attempt
+	// follows one that ended with the code or a sub-code. One that is longer than
+	// Policy.MaxElapsed holds for all of the call from the first attempt that ends
+	// so: what else fails meanwhile is retried as well.
+	//
+	// A default does not cut short what a rule asks for. If the policy leaves its
+	// MaxElapsed zero, a rule that raises MaxAttempts and sets no MaxElapsed has no
+	// time limit; if it leaves MaxAttempts zero, a rule that raises MaxElapsed and
+	// sets no MaxAttempts has no other limit than that time.
+	MaxElapsed time.Duration
 	// Backoff makes the delays.
 	Backoff Backoff
 	// IdempotentOnly repeats the code only if that is harmless. A less specific
@@ -183,6 +200,7 @@ func (m *mistakes) rule(path string, r Rule) {
 		m.add(m.under(path, "Class"), r.Class, "want one of "+classChoice())
 	}
 	m.attempts(m.under(path, "MaxAttempts"), r.MaxAttempts)
+	m.bound(m.under(path, "MaxElapsed"), r.MaxElapsed)
 	m.backoff(m.under(path, "Backoff"), r.Backoff)
 }
 

@@ -34,6 +34,7 @@ type policyJSON struct {
 type ruleJSON struct {
 	Class          string       `json:"class,omitempty"`
 	MaxAttempts    int          `json:"maxAttempts,omitempty"`
+	MaxElapsed     string       `json:"maxElapsed,omitempty"`
 	Backoff        *backoffJSON `json:"backoff,omitempty"`
 	IdempotentOnly bool         `json:"idempotentOnly,omitempty"`
 }
@@ -71,7 +72,11 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 }
 
 func (r Rule) json() ruleJSON {
-	out := ruleJSON{MaxAttempts: r.MaxAttempts, IdempotentOnly: r.IdempotentOnly}
+	out := ruleJSON{
+		MaxAttempts:    r.MaxAttempts,
+		MaxElapsed:     durationText(r.MaxElapsed),
+		IdempotentOnly: r.IdempotentOnly,
+	}
 	if r.Class != Undecided {
 		out.Class = r.Class.String()
 	}

@@ -21,7 +21,7 @@ const wholePolicy = `{
 	"maxDelay": "500ms",
 	"codes": {
 		"InternalError": {"class": "terminal"},
-		"cvm:ResourceInUse": {"maxAttempts": 3, "backoff": {"initial": "5s", "max": "2m", "multiplier": 1.5, "jitter": 0.5}},
+		"cvm:ResourceInUse": {"maxAttempts": 3, "maxElapsed": "10m", "backoff": {"initial": "5s", "max": "2m", "multiplier": 1.5, "jitter": 0.5}},
 		"cvm.RunInstances:FailedOperation": {"class": "transient", "idempotentOnly": true, "backoff": {"jitter": 0}}
 	}
 }`
@@ -35,7 +35,7 @@ func TestAPolicyIsReadFromJSON(t *testing.T) {
 		MaxDelay:    500 * time.Millisecond,
 		Codes: map[string]tcretry.Rule{
 			"InternalError": {Class: tcretry.Terminal},
-			"cvm:ResourceInUse": {MaxAttempts: 3, Backoff: tcretry.Backoff{
+			"cvm:ResourceInUse": {MaxAttempts: 3, MaxElapsed: 10 * time.Minute, Backoff: tcretry.Backoff{
 				Initial: 5 * time.Second, Max: 2 * time.Minute, Multiplier: 1.5, Jitter: 0.5,
 			}},
 			"cvm.RunInstances:FailedOperation": {
@@ -186,8 +186,8 @@ func anyPolicy(r *rand.Rand) tcretry.Policy {
 			p.Codes = map[string]tcretry.Rule{}
 		}
 		rule := tcretry.Rule{
-			Class:          tcretry.Class(r.IntN(7)),
-			MaxAttempts:    r.IntN(100),
+			Class:      tcretry.Class(r.IntN(7)),
+			MaxElapsed: duration(1 << 62), MaxAttempts: r.IntN(100),
 			IdempotentOnly: r.IntN(2) == 0,
 			Backoff: tcretry.Backoff{
 				Initial:    duration(time.Hour),

@@ -141,6 +141,7 @@ func (d *policyDecoder) readRule(path string, value any) (r Rule) {
 	d.object(path, value, []reader{
 		{"class", d.class(&r.Class)},
 		{"maxAttempts", d.number(&r.MaxAttempts)},
+		{"maxElapsed", d.duration(&r.MaxElapsed)},
 		{"backoff", func(path string, value any) { r.Backoff = d.readBackoff(path, value) }},
 		{"idempotentOnly", func(path string, value any) {
 			var ok bool

@@ -35,7 +35,7 @@ func TestValidateReportsEveryMistakeWithItsPath(t *testing.T) {
 	p := tcretry.Policy{
 		MaxAttempts: -1, MaxElapsed: -2, MaxDelay: -3,
 		Codes: map[string]tcretry.Rule{
-			"A": {Class: 7, MaxAttempts: -4, Backoff: tcretry.Backoff{
+			"A": {Class: 7, MaxAttempts: -4, MaxElapsed: -6, Backoff: tcretry.Backoff{
 				Initial: -5, Max: 25 * time.Hour, Multiplier: 0.5, Jitter: 1.5,
 			}},
 			"B": {Backoff: tcretry.Backoff{Initial: 2 * time.Second, Max: time.Second, Multiplier: math.NaN(), Jitter: math.NaN()}},
@@ -52,6 +52,7 @@ func TestValidateReportsEveryMistakeWithItsPath(t *testing.T) {
 		`Codes[""]: ` + code,
 		`Codes["A"].Class: class(7): want one of success, terminal, throttled, busy, transient, ambiguous`,
 		`Codes["A"].MaxAttempts: -4: want 0, which means the default, or more`,
+		`Codes["A"].MaxElapsed: -6ns: want 0, which means the default, or more`,
 		`Codes["A"].Backoff.Initial: -5ns: want 0, which means the default, to 24h0m0s`,
 		`Codes["A"].Backoff.Max: 25h0m0s: want 0, which means the default, to 24h0m0s`,
 		`Codes["A"].Backoff.Multiplier: 0.5: want 1 to 1000`,

@@ -2,6 +2,7 @@ package tcretry
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,13 @@ const (
 	defaultMaxAttempts = 4
 	defaultMaxElapsed  = 2 * time.Minute
 	defaultMaxDelay    = 30 * time.Second
+)
+
+// What a rule without a limit of its own gets if a default must not stand in its
+// way: more than any call needs, and far from overflow.
+const (
+	unlimitedAttempts = math.MaxInt32
+	unlimitedElapsed  = 365 * 24 * time.Hour
 )
 
 // classCount is the number of classes, Undecided included.
@@ -54,8 +62,13 @@ type resolved struct {
 	name  string
 	class Class
 	// maxAttempts is how many attempts of a call may end so; 0 is no limit
-	// beyond that of the policy.
+	// beyond that of the policy. They are counted with those of all outcomes that
+	// have the same counter: the key of the rule that set the number, or one that
+	// no rule can have, an action without a service.
 	maxAttempts int
+	counter     ruleKey
+	// maxElapsed is Rule.MaxElapsed; 0 is that of the policy.
+	maxElapsed time.Duration
 	// backoff has every field set, but for classes that are never repeated.
 	backoff Backoff
 	// ownBackoff says that a rule of the policy has a say in backoff.
@@ -156,26 +169,41 @@ func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
 		if v.backoffSize == 0 && rule.Backoff.own() {
 			v.backoffSize = len(k.code)
 		}
-		if merged.maxAttempts <= 0 {
-			merged.maxAttempts = rule.MaxAttempts
+		if merged.maxAttempts == 0 && rule.MaxAttempts > 0 {
+			merged.maxAttempts, merged.counter = rule.MaxAttempts, k
+		}
+		if merged.maxElapsed == 0 {
+			merged.maxElapsed = rule.MaxElapsed
 		}
 		merged.backoff = merged.backoff.over(rule.Backoff)
 		merged.idempotentOnly = merged.idempotentOnly || rule.IdempotentOnly
 	}
 	merged.ownBackoff = merged.backoff.own()
-	v.fill(merged, p.MaxDelay > 0)
+	p.lift(&merged)
+	v.fill(merged, p)
 	return v
 }
 
+// lift takes a default of the policy out of the way of a rule that asks for more
+// than the policy: of the two limits, attempts and time, it has set one.
+func (p Policy) lift(r *resolved) {
+	switch {
+	case r.maxElapsed == 0 && p.MaxElapsed <= 0 && r.maxAttempts > orDefault(p.MaxAttempts, defaultMaxAttempts):
+		r.maxElapsed = unlimitedElapsed
+	case r.maxAttempts == 0 && p.MaxAttempts <= 0 && r.maxElapsed > orDefault(p.MaxElapsed, defaultMaxElapsed):
+		r.maxAttempts, r.counter = unlimitedAttempts, ruleKey{action: "MaxElapsed"}
+	}
+}
+
 // fill makes what to do of what the rules say, class by class.
-func (v *variant) fill(merged resolved, bound bool) {
+func (v *variant) fill(merged resolved, p Policy) {
 	for class := Success; class < classCount; class++ {
 		v.byClass[class] = merged.as(class)
 	}
 	for _, row := range codes().slow {
 		slow := merged.as(row.class)
 		slow.leastDelay = row.least
-		if !bound {
+		if p.MaxDelay <= 0 {
 			// Nobody has said how long is too long, and a shorter wait is in vain.
 			slow.maxDelay += row.least
 		}
