@@ -84,6 +84,9 @@ func (c *call) init(t *Transport, req *http.Request, own wishes) {
 func (c *call) identify() *identity {
 	if !c.known {
 		c.id, c.known = identify(c.asked()), true
+		if c.id.Service == "" {
+			c.id.Service = c.t.serviceOf(c.req)
+		}
 	}
 	return &c.id
 }
@@ -203,7 +206,7 @@ func (c *call) isHarmless() bool {
 	if !c.judged {
 		rule := c.t.idempotent
 		if rule == nil {
-			rule = Idempotent
+			rule = func(req *http.Request) bool { return idempotentFor(req, c.identify().Service) }
 		}
 		c.harmless = contained(func() bool { return rule(c.asked()) })
 		c.judged = true

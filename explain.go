@@ -82,7 +82,8 @@ func (p Policy) explain(r *rules, code string) Explanation {
 	if err != nil {
 		key = ruleKey{code: code} // whatever it is, it is not known
 	}
-	target := Target{Service: key.service, Action: key.action}
+	// Not narrowed means another than those that the rules name.
+	target := Target{Service: cmp.Or(key.service, noOther), Action: cmp.Or(key.action, noOther)}
 	table := codes().lookup(key.code)
 	v := r.variant(target, key.code)
 	rule, known := v.resolve(table)

@@ -30,9 +30,10 @@ type Hooks struct {
 // Target is what a request asks for, as far as the request tells. Fields that
 // it does not tell are empty.
 type Target struct {
-	// Service is the product, such as "cvm": the first label of the API's host,
-	// or the service in the credential scope. Some three hundred are known; safe as
-	// a label unless callers choose the host.
+	// Service is the product, such as "cvm": the first label of the API's host, or
+	// the service in the credential scope, or what a base that signs reports, or
+	// that of [WithService]. Some three hundred are known; safe as a label unless
+	// callers choose the host.
 	Service string
 	// Action is the operation, such as "RunInstances". A few hundred values a
 	// product: as a label it needs a limit, because callers choose it.

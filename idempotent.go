@@ -1,6 +1,7 @@
 package tcretry
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -30,11 +31,16 @@ const maxTokenBody = 10 << 20
 // proves nothing either: an action that does not know it may ignore it, and
 // execute. The body is looked at through GetBody only, up to 10 MiB; a body
 // without GetBody has no ClientToken.
-func Idempotent(req *http.Request) bool {
+func Idempotent(req *http.Request) bool { return idempotentFor(req, "") }
+
+// idempotentFor is Idempotent for a request whose service, if it does not name
+// one itself, is known from elsewhere; "" is unknown.
+func idempotentFor(req *http.Request, service string) bool {
 	if hasIdempotencyKey(req.Header) {
 		return true
 	}
 	id := identify(req)
+	id.Service = cmp.Or(id.Service, service)
 	switch {
 	case !id.api:
 		return safeMethod(req.Method)

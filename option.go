@@ -31,6 +31,7 @@ type settings struct {
 	budget         Budget                   // nil means the Transport's own
 	pacer          Pacer                    // nil means the Transport's own
 	clientTokens   bool                     // give one to requests that lack it
+	service        string                   // of requests that do not name it
 	unbudgeted     bool
 	unpaced        bool
 }

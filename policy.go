@@ -40,6 +40,13 @@ type Policy struct {
 	// for the same code, the action before the service before any. The table
 	// goes between: a row of it gives way to a rule for the same or a longer
 	// code, and to every rule that says Terminal.
+	//
+	// The service is that of Target.Service. A call whose service or action is not
+	// known is treated as where no rule names them, and as strictly as any call that
+	// it may be: if a scoped rule that may apply says Terminal or Success it is not
+	// retried, if one says IdempotentOnly or Ambiguous only if it is idempotent, and
+	// the lowest MaxAttempts and MaxElapsed hold. Scoped rules that permit more do
+	// not apply.
 	Codes map[string]Rule
 }
 

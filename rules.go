@@ -32,8 +32,9 @@ type rules struct {
 	maxElapsed, maxDelay time.Duration
 	// plain is what holds where no rule of the policy does.
 	plain *variant
-	// byCode has the variants of each code that a rule names.
-	byCode map[string][]*variant
+	// byCode has the variants of each code that a rule names, byPart those for
+	// calls whose service or action is not known.
+	byCode, byPart map[string][]*variant
 	// longest is the length of the longest code that a rule names.
 	longest int
 }
@@ -48,6 +49,13 @@ type variant struct {
 	// table for a longer code is more specific.
 	classKey    ruleKey
 	backoffSize int
+	// merged is what the rules say, whatever the class.
+	merged resolved
+	// possible are the variants that a call may be about whose service or action is
+	// not known, and careful is this one for idempotent requests only; nil for all
+	// other calls.
+	possible []*variant
+	careful  *variant
 	// byClass is what to do, by the class that holds in the end.
 	byClass [classCount]*resolved
 	// slow is the same for rows that have a least wait, one for each row class
@@ -101,10 +109,12 @@ func (p Policy) compile() *rules {
 		return r
 	}
 	r.byCode = make(map[string][]*variant, len(keys))
+	r.byPart = map[string][]*variant{}
 	for _, k := range keys {
 		r.longest = max(r.longest, len(k.code))
 		if r.byCode[k.code] == nil {
-			r.byCode[k.code] = p.variants(k.code, keys)
+			own := p.variants(k.code, keys)
+			r.byCode[k.code], r.byPart[k.code] = own, p.partlyKnown(k.code, own)
 		}
 	}
 	return r
@@ -152,8 +162,8 @@ func (p Policy) variants(code string, keys []ruleKey) []*variant {
 // newVariant merges the rules that hold in the scope of at and for its code; keys
 // are in order, the most specific first.
 func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
-	v := &variant{key: at}
-	merged := resolved{maxDelay: orDefault(p.MaxDelay, defaultMaxDelay)}
+	v := &variant{key: at, merged: resolved{maxDelay: orDefault(p.MaxDelay, defaultMaxDelay)}}
+	merged := &v.merged
 	target := Target{Service: at.service, Action: at.action}
 	for _, k := range keys {
 		if !k.covers(target, at.code) {
@@ -179,8 +189,8 @@ func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
 		merged.idempotentOnly = merged.idempotentOnly || rule.IdempotentOnly
 	}
 	merged.ownBackoff = merged.backoff.own()
-	p.lift(&merged)
-	v.fill(merged, p)
+	p.lift(merged)
+	v.fill(p)
 	return v
 }
 
@@ -196,12 +206,13 @@ func (p Policy) lift(r *resolved) {
 }
 
 // fill makes what to do of what the rules say, class by class.
-func (v *variant) fill(merged resolved, p Policy) {
+func (v *variant) fill(p Policy) {
 	for class := Success; class < classCount; class++ {
-		v.byClass[class] = merged.as(class)
+		v.byClass[class] = v.merged.as(class)
 	}
+	v.slow = nil
 	for _, row := range codes().slow {
-		slow := merged.as(row.class)
+		slow := v.merged.as(row.class)
 		slow.leastDelay = row.least
 		if p.MaxDelay <= 0 {
 			// Nobody has said how long is too long, and a shorter wait is in vain.
@@ -256,10 +267,13 @@ func (r *rules) variant(t Target, code string) *variant {
 		return r.plain
 	}
 	for prefix := cutCode(code, r.longest); prefix != ""; prefix = parentCode(prefix) {
-		for _, v := range r.byCode[prefix] {
-			if v.key.inScope(t) {
+		if t.Service == "" || t.Action == "" {
+			if v := r.partly(t, prefix); v != nil {
 				return v
 			}
+		}
+		if own := r.byCode[prefix]; own != nil {
+			return inScope(own, t)
 		}
 	}
 	return r.plain
@@ -268,18 +282,28 @@ func (r *rules) variant(t Target, code string) *variant {
 // resolve returns what to do when the built-in table says what it does, and
 // whether anything is known about the code.
 func (v *variant) resolve(table verdict) (*resolved, bool) {
-	class, known := table.class, table.size > 0
-	if v.overrules(table) {
-		class, known = v.class, true
+	class, known := v.classOf(table)
+	limits := v
+	if v.possible != nil {
+		limits, class, known = v.strictClass(table, class, known)
 	}
 	if table.least > 0 && table.size > v.backoffSize {
-		for _, slow := range v.slow {
+		for _, slow := range limits.slow {
 			if slow.class == class && slow.leastDelay == table.least {
 				return slow, known
 			}
 		}
 	}
-	return v.byClass[class], known
+	return limits.byClass[class], known
+}
+
+// classOf returns the class that the rules or, if that is the more specific, the
+// built-in table give a code, and whether either does.
+func (v *variant) classOf(table verdict) (Class, bool) {
+	if v.overrules(table) {
+		return v.class, true
+	}
+	return table.class, table.size > 0
 }
 
 // overrules reports whether the class of the rules goes before that of the

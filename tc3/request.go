@@ -87,10 +87,8 @@ func serviceOf(req *http.Request, host, set string) string {
 	if set != "" {
 		return set
 	}
-	_, scope, _ := strings.Cut(valueOf(req.Header, headerAuthorization), "Credential=")
-	scope, _, _ = strings.Cut(scope, ",")
-	if parts := strings.Split(scope, "/"); len(parts) == 4 && parts[3] == scopeEnd {
-		return parts[2]
+	if service := scopeService(req); service != "" {
+		return service
 	}
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -104,6 +102,17 @@ func serviceOf(req *http.Request, host, set string) string {
 		return ""
 	}
 	return strings.ToLower(label)
+}
+
+// scopeService returns the service of the credential scope that a signature made
+// above has, "" without one.
+func scopeService(req *http.Request) string {
+	_, scope, _ := strings.Cut(valueOf(req.Header, headerAuthorization), "Credential=")
+	scope, _, _ = strings.Cut(scope, ",")
+	if parts := strings.Split(scope, "/"); len(parts) == 4 && parts[3] == scopeEnd {
+		return parts[2]
+	}
+	return ""
 }
 
 // signed returns a copy of the request with body and signature. The headers of

@@ -77,6 +77,17 @@ func (t *Transport) Signs(req *http.Request) bool {
 	return valueOf(req.Header, headerAuthorization) != skip
 }
 
+// ServiceOf returns the service that the request is signed for if the field
+// Service or the credential scope of the request's Authorization tells, "" if it
+// is left to the host. A Transport of package tcretry outside reads it for its
+// rules: the host may be a gateway's. It may be called from many goroutines.
+func (t *Transport) ServiceOf(req *http.Request) string {
+	if t.Service != "" {
+		return t.Service
+	}
+	return scopeService(req)
+}
+
 // CloseIdleConnections closes those of the base, if it can.
 func (t *Transport) CloseIdleConnections() {
 	if c, ok := t.base().(interface{ CloseIdleConnections() }); ok {

@@ -1,0 +1,121 @@
+package tcretry
+
+import "slices"
+
+// A call whose service or action is not known may be one that a scoped rule is
+// about. It is treated as strictly as any call that it may be: a rule that forbids
+// a retry is not lifted because nothing says for which service the call is, and a
+// rule that permits more is for those who are known to be meant.
+
+// noOther stands for every service or action that no rule names. It cannot be one.
+const noOther = "*"
+
+// partlyKnown returns what holds for a code in the scopes of which the service,
+// the action or both are not known; their keys have "" in that place. own is what
+// holds in the scopes that are known, the narrowest first.
+func (p Policy) partlyKnown(code string, own []*variant) []*variant {
+	services, actions := []string{noOther}, []string{noOther}
+	for _, v := range own {
+		services, actions = with(services, v.key.service), with(actions, v.key.action)
+	}
+	if len(services) == 1 {
+		return nil // no rule has a scope
+	}
+	all := []*variant{p.strictest(ruleKey{code: code}, own, services, actions)}
+	for _, action := range actions {
+		all = append(all, p.strictest(ruleKey{action: action, code: code}, own, services, []string{action}))
+	}
+	for _, service := range services[1:] {
+		all = append(all, p.strictest(ruleKey{service: service, code: code}, own, []string{service}, actions))
+	}
+	return all
+}
+
+// with returns a list that has the name, unless that is empty.
+func with(list []string, name string) []string {
+	if name == "" || slices.Contains(list, name) {
+		return list
+	}
+	return append(list, name)
+}
+
+// strictest returns what holds for a call that may be for any of the services and
+// actions: what holds where no rule names them, as strictly as for the strictest.
+func (p Policy) strictest(at ruleKey, own []*variant, services, actions []string) *variant {
+	var possible []*variant
+	for _, service := range services {
+		for _, action := range actions {
+			v := inScope(own, Target{Service: service, Action: action})
+			if !slices.Contains(possible, v) {
+				possible = append(possible, v)
+			}
+		}
+	}
+	// The first of both lists is noOther, or the only one that it can be.
+	strict := *inScope(own, Target{Service: services[0], Action: actions[0]})
+	strict.key, strict.possible = at, possible
+	for _, v := range possible {
+		p.tighten(&strict.merged, v.merged)
+	}
+	careful := strict
+	careful.merged.idempotentOnly = true
+	strict.fill(p)
+	careful.fill(p)
+	strict.careful = &careful
+	return &strict
+}
+
+// inScope returns the variant of the narrowest scope that a target is in. The last
+// one is for any.
+func inScope(own []*variant, t Target) *variant {
+	return own[slices.IndexFunc(own, func(v *variant) bool { return v.key.inScope(t) })]
+}
+
+// tighten takes over the limits of other that are tighter than those of r.
+func (p Policy) tighten(r *resolved, other resolved) {
+	attempts, elapsed := orDefault(p.MaxAttempts, defaultMaxAttempts), orDefault(p.MaxElapsed, defaultMaxElapsed)
+	if orDefault(other.maxAttempts, attempts) < orDefault(r.maxAttempts, attempts) {
+		r.maxAttempts, r.counter = other.maxAttempts, other.counter
+	}
+	if orDefault(other.maxElapsed, elapsed) < orDefault(r.maxElapsed, elapsed) {
+		r.maxElapsed = other.maxElapsed
+	}
+	r.idempotentOnly = r.idempotentOnly || other.idempotentOnly
+}
+
+// partly returns what the rules say of a code that they name, for a target that is
+// known in part; nil if that part tells that no scoped rule is about it.
+func (r *rules) partly(t Target, code string) *variant {
+	var other *variant
+	for _, v := range r.byPart[code] {
+		switch {
+		case v.key.service != t.Service:
+		case v.key.action == t.Action:
+			return v
+		case v.key.action == noOther && t.Action != "":
+			other = v
+		}
+	}
+	return other
+}
+
+// strictClass returns the class of a code for the strictest of the targets that
+// the variant may be about, given that for targets that no rule names, and which
+// variant has the limits: one that asks for an idempotent request if one of the
+// classes does.
+func (v *variant) strictClass(table verdict, class Class, known bool) (*variant, Class, bool) {
+	limits := v
+	for _, p := range v.possible {
+		switch other, says := p.classOf(table); {
+		case !says:
+		case !other.repeated():
+			known = true
+			if class.repeated() {
+				class = Terminal
+			}
+		case other == Ambiguous:
+			limits = v.careful
+		}
+	}
+	return limits, class, known
+}
