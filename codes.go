@@ -13,7 +13,8 @@ import (
 
 // codesText is the built-in table: the codes whose documented meaning differs
 // from that of their family, sorted, one a line. Its columns are the code, the
-// class ("=" for a row that only carries a reason), the least wait before the
+// class ("=" for a row that only carries a reason, with "-idempotent" behind it for
+// one that is retried for idempotent requests only), the least wait before the
 // code can pass, the products that document it, and the reason for people.
 // Source: the errors.go files of the official Go SDK and the pages of common
 // error codes, cloud.tencent.com/document/product/213/30435.
@@ -52,13 +53,15 @@ type verdict struct {
 	class Class
 	// least is the time below which the code cannot pass; 0 is none.
 	least time.Duration
+	// idempotentOnly says that the code is retried for idempotent requests only.
+	idempotentOnly bool
 	// size is the length of the code or family that decided, 0 if the code is
 	// not known. The longer, the more specific.
 	size int
 }
 
-// codeTable finds rows of codesText. It copies nothing of the text: at 8 bytes a
-// row and 4 KiB of slots it takes about 11 KiB. Immutable.
+// codeTable finds rows of codesText. It copies nothing of the text: at 12 bytes a
+// row and 4 KiB of slots it takes about 15 KiB. Immutable.
 type codeTable struct {
 	seed maphash.Seed
 	// rows are in the order of the text.
@@ -79,6 +82,8 @@ type codeRow struct {
 	size  uint8
 	class Class // Undecided: the row only informs
 	least uint16
+	// idempotentOnly is that of the verdict.
+	idempotentOnly bool
 }
 
 // codes returns the table of codesText, made on first use: programs that only
@@ -110,7 +115,8 @@ func newCodeTable(text string) *codeTable {
 // add appends the row of a line that begins at the given place.
 func (t *codeTable) add(at int, line string) {
 	columns := splitLine(line)
-	class, _ := classNamed(columns.class)
+	className, idempotentOnly := strings.CutSuffix(columns.class, "-idempotent")
+	class, _ := classNamed(className)
 	var least time.Duration // most rows have none, and an error takes time to make
 	if columns.least != "" {
 		least, _ = time.ParseDuration(columns.least)
@@ -120,6 +126,8 @@ func (t *codeTable) add(at int, line string) {
 		size:  uint8(len(columns.code)),
 		class: class,
 		least: uint16(least / time.Second),
+
+		idempotentOnly: idempotentOnly,
 	})
 	t.longest = max(t.longest, len(columns.code))
 	if slow := (verdict{class: class, least: least}); least > 0 && !slices.Contains(t.slow, slow) {
@@ -168,7 +176,10 @@ func (t *codeTable) lookup(code string) verdict {
 }
 
 func (r codeRow) verdict() verdict {
-	return verdict{class: r.class, least: time.Duration(r.least) * time.Second, size: int(r.size)}
+	return verdict{
+		class: r.class, least: time.Duration(r.least) * time.Second,
+		idempotentOnly: r.idempotentOnly, size: int(r.size),
+	}
 }
 
 // cutCode returns the longest dotted prefix of a code that has at most longest

@@ -52,10 +52,10 @@ type variant struct {
 	// merged is what the rules say, whatever the class.
 	merged resolved
 	// possible are the variants that a call may be about whose service or action is
-	// not known, and careful is this one for idempotent requests only; nil for all
-	// other calls.
+	// not known; nil for all other calls.
 	possible []*variant
-	careful  *variant
+	// careful is the same for idempotent requests only.
+	careful *variant
 	// byClass is what to do, by the class that holds in the end.
 	byClass [classCount]*resolved
 	// slow is the same for rows that have a least wait, one for each row class
@@ -190,7 +190,7 @@ func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
 	}
 	merged.ownBackoff = merged.backoff.own()
 	p.lift(merged)
-	v.fill(p)
+	v.complete(p)
 	return v
 }
 
@@ -203,6 +203,15 @@ func (p Policy) lift(r *resolved) {
 	case r.maxAttempts == 0 && p.MaxAttempts <= 0 && r.maxElapsed > orDefault(p.MaxElapsed, defaultMaxElapsed):
 		r.maxAttempts, r.counter = unlimitedAttempts, ruleKey{action: "MaxElapsed"}
 	}
+}
+
+// complete makes what to do of what the rules say.
+func (v *variant) complete(p Policy) {
+	careful := *v
+	careful.merged.idempotentOnly = true
+	careful.fill(p)
+	v.careful = &careful
+	v.fill(p)
 }
 
 // fill makes what to do of what the rules say, class by class.
@@ -283,9 +292,14 @@ func (r *rules) variant(t Target, code string) *variant {
 // whether anything is known about the code.
 func (v *variant) resolve(table verdict) (*resolved, bool) {
 	class, known := v.classOf(table)
+	careful := v.asksIdempotent(table)
+	for _, p := range v.possible {
+		class, known = stricter(class, known, p, table)
+		careful = careful || p.asksIdempotent(table)
+	}
 	limits := v
-	if v.possible != nil {
-		limits, class, known = v.strictClass(table, class, known)
+	if careful {
+		limits = v.careful
 	}
 	if table.least > 0 && table.size > v.backoffSize {
 		for _, slow := range limits.slow {
@@ -304,6 +318,16 @@ func (v *variant) classOf(table verdict) (Class, bool) {
 		return v.class, true
 	}
 	return table.class, table.size > 0
+}
+
+// asksIdempotent reports whether the code is retried for idempotent requests only
+// because of its class: a rule that gives the class of an entry of the table takes
+// the place of what the entry says of that, too.
+func (v *variant) asksIdempotent(table verdict) bool {
+	if v.overrules(table) {
+		return v.class == Ambiguous
+	}
+	return table.idempotentOnly
 }
 
 // overrules reports whether the class of the rules goes before that of the

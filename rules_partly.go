@@ -57,11 +57,7 @@ func (p Policy) strictest(at ruleKey, own []*variant, services, actions []string
 	for _, v := range possible {
 		p.tighten(&strict.merged, v.merged)
 	}
-	careful := strict
-	careful.merged.idempotentOnly = true
-	strict.fill(p)
-	careful.fill(p)
-	strict.careful = &careful
+	strict.complete(p)
 	return &strict
 }
 
@@ -99,23 +95,15 @@ func (r *rules) partly(t Target, code string) *variant {
 	return other
 }
 
-// strictClass returns the class of a code for the strictest of the targets that
-// the variant may be about, given that for targets that no rule names, and which
-// variant has the limits: one that asks for an idempotent request if one of the
-// classes does.
-func (v *variant) strictClass(table verdict, class Class, known bool) (*variant, Class, bool) {
-	limits := v
-	for _, p := range v.possible {
-		switch other, says := p.classOf(table); {
-		case !says:
-		case !other.repeated():
-			known = true
-			if class.repeated() {
-				class = Terminal
-			}
-		case other == Ambiguous:
-			limits = v.careful
-		}
+// stricter returns the class of a code, and whether anything is known about it, for
+// calls that have class so far and may be those of p as well.
+func stricter(class Class, known bool, p *variant, table verdict) (Class, bool) {
+	other, says := p.classOf(table)
+	switch {
+	case !says || other.repeated():
+		return class, known
+	case class.repeated():
+		return Terminal, true
 	}
-	return limits, class, known
+	return class, true
 }

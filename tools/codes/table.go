@@ -13,8 +13,9 @@ import (
 const header = "code\tclass\tleast\tproducts\treason"
 
 // classes are the values of the class column. "=" is a row that only informs:
-// the code means what its family means.
-var classes = []string{"=", "terminal", "throttled", "busy", "transient"}
+// the code means what its family means; "transient-idempotent" is transient, and
+// retried for idempotent requests only.
+var classes = []string{"=", "terminal", "throttled", "busy", "transient", "transient-idempotent"}
 
 // row is one code of the table, less the code.
 type row struct{ class, least, products, reason string }
