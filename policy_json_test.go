@@ -45,6 +45,14 @@ func TestAPolicyIsReadFromJSON(t *testing.T) {
 	}, p)
 }
 
+func TestTheSchemaOfAPolicyIsForEditors(t *testing.T) {
+	p, err := tcretry.ParsePolicy(strings.NewReader(`{"$schema": "policy.schema.json", "maxAttempts": 3}`))
+	require.NoError(t, err)
+	require.Equal(t, tcretry.Policy{MaxAttempts: 3}, p)
+	_, err = tcretry.ParsePolicy(strings.NewReader(`{"$schema": 1, "codes": {"$schema": "x"}}`))
+	require.Len(t, lines(t, err), 3)
+}
+
 func TestAPolicyIsWrittenAsTheJSONItIsReadFrom(t *testing.T) {
 	p, err := tcretry.ParsePolicy(strings.NewReader(wholePolicy))
 	require.NoError(t, err)

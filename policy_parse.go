@@ -19,7 +19,8 @@ const policyLimit = 1 << 20
 // ParsePolicy reads a policy from JSON: an object with the fields of [Policy],
 // the first letter small. Durations are strings as [time.ParseDuration] takes
 // them, "500ms" or "1m30s"; classes are names, "throttled"; a jitter of 0 means
-// none. Unknown and repeated fields and whatever follows the object are
+// none. A "$schema" at the top is for editors, see [PolicySchema]. Other unknown
+// fields, repeated ones and whatever follows the object are
 // mistakes, as is everything that [Policy.Validate] refuses. It returns every
 // mistake, each a [PolicyError] with the path in the JSON, joined.
 func ParsePolicy(r io.Reader) (Policy, error) {
@@ -120,7 +121,7 @@ type reader struct {
 }
 
 func (d *policyDecoder) read(value any) (p Policy) {
-	d.object("", value, []reader{
+	d.object("", withoutSchema(value), []reader{
 		{"maxAttempts", d.number(&p.MaxAttempts)},
 		{"maxElapsed", d.duration(&p.MaxElapsed)},
 		{"maxDelay", d.duration(&p.MaxDelay)},
@@ -135,6 +136,18 @@ func (d *policyDecoder) read(value any) (p Policy) {
 		}},
 	})
 	return p
+}
+
+// withoutSchema returns an object less the field by which editors find its schema.
+func withoutSchema(value any) any {
+	fields, ok := value.([]jsonField)
+	if !ok {
+		return value
+	}
+	return slices.DeleteFunc(fields, func(f jsonField) bool {
+		_, text := f.value.(string)
+		return f.name == "$schema" && text
+	})
 }
 
 func (d *policyDecoder) readRule(path string, value any) (r Rule) {

@@ -1,0 +1,118 @@
+package tcretry_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+)
+
+// warningsOf returns the warnings of a policy in JSON, each with its path there.
+func warningsOf(t *testing.T, text string) []string {
+	t.Helper()
+	p, err := tcretry.ParsePolicy(strings.NewReader(text))
+	require.NoError(t, err)
+	all := []string{}
+	for _, w := range p.Lint() {
+		all = append(all, w.JSONPath()+": "+strings.TrimPrefix(w.String(), w.Path+": "))
+	}
+	return all
+}
+
+func TestLintWarnsOfRulesWithoutEffect(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"ServiceUnavailable": {"maxAttempts": 3}}`:                                                 `codes["ServiceUnavailable"].maxAttempts: 3: has no effect: ServiceUnavailable is terminal, which is not retried; a Class turns retries on`,
+		`{"cvm:ServiceUnavailable": {"maxElapsed": "3m"}}`:                                           `codes["cvm:ServiceUnavailable"].maxElapsed: 3m0s: has no effect: ServiceUnavailable is terminal, which is not retried; a Class turns retries on`,
+		`{"ServiceUnavailable": {"class": "terminal"}}`:                                              `codes["ServiceUnavailable"].class: terminal: has no effect: ServiceUnavailable is terminal without it`,
+		`{"InternalError.New": {"class": "transient"}}`:                                              `codes["InternalError.New"].class: transient: has no effect: InternalError.New is transient without it`,
+		`{"ResourceInUse": {}}`:                                                                      `codes["ResourceInUse"]: has no effect: the rule is empty`,
+		`{"ResourceInUse": {"maxAttempts": 4}}`:                                                      `codes["ResourceInUse"].maxAttempts: 4: has no effect: the same holds for ResourceInUse without it`,
+		`{"UnsupportedRegion": {"class": "success", "backoff": {"initial": "1s"}}}`:                  `codes["UnsupportedRegion"].backoff.initial: 1s: has no effect: UnsupportedRegion is success, which is not retried; a Class turns retries on`,
+		`{"UnsupportedRegion": {"class": "ambiguous", "idempotentOnly": true}}`:                      `codes["UnsupportedRegion"].idempotentOnly: true: has no effect: the class ambiguous is retried for idempotent requests only`,
+		`{"ResourceInUse": {"maxAttempts": 1, "idempotentOnly": true}}`:                              `codes["ResourceInUse"].idempotentOnly: true: has no effect: MaxAttempts 1 of the rule turns retries off`,
+		`{"InternalError": {"idempotentOnly": true}, "cvm:InternalError": {"idempotentOnly": true}}`: `codes["cvm:InternalError"].idempotentOnly: true: has no effect: the same holds for cvm:InternalError without it`,
+		`{"InternalError": {"class": "terminal"}, "InternalError.New": {"maxAttempts": 2}}`:          `codes["InternalError.New"].maxAttempts: 2: has no effect: InternalError.New is terminal, which is not retried; a Class turns retries on`,
+
+		// These do something, if only for sub-codes that are documented or named.
+		`{"FailedOperation": {"maxAttempts": 3}}`:                                        "",
+		`{"NoEntry.Yet": {}}`:                                                            `codes["NoEntry.Yet"]: the code "NoEntry.Yet" is not in the catalogue, and no documented code begins so` + "\n" + `codes["NoEntry.Yet"]: has no effect: the rule is empty`,
+		`{"InternalError": {"class": "terminal"}}`:                                       "",
+		`{"InternalError.CvmCommon": {"class": "transient"}}`:                            "",
+		`{"InternalError.CvmCommon": {"idempotentOnly": true}}`:                          `codes["InternalError.CvmCommon"].idempotentOnly: true: has no effect: the same holds for InternalError.CvmCommon without it`,
+		`{"UnsupportedOperation.Mine": {"class": "busy", "maxAttempts": 3}}`:             "",
+		`{"FailedOperation.ResourceInOperating": {"class": "busy", "maxAttempts": 30}}`:  "", // the class is documented
+		`{"ResourceInUse": {"maxAttempts": 2}, "vpc:ResourceInUse": {"maxAttempts": 4}}`: "",
+	} {
+		require.Equal(t, want, strings.Join(warningsOf(t, `{"codes": `+text+`}`), "\n"), text)
+	}
+	require.Equal(t, []string{`codes["InternalError"].maxAttempts: 3: has no effect: MaxAttempts 1 of the policy turns retries off`},
+		warningsOf(t, `{"maxAttempts": 1, "codes": {"InternalError": {"maxAttempts": 3}}}`))
+}
+
+func TestLintWarnsOfNamesThatAreNotKnown(t *testing.T) {
+	for key, want := range map[string]string{
+		"Internalerror":                   `the code "Internalerror" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?`,
+		"cvm:InternalErorr":               `the code "InternalErorr" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?`,
+		"InternalErorr.New":               `the code "InternalErorr.New" is not in the catalogue, and no documented code begins so; did you mean "InternalError.New"?`,
+		"FailedOperation.ServerBussy":     `the code "FailedOperation.ServerBussy" is not in the catalogue; did you mean "FailedOperation.ServerBusy"?`,
+		"Nosuch.Code":                     `the code "Nosuch.Code" is not in the catalogue, and no documented code begins so`,
+		"cmv:InternalError":               `the service "cmv" is not known; did you mean "cvm"?`,
+		"nosuchservice:InternalError":     `the service "nosuchservice" is not known`,
+		"cvm.RunInstance:InternalError":   `the action "RunInstance" of cvm is not known; did you mean "RunInstances"?`,
+		"cvm.runInstances:InternalError":  `the action "runInstances" of cvm is not known; did you mean "RunInstances"?`,
+		"cvm.RunInstances:InternalError":  "",
+		"cvm.NoTokenAction:InternalError": "", // what products add is not known
+		"sts:InternalError":               "",
+		"FailedOperation.NewOfAProduct":   "",
+		"InvalidParameterValue":           "",
+	} {
+		got := []string{}
+		for _, w := range (tcretry.Policy{Codes: scopedRule(key, tcretry.Rule{Class: tcretry.Busy, MaxAttempts: 2})}).Lint() {
+			require.Equal(t, `Codes["`+key+`"]`, w.Path)
+			got = append(got, strings.TrimPrefix(w.String(), w.Path+": "))
+		}
+		require.Equal(t, want, strings.Join(got, "\n"), key)
+	}
+}
+
+func TestLintWarnsOfLimitsThatContradictEachOther(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"maxElapsed": "1m", "codes": {"ResourceInUse": {"maxAttempts": 30}}}`: `codes["ResourceInUse"].maxAttempts: 30: 30 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for the delays of 5 at most`,
+		`{"codes": {"ResourceInUse": {"maxAttempts": 30, "maxElapsed": "1m"}}}`: `codes["ResourceInUse"].maxAttempts: 30: 30 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for the delays of 5 at most`,
+		`{"maxAttempts": 9, "codes": {"ResourceInUse": {"maxElapsed": "1m"}}}`:  `codes["ResourceInUse"].maxElapsed: 1m0s: 9 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for the delays of 5 at most`,
+		`{"maxAttempts": 4, "codes": {"ResourceInUse": {"maxElapsed": "9m"}}}`:  `codes["ResourceInUse"].maxElapsed: 9m0s: the delays of 4 attempts add up to 39s at most: raise MaxAttempts as well`,
+		`{"codes": {"ResourceInUse": {"backoff": {"initial": "1m"}}}}`:          `codes["ResourceInUse"].backoff.initial: 1m0s: delays are cut to MaxDelay, which is 30s`,
+		`{"maxDelay": "5s", "codes": {"Mine": {"class": "busy", "backoff": {"max": "9s"}}}}`: `codes["Mine"]: the code "Mine" is not in the catalogue, and no documented code begins so
+codes["Mine"].backoff.max: 9s: delays are cut to MaxDelay, which is 5s`,
+		`{"maxDelay": "5m"}`: `maxDelay: 5m0s: has no effect: MaxElapsed, which is 2m, ends a call before so long a delay`,
+		`{"maxDelay": "5s", "codes": {"InvalidParameter.OperationIsTooFrequent": {"maxAttempts": 2}}}`: `codes["InvalidParameter.OperationIsTooFrequent"].maxAttempts: 2: has no effect: InvalidParameter.OperationIsTooFrequent lasts 1m0s at least, and MaxDelay, which is 5s, ends the call`,
+
+		`{"codes": {"ResourceInUse": {"maxAttempts": 30}}}`:                       "", // no limit of time
+		`{"codes": {"ResourceInUse": {"maxElapsed": "10m"}}}`:                     "", // nor of attempts
+		`{"codes": {"InternalError": {"maxAttempts": 30, "maxElapsed": "1m"}}}`:   "", // a delay may be 0
+		`{"codes": {"ResourceInUse": {"maxAttempts": 30, "maxElapsed": "12m"}}}`:  "",
+		`{"maxDelay": "5m", "maxElapsed": "1h", "codes": {}}`:                     "",
+		`{"maxElapsed": "1m", "codes": {"ResourceInUse": {"maxAttempts": 4}}}`:    `codes["ResourceInUse"].maxAttempts: 4: has no effect: the same holds for ResourceInUse without it`,
+		`{"codes": {"ResourceInUse": {"class": "terminal"}}, "maxAttempts": 100}`: "",
+	} {
+		require.Equal(t, want, strings.Join(warningsOf(t, text), "\n"), text)
+	}
+}
+
+func TestLintLeavesAFunctionAloneAndWhatIsNotValid(t *testing.T) {
+	constant := func() backoff.BackOff { return backoff.NewConstantBackOff(time.Minute) }
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"ResourceInUse": {MaxAttempts: 30, MaxElapsed: time.Minute, Backoff: tcretry.Backoff{New: constant}},
+		"a b":           {MaxAttempts: 3},
+		"InternalError": {MaxAttempts: -3},
+	}}
+	require.Empty(t, p.Lint())
+	p = tcretry.Policy{Codes: map[string]tcretry.Rule{"NoSuchProduct": {Backoff: tcretry.Backoff{New: constant}}}}
+	require.Len(t, p.Lint(), 1)
+	require.Empty(t, tcretry.Policy{}.Lint())
+	require.Empty(t, tcretry.Careful().Lint())
+}
