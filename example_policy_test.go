@@ -44,7 +44,7 @@ func ExamplePolicy_fewer() {
 func ExampleRule_idempotentOnly() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {IdempotentOnly: true}}}
 	fmt.Println(p.Explain("InternalError").Repeat)
-	// Output: only if that is harmless, as it is for a read or with a ClientToken: it may have been executed
+	// Output: only idempotent requests, such as reads and those with a ClientToken: it may have been executed
 }
 
 // The same as a policy that is ready-made.
@@ -127,7 +127,7 @@ func ExampleExplain() {
 	// Output:
 	// RequestLimitExceeded.RotateRateLimited: terminal
 	//   reason    allowed once in 24 hours
-	//   repeat    no
+	//   retry     no
 	//   rule      built in, code RequestLimitExceeded.RotateRateLimited
 	//   products  kms
 }

@@ -16,3 +16,10 @@ func BuffersInUse() int64 { return buffersInUse.Load() }
 
 // Seed does the same for the Transport's own pacer.
 func (t *Transport) Seed(seed uint64) { t.ownPacer.Seed(seed) }
+
+// TransportError returns an error of one of the names of TransportErrors, and
+// whether it comes after the request was written.
+func TransportError(name string) (err error, written bool) {
+	e := transportErrorNamed(name)
+	return e.err, e.written
+}

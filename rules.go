@@ -25,6 +25,9 @@ const (
 // classCount is the number of classes, Undecided included.
 const classCount = Ambiguous + 1
 
+// repeated reports whether outcomes of the class may be retried at all.
+func (c Class) repeated() bool { return c >= Throttled && c < classCount }
+
 // rules is a policy made ready. Immutable: safe for concurrent use, and calls
 // in flight keep theirs when a Transport gets others.
 type rules struct {

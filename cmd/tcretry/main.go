@@ -1,5 +1,6 @@
-// Command tcretry says what error codes of Tencent Cloud API 3.0 mean to the
-// transport of the same name, and checks policies.
+// Command tcretry says what a Transport of the package tcretry does about error
+// codes of Tencent Cloud API 3.0, HTTP statuses and transport errors, and checks
+// policies.
 package main
 
 import (
@@ -9,45 +10,40 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// The exit codes. As with grep, 1 is an answer that a shell can branch on.
+// The exit codes. As with grep, 1 is a result that a shell can branch on.
 const (
 	exitOK      = 0
 	exitFinding = 1 // the policy has mistakes or cannot be read; no code matches
 	exitUsage   = 2 // called wrongly
 )
 
-const usage = `tcretry says what error codes mean to a retrying transport, and checks policies.
-
-Usage:
-
-	tcretry explain [-policy file] [-json] code...   what a code means, and why
-	tcretry policy check file...                     find the mistakes in policies
-	tcretry codes [-class name] [-product name] [-json]
-	                                                 list the built-in codes
-
-A code may be narrowed to a service or an action: cvm:InternalError,
-cvm.RunInstances:InternalError. The file "-" is the standard input. Codes of the
-table are terminal, throttled, busy or transient.
-
-Examples:
-
-	tcretry explain RequestLimitExceeded InternalError.Test
-	tcretry explain -policy policy.json cvm.RunInstances:InternalError
-	tcretry policy check policy.json && deploy
-	tcretry codes -class throttled -product dnspod
-
-Exit codes: 0 done; 1 a policy has mistakes or cannot be read, or no code
-matches; 2 called wrongly.
-`
-
 // env is where a command reads and writes.
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+}
+
+// subcommand is one of the commands. Usage, help and completions are made from it.
+type subcommand struct {
+	name     string // one word, or two
+	args     string // after the flags
+	summary  string
+	help     string // below the summary
+	examples []string
+	// setup defines the flags and returns what the command does with its arguments.
+	setup func(*flag.FlagSet) func(e env, args []string) int
+}
+
+// commands returns the commands in the order in which people are told of them.
+func commands() []subcommand {
+	return []subcommand{
+		explainCommand(), checkCommand(), schemaCommand(), codesCommand(), completionCommand(), versionCommand(),
+	}
 }
 
 // run is main with its surroundings as parameters; it returns the exit code.
@@ -56,52 +52,71 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		return e.misuse("want a command")
 	}
-	switch name, args := args[0], args[1:]; name {
-	case "explain":
-		return e.explain(args)
-	case "policy":
-		return e.policy(args)
-	case "codes":
-		return e.codes(args)
-	case "help", "-h", "-help", "--help":
-		fmt.Fprint(stdout, usage)
+	if isHelp(args[0]) {
+		fmt.Fprint(stdout, usage())
 		return exitOK
-	default:
-		return e.misuse("unknown command %q", name)
 	}
+	var group []string // the second words of those with this first one
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if words[0] != args[0] {
+			continue
+		}
+		if len(words) == 1 {
+			return c.run(e, args[1:])
+		}
+		if len(args) > 1 && args[1] == words[1] {
+			return c.run(e, args[2:])
+		}
+		group = append(group, words[1])
+	}
+	switch {
+	case group == nil:
+		return e.misuse("unknown command %q", args[0])
+	case len(args) > 1 && isHelp(args[1]):
+		fmt.Fprint(stdout, usage())
+		return exitOK
+	}
+	return e.misuse("%s: want %s", args[0], strings.Join(group, " or "))
 }
 
-// misuse tells of a wrong call.
+func isHelp(arg string) bool {
+	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
+}
+
+// run parses the flags of the command and runs it.
+func (c subcommand) run(e env, args []string) int {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // one line says more than the list of flags
+	do := c.setup(flags)
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(e.stdout, c.usage())
+		return exitOK
+	}
+	if err != nil {
+		return e.misuse("%s: %v", c.name, err)
+	}
+	return do(e, flags.Args())
+}
+
+// misuse reports a wrong call.
 func (e env) misuse(format string, args ...any) int {
 	fmt.Fprintf(e.stderr, "tcretry: "+format+"; see tcretry help\n", args...)
 	return exitUsage
 }
 
-// finding tells of an error that the answer consists of.
+// finding reports an error that is the result of a command.
 func (e env) finding(err error) int {
 	fmt.Fprintln(e.stderr, err)
 	return exitFinding
-}
-
-// parse parses the flags of a command. If it returns false, the command ends
-// with the code.
-func (e env) parse(flags *flag.FlagSet, args []string) (int, bool) {
-	flags.SetOutput(io.Discard) // one line says more than the list of flags
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(e.stdout, usage)
-		return exitOK, false
-	}
-	if err != nil {
-		return e.misuse("%s: %v", flags.Name(), err), false
-	}
-	return exitOK, true
 }
 
 // writeJSON writes a value for other programs.
 func (e env) writeJSON(v any) int {
 	encoder := json.NewEncoder(e.stdout)
 	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		return e.finding(fmt.Errorf("tcretry: %w", err))
 	}

@@ -30,7 +30,8 @@ func TestExplainSaysWhatEachCodeMeans(t *testing.T) {
 func TestExplainAsksThePolicy(t *testing.T) {
 	code, out, _ := command(good, "explain", "-policy", "-", "InternalError")
 	require.Equal(t, exitOK, code)
-	require.Contains(t, out, `rule    policy, rule "InternalError"`)
+	require.Contains(t, out, `rule     policy, rule "InternalError"`)
+	require.Contains(t, out, "changes  class: transient → terminal\n", "what the policy changes")
 }
 
 func TestExplainWritesJSON(t *testing.T) {
@@ -62,8 +63,8 @@ func TestCodesListsByClassAndProduct(t *testing.T) {
 	code, out, _ := command("", "codes", "-class", "throttled", "-product", "dnspod")
 	require.Equal(t, exitOK, code)
 	require.Equal(t, ""+
-		"FailedOperation.FrequencyLimit           throttled  dnspod,ses\n"+
-		"InvalidParameter.OperationIsTooFrequent  throttled  dnspod\n", out)
+		"FailedOperation.FrequencyLimit           throttled  dnspod,ses  too many calls; ses counts them by recipient\n"+
+		"InvalidParameter.OperationIsTooFrequent  throttled  dnspod      the documentation asks to wait one minute\n", out)
 
 	_, all, _ := command("", "codes")
 	require.Greater(t, strings.Count(all, "\n"), 813)
@@ -82,7 +83,7 @@ func TestCodesWritesJSON(t *testing.T) {
 }
 
 func TestHelpShowsExamplesAndIsNoError(t *testing.T) {
-	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"explain", "-h"}, {"codes", "-help"}, {"policy", "check", "-h"}} {
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"explain", "-h"}, {"codes", "-help"}, {"policy", "check", "-h"}, {"policy", "-h"}, {"policy", "schema", "-h"}, {"completion", "-h"}, {"version", "-h"}} {
 		code, out, errs := command("", args...)
 		require.Equal(t, exitOK, code, args)
 		require.Contains(t, out, "Examples:", args)
@@ -100,6 +101,14 @@ func TestExitCodesTellAFindingFromAWrongCall(t *testing.T) {
 		"explain -policy /no/such/file X":   exitFinding,
 		"policy":                            exitUsage,
 		"policy print":                      exitUsage,
+		"policy schema extra":               exitUsage,
+		"version extra":                     exitUsage,
+		"completion":                        exitUsage,
+		"completion tcsh":                   exitUsage,
+		"codes -class busy,nosuch":          exitUsage,
+		"codes -prefix Nosuch":              exitFinding,
+		"explain -policy - -":               exitUsage,
+		"version":                           exitOK,
 		"policy check":                      exitUsage,
 		"policy check /no/such/file":        exitFinding,
 		"codes -class nosuchclass":          exitUsage,

@@ -1,0 +1,78 @@
+package main
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// The scripts are templates over the commands, so that they know what there is.
+var (
+	//go:embed completion.bash
+	bashScript string
+	//go:embed completion.zsh
+	zshScript string
+	//go:embed completion.fish
+	fishScript string
+)
+
+func completionCommand() subcommand {
+	shells := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
+	return subcommand{
+		name: "completion", args: "bash|zsh|fish", summary: "print a script by which a shell completes commands, flags and codes",
+		examples: []string{
+			"source <(tcretry completion bash)",
+			"source <(tcretry completion zsh)",
+			"tcretry completion fish | source",
+		},
+		setup: func(*flag.FlagSet) func(env, []string) int {
+			return func(e env, args []string) int {
+				if len(args) != 1 || shells[args[0]] == "" {
+					return e.misuse("completion: want bash, zsh or fish")
+				}
+				script := template.Must(template.New(args[0]).Parse(shells[args[0]]))
+				if err := script.Execute(e.stdout, completions()); err != nil {
+					return e.finding(fmt.Errorf("tcretry: %w", err))
+				}
+				return exitOK
+			}
+		},
+	}
+}
+
+// completion is what the scripts know of a command.
+type completion struct {
+	Name, Summary string
+	Words         []string // flags, and the words that may stand as arguments
+	Files, Codes  bool     // what else may
+}
+
+// completions returns what the scripts know, and the first words of all commands.
+func completions() (all struct {
+	First    []string
+	Commands []completion
+},
+) {
+	for _, c := range commands() {
+		words, isWords := []string(nil), strings.Contains(c.args, "|")
+		for _, f := range c.flags() {
+			words = append(words, "-"+f.Name)
+		}
+		if isWords {
+			words = append(words, strings.Split(c.args, "|")...)
+		}
+		first, _, _ := strings.Cut(c.name, " ")
+		if !slices.Contains(all.First, first) {
+			all.First = append(all.First, first)
+		}
+		all.Commands = append(all.Commands, completion{
+			Name: c.name, Summary: c.summary, Words: words,
+			Files: strings.HasPrefix(c.args, "file"), Codes: strings.Contains(c.args, "code"),
+		})
+	}
+	all.First = append(all.First, "help")
+	return all
+}

@@ -1,0 +1,159 @@
+package tcretry
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// String returns the range as text, "1s to 1.5s".
+func (d DelayRange) String() string {
+	if d.Min == d.Max {
+		return d.Min.String()
+	}
+	return fmt.Sprintf("%v to %v", d.Min, d.Max)
+}
+
+// decider names what decided the class of a code.
+func (v *variant) decider(code string, table verdict) string {
+	family, _ := familyOf(code)
+	switch {
+	case v.overrules(table):
+		return fmt.Sprintf("policy, rule %q", v.classKey)
+	case table.size == 0:
+		return "none, terminal by default"
+	case table.size == len(family):
+		return "built in, family " + family
+	}
+	return "built in, code " + code[:table.size]
+}
+
+// meaning says what the catalogue knows of a code: the reason of its entry, else
+// that of the code or family that decided.
+func meaning(code string, table verdict, known bool) string {
+	for _, name := range []string{code, code[:table.size]} {
+		if row, ok := codes().find(name); ok && row.columns().reason != "" {
+			return row.columns().reason
+		}
+	}
+	switch {
+	case table.size > 0:
+		return "documented as " + table.class.String()
+	case known:
+		return "defined by the policy"
+	}
+	return "unknown code: not retried unless a policy rule says so"
+}
+
+// retries says when the request is retried after an outcome of each class.
+var retries = [classCount]string{
+	Success:   "no: it counts as a success",
+	Terminal:  "no",
+	Throttled: "every request, after the delays: it was rejected before execution",
+	Busy:      "every request, after the delays: it was rejected while something else is in progress",
+	Transient: "every request, after the delays",
+	Ambiguous: idempotentOnly,
+}
+
+const (
+	// atTheRateLimit is for the outcomes by which the rate limiter learns.
+	atTheRateLimit = "every request, at the learned rate limit, or after the delays without a rate limiter: it was rejected before execution"
+	idempotentOnly = "only idempotent requests, such as reads and those with a ClientToken: it may have been executed"
+)
+
+// retry says when the request is retried, or why not.
+func (e *Explanation) retry(rule *resolved, o *Outcome) string {
+	switch {
+	case rule.class.repeated() && rule.tooSlow():
+		return fmt.Sprintf("no: it lasts %v at least, and MaxDelay is %v", rule.leastDelay, rule.maxDelay)
+	case rule.class.repeated() && e.MaxAttempts == 1:
+		return "no: the policy allows one attempt"
+	case e.IdempotentOnly:
+		return idempotentOnly
+	case isRateLimited(rule, o):
+		return atTheRateLimit
+	}
+	return retries[e.Class]
+}
+
+// String returns the explanation as lines of text, without a newline at the end.
+func (e Explanation) String() string {
+	var b strings.Builder
+	// The code may be one that came from the network.
+	code := printable(ruleKey{e.Service, e.Action, e.Code}.String(), 3*maxCode)
+	fmt.Fprintf(&b, "%s: %s\n", code, e.Class)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "  %s\t%s\n", name, value)
+		}
+	}
+	line("reason", e.Reason)
+	line("did you mean", e.DidYouMean)
+	line("retry", e.Repeat)
+	line("rule", e.Rule)
+	if len(e.PolicyRules) > 1 || len(e.PolicyRules) == 1 && !strings.HasPrefix(e.Rule, "policy") {
+		line("rules", strings.Join(e.PolicyRules, ", "))
+	}
+	line("scoped rules", strings.Join(e.ScopedRules, ", "))
+	if e.MaxAttempts != 1 {
+		line("attempts", e.limitText())
+		line("delays", e.delayText())
+	}
+	for i, change := range e.Changes {
+		label := ""
+		if i == 0 {
+			label = "changes"
+		}
+		line(label, change)
+	}
+	line("products", strings.Join(e.Products, ", "))
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// limitText says how many attempts there are, and how long they may take.
+func (e *Explanation) limitText() string {
+	text := e.attemptText()
+	if e.MaxAttempts != 0 {
+		text += " at most"
+	}
+	if e.MaxElapsed != 0 {
+		text += ", within " + durationText(e.MaxElapsed) + " of the start of the call"
+	}
+	return text
+}
+
+func (e *Explanation) attemptText() string {
+	if e.MaxAttempts == 0 {
+		return "any number"
+	}
+	return strconv.Itoa(e.MaxAttempts)
+}
+
+// requestText says which requests are retried.
+func (e *Explanation) requestText() string {
+	switch {
+	case e.MaxAttempts == 1:
+		return "no request"
+	case e.IdempotentOnly:
+		return "idempotent requests"
+	}
+	return "every request"
+}
+
+func (e *Explanation) delayText() string {
+	if len(e.Delays) == 0 {
+		return "as Backoff.New makes them"
+	}
+	texts := make([]string, len(e.Delays))
+	for i, d := range e.Delays {
+		texts[i] = d.String()
+	}
+	text := strings.Join(texts, ", ")
+	if e.MaxAttempts == 0 || e.MaxAttempts-1 > len(e.Delays) {
+		text += " and so on"
+	}
+	return text
+}
