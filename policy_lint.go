@@ -30,14 +30,16 @@ func (w PolicyWarning) String() string {
 	return text
 }
 
-// JSONPath is the path in JSON: codes["InternalError"].maxAttempts.
-func (w PolicyWarning) JSONPath() string {
+// InJSON returns w with its path as that is in JSON:
+// codes["InternalError"].maxAttempts.
+func (w PolicyWarning) InJSON() PolicyWarning {
 	fields, key, rest := w.Path, "", ""
 	if i := strings.IndexByte(fields, '['); i >= 0 {
 		end := strings.LastIndexByte(fields, ']') + 1
 		fields, key, rest = fields[:i], fields[i:end], fields[end:]
 	}
-	return smallFields(fields) + key + smallFields(rest)
+	w.Path = smallFields(fields) + key + smallFields(rest)
+	return w
 }
 
 // smallFields gives every field of a path a small first letter.

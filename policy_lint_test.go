@@ -18,7 +18,7 @@ func warningsOf(t *testing.T, text string) []string {
 	require.NoError(t, err)
 	all := []string{}
 	for _, w := range p.Lint() {
-		all = append(all, w.JSONPath()+": "+strings.TrimPrefix(w.String(), w.Path+": "))
+		all = append(all, w.InJSON().String())
 	}
 	return all
 }

@@ -37,8 +37,7 @@ func (e env) checkPolicies(files []string, strict bool) int {
 		}
 		warnings := policy.Lint()
 		for _, w := range warnings {
-			text := w.JSONPath() + strings.TrimPrefix(w.String(), w.Path)
-			fmt.Fprintf(e.stderr, "%s: warning: %s\n", file, text)
+			fmt.Fprintf(e.stderr, "%s: warning: %s\n", file, w.InJSON())
 		}
 		if strict && len(warnings) > 0 {
 			worst = exitFinding
