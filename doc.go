@@ -30,12 +30,13 @@
 // have been executed; it is repeated only if that is harmless, see [Idempotent].
 //
 // A [Policy] bounds the call: 4 attempts, 2 minutes and delays of at most 30
-// seconds by default, and a [Rule] for any code. A [Budget] bounds the retries of
-// all calls together; a [TokenBudget] is on by default, in memory, and does nothing
-// until attempts fail. A [Pacer] says when an attempt may start; an
-// [AdaptivePacer] is on by default and delays nothing until the API refuses one
-// for its rate. [Hooks] are told of every attempt, retry and call, with the
-// [StopReason] it ended for; [LogHooks] writes them to a log.
+// seconds by default, and a [Rule] for any code, which may ask for more or less.
+// A [Budget] bounds the retries of all calls together; a [TokenBudget] is on by
+// default, in memory, and does nothing until attempts fail. A [Pacer] says when
+// an attempt may start; an [AdaptivePacer] is on by default and delays nothing
+// until the API refuses one for its rate. [Hooks] are told of every attempt,
+// retry and call, with the [StopReason] it ended for; [LogHooks] writes them to a
+// log.
 //
 // # What the caller gets
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,42 @@ func ExamplePolicy_fewer() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {MaxAttempts: 2}}}
 	fmt.Println(p.Explain("InternalError").MaxAttempts, p.Explain("ResourceInUse").MaxAttempts)
 	// Output: 2 4
+}
+
+// More attempts for one code than for others. The policy's two minutes are a
+// default, which does not cut them short.
+func ExamplePolicy_more() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxAttempts: 30}}}
+	fmt.Println(p.Explain("ResourceInUse").MaxAttempts, p.Explain("InternalError").MaxAttempts)
+	// Output: 30 4
+}
+
+// Wait for minutes until a resource is free: one rule, and as many attempts as
+// fit. The deadline of the context and http.Client.Timeout must allow it, and the
+// requests be signed below, as package tc3 does: a signature made outside is not
+// sent after five minutes.
+func ExamplePolicy_minutes() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}}}
+	for _, change := range p.Explain("ResourceInUse").Changes {
+		fmt.Println(change)
+	}
+	// Output:
+	// attempts: 4 → any number
+	// time: 2m → 10m
+}
+
+// A policy that is valid may still not be what was meant.
+func ExamplePolicy_Lint() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"ServiceUnavailable": {MaxAttempts: 3},
+		"cvm:InternalErorr":  {Class: tcretry.Terminal},
+	}}
+	for _, warning := range p.Lint() {
+		fmt.Println(warning)
+	}
+	// Output:
+	// Codes["ServiceUnavailable"].MaxAttempts: 3: has no effect: ServiceUnavailable is terminal, which is not retried; a Class turns retries on
+	// Codes["cvm:InternalErorr"]: the code "InternalErorr" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?
 }
 
 // Repeat a code only if that is harmless: no second order after an InternalError.
@@ -130,6 +167,13 @@ func ExampleExplain() {
 	//   retry     no
 	//   rule      built in, code RequestLimitExceeded.RotateRateLimited
 	//   products  kms
+}
+
+// A failure without a response, as a log has it.
+func ExampleTransportErrors() {
+	e := tcretry.Explain(`Post "https://cvm.tencentcloudapi.com/": dial tcp 10.0.0.1:443: connect: connection refused`)
+	fmt.Println(e.Code, e.Class, slices.Contains(tcretry.TransportErrors(), e.Code))
+	// Output: connection refused transient true
 }
 
 func ExampleCodes() {

@@ -42,17 +42,13 @@ func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 		if c != nil {
 			decided = contained(func() Class { return c.Classify(o.withoutBody()) })
 		}
-		class := defaultRules().judge(&o, decided).class
+		rule := defaultRules().judge(&o, decided)
+		class := rule.class
 		if resp != nil && class.repeated() {
 			resp.Body = &judgedBody{ReadCloser: resp.Body, outcome: o, class: class}
 		}
-		switch class {
-		case Throttled, Busy, Transient:
-		case Ambiguous:
-			if o.Request == nil || !Idempotent(o.Request) {
-				return false, nil
-			}
-		default:
+		idempotentOnly := rule.idempotentOnly || class == Ambiguous
+		if !class.repeated() || idempotentOnly && (o.Request == nil || !Idempotent(o.Request)) {
 			return false, nil
 		}
 		return retryAfter(resp) <= defaultRules().maxDelay, nil

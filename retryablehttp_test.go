@@ -47,6 +47,8 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 		{"a terminal failure", "RunInstances", []tctest.Answer{tctest.Fail("InvalidParameter", "")}, 1, "InvalidParameter", false},
 		{"a gateway's page for a read", "DescribeInstances", []tctest.Answer{tctest.Status(502, "<html>"), tctest.OK(nil)}, 2, "", false},
 		{"a gateway's page for a write", "RunInstances", []tctest.Answer{tctest.Status(502, "<html>")}, 1, "", false},
+		{"an error of another service for a read", "DescribeClusters", []tctest.Answer{tctest.Fail("InternalError.CvmCommon", ""), tctest.OK(nil)}, 2, "", false},
+		{"an error of another service for a write", "CreateCluster", []tctest.Answer{tctest.Fail("InternalError.CvmCommon", "")}, 1, "InternalError.CvmCommon", false},
 		{"a lost connection", "RunInstances", []tctest.Answer{tctest.DropAfter()}, 1, "", true},
 		{"retries that run out", "RunInstances", []tctest.Answer{tctest.Throttle(), tctest.Throttle(), tctest.Throttle(), tctest.Fail("ResourceInUse", "")}, 4, "ResourceInUse", false},
 		{"a server that asks for an hour", "DescribeInstances", []tctest.Answer{retryAfter("3600")}, 1, "", false},

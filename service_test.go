@@ -1,6 +1,7 @@
 package tcretry_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -186,4 +187,17 @@ func TestAServiceThatIsNoNameIsRefused(t *testing.T) {
 
 func scopedRule(key string, rule tcretry.Rule) map[string]tcretry.Rule {
 	return map[string]tcretry.Rule{key: rule}
+}
+
+// Rules for a service hold behind an endpoint of your own.
+func ExampleWithService() {
+	api := always(tctest.Fail("InternalError", ""))
+	rt := tcretry.New(api, tcretry.WithService("cvm"), tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"cvm.RunInstances:InternalError": {Class: tcretry.Terminal},
+	}}))
+	req := newRequest("RunInstances", `{}`)
+	req.URL.Host = "gateway.local"
+	_, _ = rt.RoundTrip(req)
+	fmt.Println(len(api.Calls()), "attempt")
+	// Output: 1 attempt
 }
