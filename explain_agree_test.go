@@ -17,15 +17,15 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// failing answers the first attempt as its subject says, and others with success.
-type failing struct {
+// subjectBase answers the first attempt as its subject says, and others with success.
+type subjectBase struct {
 	subject  string
 	attempts int
 }
 
-func (f *failing) RoundTrip(req *http.Request) (*http.Response, error) {
+func (f *subjectBase) RoundTrip(req *http.Request) (*http.Response, error) {
 	if f.attempts++; f.attempts > 1 {
-		return response(http.StatusOK, `{"Response":{"RequestId":"2"}}`), nil
+		return subjectResponse(http.StatusOK, `{"Response":{"RequestId":"2"}}`), nil
 	}
 	number, notNumber := strconv.Atoi(f.subject)
 	switch {
@@ -38,14 +38,14 @@ func (f *failing) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	case notNumber == nil && number < 600:
-		return response(number, "<html></html>"), nil
+		return subjectResponse(number, "<html></html>"), nil
 	case notNumber == nil:
-		return response(http.StatusOK, fmt.Sprintf(`{"code":%d,"message":"m"}`, number)), nil
+		return subjectResponse(http.StatusOK, fmt.Sprintf(`{"code":%d,"message":"m"}`, number)), nil
 	}
-	return response(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":"m"},"RequestId":"1"}}`, f.subject)), nil
+	return subjectResponse(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":"m"},"RequestId":"1"}}`, f.subject)), nil
 }
 
-func response(status int, body string) *http.Response {
+func subjectResponse(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
@@ -106,7 +106,7 @@ func requireAgreement(t *testing.T, policy tcretry.Policy, action, subject, name
 	}
 	e := policy.Explain(asked)
 	var told told
-	base := &failing{subject: subject}
+	base := &subjectBase{subject: subject}
 	rt := tcretry.New(base, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
 	resp, err := rt.RoundTrip(sdkRequest(t, action, strings.NewReader("{}")))
 	if err == nil {
@@ -128,7 +128,7 @@ func TestExplainSaysWhichRetriesTheRateLimiterTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, subject := range subjects() {
 			var told told
-			rt := tcretry.New(&failing{subject: subject}, tcretry.WithHooks(told.hooks()))
+			rt := tcretry.New(&subjectBase{subject: subject}, tcretry.WithHooks(told.hooks()))
 			_, _ = rt.RoundTrip(sdkRequest(t, "DescribeInstances", strings.NewReader("{}")))
 			paced := len(told.retries) > 0 && told.retries[0].Paced
 			says := strings.Contains(tcretry.Explain(subject).Repeat, "at the learned rate limit")
