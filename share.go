@@ -46,7 +46,7 @@ const (
 	floorPart = 0.25
 	// Trouble is over after so long without a throttling response, and half as long
 	// as it had lasted.
-	troubleOver = 4 * time.Second
+	troubleOver = 8 * time.Second
 
 	// creepStep and creepShare are what a rate gains in a second besides. What all
 	// gain alike makes the rates of processes equal, what they gain in proportion
