@@ -161,12 +161,12 @@ func (l *lane) book(now time.Time) bool {
 	}
 	o := order{
 		want: min(want, mostWanted), ahead: ahead, quiet: now.Sub(l.unbooked) > perSecond, set: l.set,
-		rejected: l.rejected, accepted: l.untold, census: l.census,
+		rejected: l.rejected, census: l.census,
 	}
 	if l.rate > 0 || l.set == 0 { // else it was set, and nobody was told yet
 		o.known = l.quota
 	}
-	l.rejected, l.untold, l.asking = nil, 0, true
+	l.rejected, l.asking = nil, true
 	l.pacer.link.ask(l.name, o, func(r reply, err error) { l.answered(o, r, err) })
 	return false
 }
@@ -216,15 +216,10 @@ func (l *lane) answered(o order, r reply, err error) {
 		if l.rejected == nil && !l.alone {
 			l.rejected = o.rejected
 		}
-		l.untold += o.accepted
 		l.work(now)
 		return
 	}
 	l.quota, l.rate, l.census = r.quota, r.rate, r.census
-	if heard := l.all + o.accepted; l.all > 0 && r.accepted > heard {
-		l.accepted.Add(r.accepted - heard)
-	}
-	l.all = r.accepted
 	if r.fleet >= l.fleet || now.Sub(l.back) > forgotten {
 		l.fleet = r.fleet
 	}

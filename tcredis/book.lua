@@ -7,12 +7,11 @@
 -- at least 1; 1 if the caller sent nothing unbooked in the last
 -- second; the quota that the caller knows; the quota that its user set; the count and the
 -- quota of a rejection, -1 and 0 if there was none, 0 and 0 if it told no numbers; the
--- attempts that the API accepted and that were not told yet; the census that counted
--- the caller last; how long to keep the key, in ms. 0 is a quota that is not known.
+-- census that counted the caller last; how long to keep the key, in ms. 0 is a quota that
+-- is not known.
 --
--- Returns the quota, the attempts a second times 1000, how many attempts of all
--- callers were accepted, this census, how many callers it or the one before found,
--- and the wait of each booking.
+-- Returns the quota, the attempts a second times 1000, this census, how many callers it
+-- or the one before found, and the wait of each booking.
 local SECOND = 1000000
 -- A second and what attempts may be delayed against each other on their way
 -- without meeting those of the next second: 1 % of the quota is its price.
@@ -44,7 +43,6 @@ local moments = {
 local numbers = {
   'limit', 'rate', -- the quota as rejections tell it; attempts a second
   'holds', 'misses', -- rests in a row; seconds with a rejection
-  'accepted', -- attempts of all
   'looks', -- attempts beyond the quota that found it raised
   'census', 'here', 'were', -- the callers of this one and of the one before
 }
@@ -94,17 +92,16 @@ end
 settle()
 local census = math.floor(now / CENSUS)
 local function answer(waits)
-  return {quota, math.floor(s.rate * 1000), s.accepted, census, math.max(s.here, s.were), unpack(waits)}
+  return {quota, math.floor(s.rate * 1000), census, math.max(s.here, s.were), unpack(waits)}
 end
 if quota == 0 or want == 0 then return answer({}) end
 if s.rate == 0 or s.rate > quota then s.rate = quota end
-s.accepted = s.accepted + tonumber(ARGV[8])
 
 if s.census ~= census then
   s.were = s.census == census - 1 and s.here or 0
   s.census, s.here = census, 0
 end
-if tonumber(ARGV[9]) ~= census then s.here = s.here + 1 end
+if tonumber(ARGV[8]) ~= census then s.here = s.here + 1 end
 
 -- Without rejections a rate that was cut creeps up, twice as fast every 2 s.
 if s.rate < quota then
@@ -220,5 +217,5 @@ for i = 2, #names do
   fields[#fields + 1] = string.format('%.17g', s[names[i]])
 end
 redis.call('HSET', KEYS[1], unpack(fields))
-redis.call('PEXPIRE', KEYS[1], ARGV[10])
+redis.call('PEXPIRE', KEYS[1], ARGV[9])
 return answer(waits)

@@ -24,12 +24,11 @@ const bookedSuffix = " booked"
 type lane struct {
 	pacer    *Pacer
 	key      tcretry.PaceKey
-	name     string        // in Redis
-	set      int           // the quota that the user set; 0 to learn it
-	local    local         // for attempts that are not booked
-	wide     tcretry.Lane  // for what counts more than this key, of booked ones
-	accepted atomic.Uint64 // by the fleet, as far as it is known
-	inFlight atomic.Int64  // of the booked attempts
+	name     string       // in Redis
+	set      int          // the quota that the user set; 0 to learn it
+	local    local        // for attempts that are not booked
+	wide     tcretry.Lane // for what counts more than this key, of booked ones
+	inFlight atomic.Int64 // of the booked attempts
 
 	mu       sync.Mutex
 	booked   bool // from now on attempts are booked; guarded by mu, as all below
@@ -43,8 +42,6 @@ type lane struct {
 	rejected *rejection  // to be told with the next booking
 	heard    time.Time   // when it came
 	misses   misses
-	untold   uint64 // own attempts that were accepted, not told yet
-	all      uint64 // those of the fleet, as last heard; 0 before
 
 	clerk    clerk
 	alone    bool      // the clerk books
@@ -63,10 +60,6 @@ func newLane(p *Pacer, key tcretry.PaceKey) *lane {
 	l.wide = p.memory.Lane(key)
 	return l
 }
-
-// Accepted is part of [tcretry.Lane]. The key makes progress also when attempts of
-// other processes are accepted.
-func (l *lane) Accepted() uint64 { return l.accepted.Load() }
 
 // Wait is part of [tcretry.Lane].
 func (l *lane) Wait(ctx context.Context, turn tcretry.Turn) error {
@@ -157,17 +150,13 @@ func (l *lane) Done(r tcretry.PaceResult) {
 		}
 		l.wide.Done(r)
 	}
-	if own.Verdict == tcretry.PaceAccepted {
-		l.accepted.Add(1)
-		if local && !l.local.slow.Load() {
-			return // of a lane that nothing is known of
-		}
+	if own.Verdict == tcretry.PaceAccepted && local && !l.local.slow.Load() {
+		return // of a lane that nothing is known of
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch own.Verdict {
 	case tcretry.PaceAccepted:
-		l.untold++
 		l.misses.row = 0
 	case tcretry.PaceRejected:
 		l.reject(time.Now(), own)

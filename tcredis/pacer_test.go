@@ -70,7 +70,7 @@ type empty struct{ redis.Scripter }
 
 func (empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	cmd.SetVal([]any{int64(0), int64(0), int64(0), int64(0), int64(0)})
+	cmd.SetVal([]any{int64(0), int64(0), int64(0), int64(0)})
 	return cmd
 }
 
@@ -247,24 +247,6 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 	require.ErrorAs(t, err, &mistake)
 }
 
-// A call that is rejected goes on for as long as its key makes progress, and the
-// progress of the fleet is that of each.
-func TestAcceptedAttemptsOfTheOthersCount(t *testing.T) {
-	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		ours, theirs := newPacer(t, client, set(20)).Lane(key), newPacer(t, client, set(20)).Lane(key)
-		for range 2 {
-			require.NoError(t, wait(theirs, tcretry.Turn{}))
-			require.NoError(t, wait(ours, tcretry.Turn{}))
-		}
-		before := ours.Accepted()
-		for range 5 {
-			require.NoError(t, wait(theirs, tcretry.Turn{}))
-		}
-		reject(t, ours, rejected)
-		require.Equal(t, uint64(5), ours.Accepted()-before, "the last one is not told yet, the first one was not")
-	})
-}
-
 // An attempt of a key whose quota is not known: what every call pays that meets no
 // quota. The lane is found by the Transport, once a call.
 func BenchmarkUnknownQuota(b *testing.B) {
@@ -298,6 +280,6 @@ type generous struct{ redis.Scripter }
 
 func (generous) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	cmd.SetVal([]any{int64(1000), int64(1000_000), int64(0), int64(1), int64(1), int64(0)})
+	cmd.SetVal([]any{int64(1000), int64(1000_000), int64(1), int64(1), int64(0)})
 	return cmd
 }

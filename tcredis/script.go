@@ -25,7 +25,6 @@ type order struct {
 	quiet      bool // nothing was sent unbooked in the last second
 	known, set int
 	rejected   *rejection // nil if there is nothing to tell
-	accepted   uint64     // since the last order
 	census     int64      // the one that counted this process last
 }
 
@@ -34,12 +33,11 @@ type rejection struct{ count, limit int }
 
 // reply is what Redis says.
 type reply struct {
-	quota    int
-	rate     float64 // attempts a second
-	accepted uint64  // by the whole fleet
-	census   int64
-	fleet    int             // processes that book
-	waits    []time.Duration // of the bookings, in order
+	quota  int
+	rate   float64 // attempts a second
+	census int64
+	fleet  int             // processes that book
+	waits  []time.Duration // of the bookings, in order
 }
 
 // run executes the script. It runs in a goroutine of ours, where a panic of the
@@ -55,17 +53,15 @@ func run(ctx context.Context, client redis.Scripter, key string, o order) (r rep
 		count, told = o.rejected.count, o.rejected.limit
 	}
 	got, err := script.Run(ctx, client, []string{key}, o.want, o.ahead, flag(o.quiet), o.known, o.set,
-		count, told, o.accepted, o.census, keep.Milliseconds()).Int64Slice()
+		count, told, o.census, keep.Milliseconds()).Int64Slice()
 	if err != nil {
 		return reply{}, err
 	}
-	if len(got) < 5 || o.want > 0 && len(got) == 5 {
+	if len(got) < 4 || o.want > 0 && len(got) == 4 {
 		return reply{}, fmt.Errorf("tcredis: the script returned %d values for %d bookings", len(got), o.want)
 	}
-	r = reply{
-		quota: int(got[0]), rate: float64(got[1]) / 1000, accepted: uint64(got[2]), census: got[3], fleet: int(got[4]),
-	}
-	for _, wait := range got[5:] {
+	r = reply{quota: int(got[0]), rate: float64(got[1]) / 1000, census: got[2], fleet: int(got[3])}
+	for _, wait := range got[4:] {
 		r.waits = append(r.waits, time.Duration(wait)*time.Microsecond)
 	}
 	return r, nil
