@@ -29,13 +29,7 @@ const (
 type bookings struct {
 	due  []time.Time // in the order of their times
 	hold time.Time   // when the next one may be used at the earliest
-
-	// What later ones are estimated by: the rate of all; and since calls wait, but for
-	// some seconds at the most, a first booking, the last one, and how many there were
-	// from the one to the other.
-	rate        float64
-	first, last time.Time
-	got         int
+	rate float64     // of the whole fleet, or of this process without Redis
 }
 
 // forget drops those that nobody used in time.
@@ -43,7 +37,6 @@ func (b *bookings) forget(now time.Time) {
 	for len(b.due) > 0 && now.Sub(b.due[0]) > stale {
 		b.due = b.due[1:]
 	}
-	b.first, b.got = time.Time{}, 0
 }
 
 // take takes the next booking if its time has come.
@@ -59,43 +52,32 @@ func (b *bookings) take(now time.Time) bool {
 func (b *bookings) next() time.Time { return latest(b.due[0], b.hold) }
 
 // giveBack returns the booking that was taken last.
-func (b *bookings) giveBack() { b.due = slices.Insert(b.due, 0, time.Now()) }
+func (b *bookings) giveBack() { b.insert(time.Now()) }
 
-// add adds a booking.
+// add adds a booking that was made at a rate.
 func (b *bookings) add(due time.Time, rate float64) {
+	b.insert(due)
+	b.rate = rate
+}
+
+func (b *bookings) insert(due time.Time) {
 	at, _ := slices.BinarySearchFunc(b.due, due, time.Time.Compare)
 	b.due = slices.Insert(b.due, at, due)
-	b.rate = rate
-	if b.first.IsZero() {
-		b.first = due
-	} else {
-		b.got++
-	}
-	b.last = due
-	if span := b.last.Sub(b.first); span > history {
-		b.first, b.got = b.first.Add(span/2), b.got/2
-	}
 }
 
-// start returns when the waiter at a place will start, as things stand, and rather
-// too early than too late: bookings come in bunches, of a second at the most.
-func (b *bookings) start(now time.Time, place int) time.Time {
-	if place < len(b.due) {
-		return latest(b.due[place], b.hold)
+// earliest returns when the waiter at a place can start at the earliest: if all of
+// the quota is this process's from now on. A booking counts if it was made at the whole
+// quota. A rate that was cut is no certain thing, so it makes nobody late.
+func (b *bookings) earliest(now time.Time, place, quota int) time.Time {
+	if quota == 0 {
+		return now
 	}
-	start := latest(latest(b.last, now), b.hold)
-	rate := b.rate
-	if span := b.last.Sub(b.first); b.got > 0 && span >= perSecond {
-		rate = float64(b.got) / span.Seconds()
+	at := now.Add(time.Duration(place/quota) * time.Second)
+	if place < len(b.due) && b.rate >= float64(quota) {
+		return latest(at, b.due[place])
 	}
-	if ahead := float64(place-len(b.due)+1)/rate - perSecond.Seconds(); rate > 0 && ahead > 0 {
-		start = start.Add(time.Duration(min(ahead, maxWait.Seconds()) * float64(time.Second)))
-	}
-	return start
+	return at
 }
-
-// maxWait bounds an estimate.
-const maxWait = 1000 * time.Hour
 
 func latest(a, b time.Time) time.Time {
 	if a.Before(b) {
@@ -132,7 +114,7 @@ func (l *lane) serve(now time.Time) {
 		l.began.add(now)
 		l.queue.tell(w, nil)
 	}
-	l.queue.tellLate(now, func(place int) time.Time { return l.bookings.start(now, place) }, tcretry.ErrPaceLate)
+	l.queue.tellLate(now, func(place int) time.Time { return l.bookings.earliest(now, place, l.quota) }, tcretry.ErrPaceLate)
 }
 
 // book asks for bookings if a waiter is without. It returns true if one was made
@@ -179,7 +161,7 @@ func (l *lane) bookAlone(now time.Time) bool {
 	}
 	if !l.alone {
 		l.alone, l.rejected = true, nil
-		l.clerk.takeOver(now, l.share(now), &l.began)
+		l.clerk.takeOver(now, l.share(now), l.fleet > 0, &l.began)
 	}
 	l.unbooked = l.clerk.book(now, l.quota)
 	l.bookings.add(l.unbooked, l.clerk.rate)

@@ -37,10 +37,12 @@ local moments = {
   'at', -- when the rate was right
   'last', 'waited', -- the last booking, the last that had to wait
   'rest', -- nothing is booked before
+  'began', -- when the trouble that others make began
   'missed', 'counted', -- the last rejection; the last that counts as a miss
   'look', -- when to look for a raised quota
 }
 local numbers = {
+  'target', 'gap', -- what a rate that was cut recovers to, 0 if it was not; and how far
   'limit', 'rate', -- the quota as rejections tell it; attempts a second
   'holds', 'misses', -- rests in a row; seconds with a rejection
   'looks', -- attempts beyond the quota that found it raised
@@ -76,7 +78,7 @@ local function settle()
 end
 local function lookLater() s.looks, s.look = 0, now + math.max(12, 60 / quota) * SECOND end
 local function news(limit)
-  s.limit, s.since, s.misses = limit, now, 0
+  s.limit, s.since, s.misses, s.target, s.gap = limit, now, 0, 0, 0
   settle()
   s.rate = quota
   lookLater()
@@ -95,7 +97,7 @@ local function answer(waits)
   return {quota, math.floor(s.rate * 1000), census, math.max(s.here, s.were), unpack(waits)}
 end
 if quota == 0 or want == 0 then return answer({}) end
-if s.rate == 0 or s.rate > quota then s.rate = quota end
+if s.target == 0 or s.rate > quota then s.rate = quota end
 
 if s.census ~= census then
   s.were = s.census == census - 1 and s.here or 0
@@ -103,10 +105,15 @@ if s.census ~= census then
 end
 if tonumber(ARGV[8]) ~= census then s.here = s.here + 1 end
 
--- Without rejections a rate that was cut creeps up, twice as fast every 2 s.
+-- A second after the last rejection a rate that was cut recovers along a cubic: fast,
+-- then slowly around its target, then faster and faster; and the longer the trouble has
+-- lasted, the slower.
 if s.rate < quota then
-  local growth = (0.02 + 0.004 * s.rate) * 2 ^ math.min((now - s.missed) / (2 * SECOND), 16)
-  s.rate = math.min(quota, s.rate + growth * (now - s.at) / SECOND)
+  local span = math.min(math.max(SECOND, s.missed - s.began), 24 * SECOND)
+  local function cube(at) return (math.max(0, at - s.missed - SECOND) / span - 1) ^ 3 end
+  local creep = (0.04 + 0.004 * s.rate) * (now - s.at) / SECOND
+  s.rate = math.min(quota, s.rate + s.gap * (cube(now) - cube(s.at)) + creep)
+  if s.rate == quota then s.target, s.gap = 0, 0 end
 end
 s.at = now
 
@@ -120,11 +127,18 @@ if count >= 0 then
   end
   if now - s.since > GRACE and now - s.counted >= SECOND then
     if now - s.counted > 5 * SECOND then s.misses = 0 end
+    if now - s.counted >= math.max(8 * SECOND, (s.counted - s.began) / 2) then s.began = now end
     s.misses, s.counted = s.misses + 1, now
     -- Others use the quota too: it is not the jitter of our own attempts, nor one
     -- burst. What they did in this second they need not do in the next.
     if s.rate < quota or s.misses >= 3 then
-      s.rate = math.max(s.rate * (told > 0 and math.max(told / count, 0.5) or 0.9), 0.05)
+      local part = told > 0 and math.max(told / count, 0.5) or 0.9
+      -- Somebody tries about once a second, whatever the rejections say.
+      local floor = 1 / math.max(1, (now - s.began) / SECOND / 4)
+      s.target = math.max(s.rate, 0.75 * s.target)
+      s.rate = math.min(s.rate, math.max(s.rate * part, floor))
+      if s.target <= s.rate then s.target = 2 * s.rate end
+      s.gap = s.target - s.rate
     end
   end
   s.missed = now

@@ -7,35 +7,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bunches books n attempts at once, a number of windows long.
-func (b *bookings) bunches(now time.Time, windows, n int) time.Time {
-	for range windows {
-		now = now.Add(perSecond)
-		for range n {
-			b.add(now, 20)
-		}
-		b.due = nil
-	}
-	return now
+func TestACallIsLateOnlyIfTheWholeQuotaComesTooLate(t *testing.T) {
+	var b bookings
+	require.Equal(t, noon, b.earliest(noon, 1000, 0), "nothing is known")
+	require.Equal(t, noon, b.earliest(noon, 19, 20))
+	require.Equal(t, noon.Add(50*time.Second), b.earliest(noon, 1000, 20))
 }
 
-func TestStartsAreEstimatedByWhatThisProcessGets(t *testing.T) {
+func TestABookingMakesACallLateOnlyAtTheWholeQuota(t *testing.T) {
 	var b bookings
-	now := b.bunches(noon, 60, 2)
-	require.InDelta(t, 19.0, b.start(now, 40).Sub(now).Seconds(), 4, "two of twenty a second")
-	require.Zero(t, b.start(now, 1).Sub(now), "rather too early than too late")
-}
-
-func TestAnEstimateForgetsTheOthersWhenTheyAreGone(t *testing.T) {
-	var b bookings
-	now := b.bunches(b.bunches(noon, 60, 2), 8, 20)
-	require.InDelta(t, 1.0, b.start(now, 40).Sub(now).Seconds(), 1)
-}
-
-func TestWithoutHistoryAnEstimateIsThatOfTheWholeQuota(t *testing.T) {
-	var b bookings
-	require.Equal(t, noon, b.start(noon, 1000), "nothing is known")
-	b.add(noon, 20)
-	b.due = nil
-	require.InDelta(t, 4.0, b.start(noon, 100).Sub(noon).Seconds(), 0.1)
+	due := noon.Add(30 * time.Second)
+	b.add(due, 20)
+	require.Equal(t, due, b.earliest(noon, 0, 20))
+	b.add(due, 0.05)
+	require.Equal(t, noon, b.earliest(noon, 0, 20), "that rate may rise")
 }

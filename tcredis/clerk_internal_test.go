@@ -16,7 +16,7 @@ func newClerk(share float64, began ...time.Duration) *clerk {
 		s.add(noon.Add(d))
 	}
 	c := new(clerk)
-	c.takeOver(noon, share, &s)
+	c.takeOver(noon, share, true, &s)
 	return c
 }
 
@@ -43,7 +43,7 @@ func TestAClerkGoesOnWhereRedisLeavesOff(t *testing.T) {
 func TestAClerkThatTakesOverAgainKeepsItsPlace(t *testing.T) {
 	c := newClerk(1)
 	c.books(2)
-	c.takeOver(noon, 1, new(starts))
+	c.takeOver(noon, 1, true, new(starts))
 	require.Equal(t, []time.Duration{2 * perSecond}, c.books(1))
 }
 
@@ -55,11 +55,50 @@ func TestTheRejectionsOfASecondSlowAClerkOnce(t *testing.T) {
 	require.Equal(t, 2.0, c.rate)
 	c.reject(noon.Add(time.Second), rejection{}, 20)
 	c.reject(noon.Add(time.Second), rejection{}, 20)
-	require.InDelta(t, 1.8, c.rate, 0.01)
+	require.InDelta(t, 1.28, c.rate, 0.01, "nothing was accepted meanwhile")
 	for i := range 1000 {
 		c.reject(noon.Add(time.Duration(i)*time.Second), rejection{1000, 1}, 20)
 	}
-	require.Equal(t, leastRate, c.rate)
+	require.InDelta(t, 1/(floorPart*1000), c.rate, 0.001)
+}
+
+func TestAClerkThatOthersPushedAsideRecoversWithinSecondsOfItsFirstAcceptedAttempt(t *testing.T) {
+	c := newClerk(20)
+	c.reject(noon, rejection{400, 20}, 20)
+	require.Equal(t, 1.0, c.rate, "it tries once a second at least")
+	c.book(noon.Add(3*time.Second), 20)
+	require.InDelta(t, 1.0, c.rate, 0.01, "of silence alone it learns nothing")
+	c.accept(noon.Add(3 * time.Second))
+	c.book(noon.Add(6*time.Second), 20)
+	require.InDelta(t, 20, c.rate, 0.01)
+}
+
+func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
+	told := func(times ...time.Duration) clerk {
+		c := newClerk(20)
+		c.reject(noon, rejection{40, 20}, 20)
+		c.accept(noon)
+		for _, d := range times {
+			c.grow(noon.Add(d), 20)
+		}
+		return *c
+	}
+	var late []time.Duration
+	for range 1000 {
+		late = append(late, 500*time.Millisecond, 499*time.Millisecond)
+	}
+	once, c := told(500*time.Millisecond), told(late...)
+	require.Equal(t, once.rate, c.rate)
+	require.Equal(t, once.grown, c.grown)
+	c = told(time.Second)
+	require.Equal(t, noon.Add(time.Second), c.book(noon, 20), "its time does not go back")
+	c.reject(noon, rejection{40, 20}, 20)
+	require.Equal(t, noon.Add(time.Second), c.rejected)
+	var s starts
+	s.add(noon.Add(time.Second))
+	s.add(noon)
+	last, _ := s.back(1)
+	require.Equal(t, noon.Add(time.Second), last)
 }
 
 func TestAClerkThatIsLeftAloneGetsTheWholeQuotaInTime(t *testing.T) {

@@ -18,8 +18,9 @@
 // and no more. At the quota it is half a command a call.
 //
 // A process has two bookings of later at most, and wastes no more when it dies.
-// Waiting calls are served in order. A call that could not start in time is told so
-// at once, and its booking is left to the next.
+// Waiting calls are served in order. A call is refused immediately if
+// even the whole quota would come too late for it; its booking is left to the next. A
+// rate that rejections cut refuses no call.
 //
 // # When Redis is slow or down
 //
@@ -30,7 +31,8 @@
 // counted, or what it used lately if that was clearly more. So the fleet stays at
 // its quota without a word. A share grows by less than a hundredth in half a minute,
 // and to the whole quota in three if nothing is rejected, for the others may be
-// gone. When a probe is answered the process books in Redis again, for the second
+// gone. A rejection cuts it; once attempts are accepted again it recovers, in as long as
+// the trouble has lasted. When a probe is answered the process books in Redis again, for the second
 // that the others may take to find out at the pace of its share, and with what it
 // knows should Redis have lost it. The calls wait in one queue all the time.
 //
@@ -41,7 +43,8 @@
 //
 // A rejection is told with the next booking. Another quota in its text becomes
 // that of the fleet. When rejections go on although the fleet keeps the quota,
-// others use it too: the rate falls, and creeps up again without rejections. A
+// others use it too: the rate falls, but at first not below one per second. It recovers
+// from a second after the last rejection on, in about as long as they went on. A
 // quota that was raised rejects nothing, so a busy fleet tries an attempt more
 // about every 12 seconds. Quotas over many keys (the sub-codes UinLimitExceeded,
 // IPLimitExceeded and GlobalRegionUinLimitExceeded) are kept by each process for

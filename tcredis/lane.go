@@ -101,7 +101,7 @@ func (l *lane) enter(now time.Time, turn tcretry.Turn) *waiter {
 		l.bookings.forget(now)
 	}
 	// Whoever comes too late is told here: to look at all is too much for each.
-	if place := l.queue.add(w); w.late(now) || w.late(l.bookings.start(now, place)) {
+	if place := l.queue.add(w); w.late(now) || w.late(l.bookings.earliest(now, place, l.quota)) {
 		l.queue.tell(w, tcretry.ErrPaceLate)
 	}
 	l.work(now)
@@ -158,6 +158,7 @@ func (l *lane) Done(r tcretry.PaceResult) {
 	switch own.Verdict {
 	case tcretry.PaceAccepted:
 		l.misses.row = 0
+		l.clerk.accept(time.Now())
 	case tcretry.PaceRejected:
 		l.reject(time.Now(), own)
 	}
@@ -199,9 +200,8 @@ type misses struct {
 }
 
 // add counts one. After three of them nothing of this process starts until the
-// first is a second old, whatever is booked: the server's second has ended then.
-// Else a call that goes to the head again and again could use up its attempts
-// within it.
+// first is a second old, whatever is booked: the server's second has ended then, and
+// what is sent within it would be rejected.
 func (m *misses) add(now time.Time, hold *time.Time) {
 	if m.row == 0 {
 		m.since = now

@@ -149,8 +149,9 @@ func TestRejectionsInARowSlowTheFleetAndSilenceSpeedsItUp(t *testing.T) {
 	}
 	require.Equal(t, []float64{20, 20}, rates[:2], "it may be the jitter of our own attempts")
 	require.InDelta(t, 16.6, rates[2], 0.1, "others use the quota too")
-	require.InDelta(t, 14, rates[3], 0.2)
-	require.InDelta(t, 15.2, k.ask(4*time.Second, order{want: 1, ahead: 1}).rate, 0.1)
+	require.InDelta(t, 14.3, rates[3], 0.1)
+	require.InDelta(t, 14.4, k.ask(900*time.Millisecond, order{want: 1, ahead: 1}).rate, 0.1, "for a second it stays")
+	require.InDelta(t, 16.5, k.ask(1100*time.Millisecond, order{want: 1, ahead: 1}).rate, 0.5, "it recovers")
 	for range 20 {
 		k.ask(time.Second, order{want: 1, ahead: 1})
 	}
