@@ -38,6 +38,7 @@ func (p *pace) reject(r PaceResult) {
 	known := 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxLimit
 	if known {
 		p.limit = r.Limit
+		p.rate = min(p.rate, float64(p.limit))
 	}
 	if p.row == 0 || p.now-p.rejected >= firstHold {
 		p.row++

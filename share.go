@@ -133,6 +133,10 @@ func (p *pace) aim() {
 // acceptShared learns from an attempt that was accepted.
 func (p *pace) acceptShared() {
 	if p.calms++; p.calms == 1 {
+		if p.isOver() {
+			p.restart()
+			return
+		}
 		p.calm = p.now
 		p.first = min(p.first, p.now)
 	}
@@ -146,11 +150,25 @@ func (p *pace) acceptShared() {
 	}
 }
 
+// isOver says that nothing was throttled for so long that the trouble is over.
+func (p *pace) isOver() bool {
+	return p.now-p.rejected >= max(troubleOver, (p.rejected-p.began)/2)
+}
+
+// restart forgets what others did: nothing was tried since their trouble ended, and
+// then the first attempt was accepted. A batch that comes an hour later need not
+// recover from it.
+func (p *pace) restart() {
+	if p.mode = PaceOpen; p.limit > 0 {
+		p.own()
+	}
+}
+
 // rejectShared cuts the rate once a second. The responses of the first second all
 // tell of the burst that it follows from, and the largest count is the nearest to
 // all of it.
 func (p *pace) rejectShared(r PaceResult, known bool) {
-	if p.now-p.rejected >= max(troubleOver, (p.rejected-p.began)/2) {
+	if p.isOver() {
 		p.began, p.first = p.now, never
 	}
 	switch {
