@@ -46,10 +46,15 @@ func (p *pace) reject(r PaceResult) {
 	ours := p.begun.after(p.now - limitWindow)
 	switch p.mode {
 	case PaceOpen:
-		if known && float64(ours) >= ownShare*float64(r.Count) {
+		switch {
+		case ours <= 1 && p.row == 1:
+			// One attempt says nothing of our load, and may be the only one that is
+			// ever throttled: it is tried once more.
+			p.rest = p.now + p.random(cutRest)
+		case known && float64(ours) >= ownShare*float64(r.Count):
 			p.own()
 			p.takeRest()
-		} else {
+		default:
 			p.share(ours, r, known)
 		}
 	case PaceOwn:

@@ -180,7 +180,7 @@ func (p *pace) next() (at time.Duration, extra bool) {
 		if p.slow && float64(p.inFlight+1) > slowStartPlaces+p.gained {
 			return never, false
 		}
-		return p.now, false
+		return max(p.now, p.rest), false
 	case PaceShared:
 		return max(p.turn, p.now), false
 	}

@@ -17,7 +17,9 @@ import (
 type Policy struct {
 	// MaxAttempts is how many attempts a call makes at most; 0 means 4, and 1 turns
 	// retries off, whatever the rules say. Attempts that end with a code whose rule
-	// sets a higher number are not counted here: see [Rule].
+	// sets a higher number are not counted here: see [Rule]. Neither are those that
+	// were throttled at a rate limit, as long as a rate limiter handles it: MaxElapsed,
+	// the deadline and the signature bound the call then.
 	MaxAttempts int
 	// MaxElapsed is the time from the start of a call after which no attempt is
 	// started; 0 means 2 minutes. A rule can set another for its code. The deadline

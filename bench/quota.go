@@ -34,6 +34,7 @@ func (b *bench) quotaTables() {
 	}
 	b.ourTable()
 	b.sharedTable()
+	b.randomTable()
 	b.below()
 }
 
@@ -90,6 +91,37 @@ func (b *bench) sharedTable() {
 	}
 	b.printf("\nThe limiter is told 20 a second, each of ten 2 a second.\n")
 }
+
+// randomScenes is how many scenes the table of random ones has for each seed.
+const randomScenes = 100
+
+// randomTable plays random scenes of a limit that other programs use too.
+func (b *bench) randomTable() {
+	b.printf("\nScenes drawn at random: limits of 2 to 50 per second, fixed and sliding windows and token buckets, all four codes, one to 50 processes "+
+		"that do not know of each other, and other programs that send bursts, storms, steadily or nothing; %d scenes with the seeds from %d on. "+
+		"The completion time is over that of an ideal scheduler, a second added to each; crowded are sliding windows with ten or more processes, or "+
+		"with more than the limit per second.\n\n| strategy | calls | failed | completion: median | p95 | worst | attempts per call | crowded: failed | attempts per call |\n"+
+		"|---|---|---|---|---|---|---|---|---|\n", randomScenes*b.seeds, randomSeed)
+	for _, s := range []scene.Strategy{tcretryAsItComes, unlimitedBackoff, retryableDefaults, toldLimiter} {
+		var outs, crowded []scene.Outcome
+		for _, out := range play(b, "random/"+s.Name, randomScenes*b.seeds, func(t *testing.T, seed uint64) scene.Outcome {
+			return scene.DrawShared(seed-firstSeed+randomSeed).Play(t, s)
+		}) {
+			if out.Crowded() {
+				crowded = append(crowded, out)
+			} else {
+				outs = append(outs, out)
+			}
+		}
+		sum, rest := scene.Total(outs), scene.Total(crowded)
+		b.printf("| %s | %d | %d | %.2f | %.2f | %.2f | %.2f | %d of %d | %.2f |\n", s.Name, sum.Calls, sum.Failed,
+			sum.Slowness(0.5), sum.Slowness(0.95), sum.Slowness(1), sum.AttemptsPerCall, rest.Failed, rest.Calls, rest.AttemptsPerCall)
+	}
+	b.printf("\nThe limiter is told each process's part of the limit.\n")
+}
+
+// randomSeed is the first of the random scenes: no constant was chosen on those.
+const randomSeed = 20001
 
 // below shows that nothing is added below the quota.
 func (b *bench) below() {

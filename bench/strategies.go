@@ -34,6 +34,13 @@ var (
 	backoffDefaults = scene.Strategy{Name: "backoff/v4 defaults", New: func(base http.RoundTripper, _ float64) scene.Call {
 		return retried(base, func() backoff.BackOff { return backoff.NewExponentialBackOff() })
 	}}
+	unlimitedBackoff = scene.Strategy{Name: "plain backoff, two minutes", New: func(base http.RoundTripper, _ float64) scene.Call {
+		return retried(base, func() backoff.BackOff {
+			b := backoff.NewExponentialBackOff()
+			b.MaxElapsedTime = 2 * time.Minute
+			return b
+		})
+	}}
 	retryableDefaults = scene.Strategy{Name: "go-retryablehttp defaults", New: retryable}
 	toldLimiter       = scene.Strategy{Name: "x/time/rate, *told* the quota", New: limited}
 	officialSDK       = scene.Strategy{Name: "official SDK, 10 retries (1, 2, 4 … s)", New: sdk}
