@@ -39,52 +39,62 @@ type Survived struct {
 type Ended struct {
 	Start, End time.Duration
 	Failed     bool
+	// Attempts is how many it made; 0 in an Outage, which does not count them.
+	Attempts int
 }
 
 // AttemptsPerCall is how many attempts arrived while the API failed, for each call
 // that started in that time.
 func (s Survived) AttemptsPerCall() float64 {
-	attempts := 0
-	for _, a := range s.Attempts {
-		if a.At >= s.From && a.At < s.To {
-			attempts++
-		}
-	}
-	calls, _ := s.between(s.From, s.To)
-	return float64(attempts) / float64(calls)
+	calls, _ := count(s.Calls, s.From, s.To)
+	return float64(arrived(s.Attempts, s.From, s.To)) / float64(calls)
 }
 
 // Success is the part of the calls that succeeded in the end, of those that
 // started while the API failed.
 func (s Survived) Success() float64 {
-	calls, failed := s.between(s.From, s.To)
+	calls, failed := count(s.Calls, s.From, s.To)
 	return 1 - float64(failed)/float64(calls)
 }
 
 // Recovery is how long after the outage the last second ended in which the API
 // failed more than 1 of 100 attempts: the rest of the scene if it never recovered.
-func (s Survived) Recovery() time.Duration {
-	end := s.To
-	seconds := int((s.Length - s.To) / time.Second)
+func (s Survived) Recovery() time.Duration { return recovery(s.Attempts, s.To, s.Length) }
+
+// recovery is how long after from the last second ended, of those before to, in
+// which more than 1 of 100 attempts failed.
+func recovery(all []Attempt, from, to time.Duration) (end time.Duration) {
+	seconds := int((to - from) / time.Second)
 	attempts, failed := make([]int, seconds), make([]int, seconds)
-	for _, a := range s.Attempts {
-		if a.At < s.To || a.At >= s.To+time.Duration(seconds)*time.Second {
+	for _, a := range all {
+		if a.At < from || a.At >= from+time.Duration(seconds)*time.Second {
 			continue
 		}
-		second := int((a.At - s.To) / time.Second)
+		second := int((a.At - from) / time.Second)
 		if attempts[second]++; a.Failed {
 			failed[second]++
 		}
 		if 100*failed[second] > attempts[second] {
-			end = s.To + time.Duration(second+1)*time.Second
+			end = time.Duration(second+1) * time.Second
 		}
 	}
-	return end - s.To
+	return end
 }
 
-// between returns how many calls started and how many of them failed.
-func (s Survived) between(from, to time.Duration) (calls, failed int) {
-	for _, c := range s.Calls {
+// arrived returns how many of the attempts arrived from then to then.
+func arrived(attempts []Attempt, from, to time.Duration) (n int) {
+	for _, a := range attempts {
+		if a.At >= from && a.At < to {
+			n++
+		}
+	}
+	return n
+}
+
+// count returns how many of the calls started from then to then, and how many of
+// these failed.
+func count(all []Ended, from, to time.Duration) (calls, failed int) {
+	for _, c := range all {
 		if c.Start < from || c.Start >= to {
 			continue
 		}
@@ -118,7 +128,7 @@ func (o Outage) play(s Strategy, seed uint64) Survived {
 		running.Go(func() {
 			start := time.Since(st.start)
 			err := call()
-			calls[i] = Ended{start, time.Since(st.start), err != nil}
+			calls[i] = Ended{Start: start, End: time.Since(st.start), Failed: err != nil}
 		})
 		time.Sleep(every)
 	}

@@ -55,8 +55,10 @@ const (
 )
 
 // Send sends one request through rt, and returns why there are no data.
-func Send(rt http.RoundTripper) error {
-	resp, err := rt.RoundTrip(request())
+func Send(rt http.RoundTripper) error { return sendRequest(rt, request()) }
+
+func sendRequest(rt http.RoundTripper, req *http.Request) error {
+	resp, err := rt.RoundTrip(req)
 	if err != nil {
 		return err
 	}
