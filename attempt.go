@@ -28,6 +28,7 @@ func (c *call) attempt() {
 		c.ended = time.Now()
 	}
 	c.record()
+	c.retry = 0
 }
 
 // trip is what the base and the caller may hold on to after an attempt. It is
@@ -117,8 +118,8 @@ func (c *call) classify() {
 	c.rule = c.rules.judge(&c.out, decided)
 }
 
-// record tells the budget of the attempt: of an answer, or of a failure that is
-// not the caller's doing.
+// record reports the attempt to the budget: a response, or a failure that is not
+// the caller's doing.
 func (c *call) record() {
 	budget := c.t.budgetOf()
 	if budget == nil {
@@ -126,9 +127,26 @@ func (c *call) record() {
 	}
 	failed := c.rule.class == Transient || c.rule.class == Ambiguous
 	if (failed || c.out.Err != nil) && c.ctx.Err() != nil || c.out.Err != nil && !failed {
+		if c.retry > 0 {
+			c.report(budget, BudgetCanceled, 0)
+		}
 		return
 	}
-	budget.Record(c.host, failed)
+	if failed {
+		c.report(budget, BudgetFailure, 0)
+		return
+	}
+	returned := c.withdrawn
+	c.withdrawn = 0
+	if own, ok := budget.(*TokenBudget); ok && own.calm(c.host) {
+		return // without looking for the action
+	}
+	c.report(budget, BudgetSuccess, returned)
+}
+
+// report reports to the budget what became of an attempt, or of a retry.
+func (c *call) report(budget Budget, result BudgetResult, withdrawn int) {
+	budget.Record(BudgetReport{Host: c.host, Action: c.identify().Action, Retry: c.retry, Result: result, Withdrawn: withdrawn})
 }
 
 // leaveLane tells the pacer how the attempt ended.

@@ -1,51 +1,89 @@
 package tcretry
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // ErrBudgetSpent is what [Budget.Withdraw] returns when a retry may not be made.
 var ErrBudgetSpent = errors.New("tcretry: the retry budget is spent")
 
-// A Budget bounds the retries of many calls together, so that retries do not
+// A Budget limits the retries of many calls together, so that retries do not
 // multiply the load of a service that is down. Only retries of Transient and
-// Ambiguous outcomes are paid for: other answers prove that the service is up.
+// Ambiguous outcomes consume it: other responses prove that the service is up.
 // It is called from many goroutines at once.
 //
-// An implementation keeps hosts apart, lets the first retry to a host that it
-// knows nothing of go at once, allows few retries while every attempt fails, and
-// allows them again once attempts succeed. tctest.TestBudget checks that. One that
-// has a method Validate() error is asked by [WithBudget], and one with a method
-// Hosts() []HostBudget tells [Transport.Budgets] what it knows.
+// An implementation keeps hosts apart, permits the first retry to a host that it
+// has no record of immediately, permits few retries while every attempt fails, and
+// permits them again once attempts succeed. The failures of one action must not
+// take the retries of another, nor may a host that is called rarely run out of
+// them. tctest.TestBudget checks that. One that has a method Validate() error is
+// asked by [WithBudget], and one with a method Hosts() []HostBudget reports to
+// [Transport.Budgets].
 type Budget interface {
-	// Withdraw asks for leave to make one retry. It returns nil when the retry
-	// may be made, ErrBudgetSpent when it may not, and the context's cause when
-	// ctx ends. It may hold the retry for some time, but never past w.Latest
-	// nor longer than its own limit. The time that it holds a retry counts
-	// towards the retry's delay: the caller waits only what is left of it.
+	// Withdraw requests one retry. It returns nil if the retry may be made,
+	// ErrBudgetSpent if it may not, and the context's cause when ctx ends. It may
+	// defer the retry for some time, but never past w.Latest nor longer than its
+	// own limit. The time for which it defers a retry counts towards the retry's
+	// backoff: the caller waits only what is left of it.
 	Withdraw(ctx context.Context, w Withdrawal) error
-	// Record tells of every attempt that ended, the first ones too: failed says
-	// that its outcome was Transient or Ambiguous, rather than an answer.
-	// Attempts that the caller canceled are not recorded.
-	Record(host string, failed bool)
+	// Record reports an attempt that ended, the first ones of calls too, or a
+	// retry that was permitted and not made: each retry that Withdraw permitted is
+	// reported once. A first attempt that the caller canceled is not reported.
+	Record(r BudgetReport)
 }
 
-// Withdrawal is one retry that a Budget is asked for.
+// Withdrawal is one retry that a Budget is asked for. More fields may be added.
 type Withdrawal struct {
 	// Host is the access host of the call.
 	Host string
+	// Action is the API action of the call; "" if the request has none. Callers
+	// choose it: a Budget must bound what it stores by it. It is a part of the
+	// request: a Budget that stores it clones it.
+	Action string
+	// Retry is the number of the retry in its call, from 1; zero counts as 1.
+	Retry int
 	// Start is when the call started; zero means now.
 	Start time.Time
 	// Latest is when the retry must start at the latest; zero means any time.
 	Latest time.Time
+
+	canceled <-chan struct{} // http.Request.Cancel, which ends the wait too
+}
+
+// BudgetResult is what became of an attempt, as far as it concerns a Budget.
+type BudgetResult uint8
+
+const (
+	// BudgetSuccess: there was a response that proves that the service is up. It
+	// may be an error that is terminal or that asks to come back later.
+	BudgetSuccess BudgetResult = iota
+	// BudgetFailure: the outcome was Transient or Ambiguous.
+	BudgetFailure
+	// BudgetUnused: a retry that Withdraw permitted was not made, because the call
+	// was canceled or ran out of time before. Its token comes back.
+	BudgetUnused
+	// BudgetCanceled: a retry that Withdraw permitted was made, and is no evidence
+	// for the service or against it: the caller canceled it, or it failed for a
+	// reason of its own.
+	BudgetCanceled
+)
+
+// BudgetReport is one attempt as a Budget receives it. More fields may be added.
+type BudgetReport struct {
+	// Host and Action are those of the call, as in a Withdrawal.
+	Host, Action string
+	// Retry is the number of the retry in its call if Withdraw permitted it, as in
+	// a Withdrawal; 0 for a first attempt, and for a retry that needed no permission.
+	Retry int
+	// Result is what became of the attempt.
+	Result BudgetResult
+	// Withdrawn is how many tokens of the call come back: of a BudgetSuccess those
+	// of all retries that it was permitted since its last one, of a BudgetUnused 1,
+	// of the others 0.
+	Withdrawn int
 }
 
 // The defaults of a TokenBudget. Each was chosen from runs of the program in
@@ -54,8 +92,8 @@ const (
 	// A burst of failures that a healthy service may have, half a second of a
 	// hundred calls, is retried whole; more only adds to an outage.
 	defaultCapacity = 50
-	// Half a token a success keeps every call alive while a third of all
-	// attempts fail, and bounds retries to half of what succeeds.
+	// Half a token per success keeps every call alive while a third of all
+	// attempts fail, and limits retries that fail to half of what succeeds.
 	defaultPerSuccess = 0.5
 	// Twelve failures in a row do not happen by chance while less than half of
 	// the attempts fail (once in 4,096), and cost twelve retries to find out.
@@ -63,43 +101,55 @@ const (
 	// Five seconds bridge a restart or a failover and are about what a person
 	// waits.
 	defaultMaxHold = 5 * time.Second
-	// One attempt a second finds a service that came back, and is no load.
+	// One attempt per second finds a service that came back, and is no load.
 	defaultProbeEvery = time.Second
 )
 
-// TokenBudget is a [Budget] in memory: a bucket of tokens and a gate for each
-// host. The zero TokenBudget is ready to use, full, and consists of the defaults
-// of its fields. It is safe for use from many goroutines; its fields must not be
-// changed after its first use, and it must not be copied.
+// TokenBudget is a [Budget] in memory: a bucket of tokens and a circuit for each
+// action of a host. The zero TokenBudget is ready to use, full, and consists of the
+// defaults of its fields. It is safe for use from many goroutines; its fields must
+// not be changed after its first use, and it must not be copied.
 //
-// A retry costs a token, and only attempts that succeed bring tokens. When the
-// last attempts to a host all failed, whichever calls made them, the host is
-// down: its retries are neither made nor given up but held, until the first
-// success of another call lets them out in order, a token each. While nobody
-// else tries the host, one held retry a second is let out as a probe. First
-// attempts are never held. Retries that find no token are given up, but for the
-// time of MaxHold after the host was down: they are held for one.
+// A retry consumes a token. A call whose retry succeeds gets its tokens back, every
+// other success refills a part of a token, and time alone fills an empty bucket in
+// 100 seconds. A retry that finds no token is deferred until there is one, for
+// MaxHold at most, and given up after that.
 //
-// A host that goes down again within half a minute of coming back is not ready for
-// so many retries: each time its successes bring half as many tokens as before,
-// down to an eighth, until it has stayed up for half a minute.
+// When the last attempts of an action all failed, whichever calls made them, its
+// circuit opens: its retries are deferred until an attempt succeeds, and then
+// released, those that have come furthest first and otherwise in order, a token
+// each. Failures of half a minute before the last one do not count. First attempts are never deferred. Some retries
+// are released as probes: one when nobody tried the action for a second, and one of
+// ten attempts, at least one every three seconds, while others try it. A probe needs
+// no token, so that nothing that keeps the circuit open depends on what it defers.
 //
-// It runs no goroutine, and remembers the tokens of the last thousand or two
-// hosts that were used; one that it forgot is full again.
+// One action's failures take no retries from the others: all actions of a host share
+// twice the capacity, and each may take as many tokens as it leaves. The host has a
+// circuit as well, for failures of several actions: it counts at most half as many of
+// each as open one. While it is open the retries of every action whose last attempt
+// failed are deferred.
+//
+// For MaxHold after a circuit closed, few retries are in flight at once, at first 12
+// per host: more for each that succeeds, fewer for each that fails. What was deferred
+// in an outage must not bring the service down again.
+//
+// It runs no goroutine. It stores the last thousand or two hosts that were used,
+// and for each up to 128 actions that had failures; what it forgot is full again.
 type TokenBudget struct {
-	// Capacity is the number of tokens of a host, full at the start; 0 means 50.
+	// Capacity is the number of tokens of an action, full at the start; 0 means 50.
+	// All actions of a host together have twice as many.
 	Capacity int
-	// PerSuccess is how much of a token an attempt that succeeds brings, above 0
+	// PerSuccess is how much of a token an attempt that succeeds refills, above 0
 	// and at most 1; 0 means 0.5.
 	PerSuccess float64
-	// DownAfter is how many attempts in a row must fail for a host to be down;
+	// DownAfter is how many attempts in a row must fail for a circuit to open;
 	// 0 means 12.
 	DownAfter int
-	// MaxHold is how long a retry is held at the most, from the start of its
+	// MaxHold is how long a retry is deferred at the most, from the start of its
 	// call; 0 means 5 seconds.
 	MaxHold time.Duration
-	// ProbeEvery is how long nobody must have tried a host that is down until
-	// a held retry is let out to try it; 0 means a second.
+	// ProbeEvery is how long nobody must have tried an action whose circuit is open
+	// until a deferred retry is released to probe it; 0 means a second.
 	ProbeEvery time.Duration
 
 	hosts recent[string, *hostBudget]
@@ -134,15 +184,15 @@ func (b *TokenBudget) Validate() error {
 func validPerSuccess(n float64) bool { return n >= 0 && n <= 1 }
 
 // rules are the fields with their defaults.
-func (b *TokenBudget) rules() gateRules {
+func (b *TokenBudget) rules() budgetRules {
 	perSuccess := b.PerSuccess
 	if !validPerSuccess(perSuccess) || perSuccess == 0 {
 		perSuccess = defaultPerSuccess
 	}
-	return gateRules{
+	return budgetRules{
 		capacity:   float64(positive(b.Capacity, defaultCapacity)),
 		earned:     perSuccess,
-		downAfter:  positive(b.DownAfter, defaultDownAfter),
+		openAfter:  positive(b.DownAfter, defaultDownAfter),
 		maxHold:    positive(b.MaxHold, defaultMaxHold),
 		probeEvery: positive(b.ProbeEvery, defaultProbeEvery),
 	}
@@ -154,152 +204,4 @@ func positive[N int | time.Duration](n, otherwise N) N {
 		return n
 	}
 	return otherwise
-}
-
-// Record tells of an attempt that ended. It is part of [Budget].
-func (b *TokenBudget) Record(host string, failed bool) {
-	if !failed && b.host(host).calm.Load() {
-		return
-	}
-	h := b.lock(host)
-	defer h.mu.Unlock()
-	// Nothing of an open gate that holds nobody has a time, and to read the clock
-	// is half the cost of a success.
-	now := h.tried
-	if failed || h.down() || h.held.Len() > 0 {
-		now = time.Now()
-	}
-	h.record(now, failed)
-	h.settle()
-}
-
-// Withdraw asks for leave to make one retry. It is part of [Budget]. A retry
-// that is held when ctx ends, or at its limit, costs nothing.
-func (b *TokenBudget) Withdraw(ctx context.Context, w Withdrawal) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	h := b.lock(w.Host)
-	held, err := h.withdraw(time.Now(), w)
-	h.settle()
-	h.mu.Unlock()
-	if held == nil {
-		return err
-	}
-	return h.wait(ctx, held)
-}
-
-// HostBudget is what a [TokenBudget] knows of one host.
-type HostBudget struct {
-	// Host is the access host.
-	Host string
-	// Tokens is how many retries it may make now, from 0 to the capacity.
-	Tokens float64
-	// Down says that its last attempts all failed.
-	Down bool
-	// Held is the number of retries that are held.
-	Held int
-}
-
-// Hosts returns what is known of every host, in the order of their names: for a
-// page that a person reads. It is not for the way of a call: it locks the hosts
-// one by one.
-func (b *TokenBudget) Hosts() []HostBudget {
-	var hosts []HostBudget
-	b.hosts.all(func(host string, h *hostBudget) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		hosts = append(hosts, HostBudget{host, h.capacity - h.spent, h.down(), h.held.Len()})
-	})
-	slices.SortFunc(hosts, func(x, y HostBudget) int { return cmp.Compare(x.Host, y.Host) })
-	return hosts
-}
-
-// hostBudget is the gate of one host with its lock and the timer of its probes.
-type hostBudget struct {
-	mu   sync.Mutex
-	gate             // guarded by mu
-	tick *time.Timer // guarded by mu; runs while retries are held, else nil
-	// forgotten says that the budget holds another hostBudget for the host, or
-	// none. Guarded by mu.
-	forgotten bool
-	// calm says that a success changes nothing. It may be read without mu: of
-	// attempts that end at the same time none is the first.
-	calm atomic.Bool
-}
-
-func (b *TokenBudget) host(host string) *hostBudget {
-	return b.hosts.get(host, func() (string, *hostBudget) { return strings.Clone(host), b.fresh() }, (*hostBudget).wanted)
-}
-
-// lock returns the state of host, locked.
-func (b *TokenBudget) lock(host string) *hostBudget {
-	for {
-		h := b.host(host)
-		h.mu.Lock()
-		if !h.forgotten {
-			return h
-		}
-		h.mu.Unlock()
-	}
-}
-
-func (b *TokenBudget) fresh() *hostBudget { return &hostBudget{gate: gate{gateRules: b.rules()}} }
-
-// wanted keeps hosts that hold retries: only their own gate can let those out.
-func (h *hostBudget) wanted() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.forgotten = h.held.Len() == 0
-	return !h.forgotten
-}
-
-// settle ends every change: it runs the timer of the probes while retries are
-// held, and only then. It requires that mu is held.
-func (h *hostBudget) settle() {
-	h.calm.Store(h.gate.calm())
-	switch holding := h.held.Len() > 0; {
-	case holding && h.tick == nil:
-		h.tick = time.AfterFunc(time.Until(h.tried.Add(h.probeEvery)), h.probes)
-	case !holding && h.tick != nil:
-		h.tick.Stop()
-		h.tick = nil
-	}
-}
-
-// probes is what the timer runs.
-func (h *hostBudget) probes() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	next := h.probe(time.Now())
-	h.settle()
-	if h.tick != nil {
-		h.tick.Reset(time.Until(next))
-	}
-}
-
-// wait waits until held is let out, ctx ends or the limit of held is reached.
-func (h *hostBudget) wait(ctx context.Context, held *hold) error {
-	limit := time.NewTimer(time.Until(held.limit))
-	defer limit.Stop()
-	err := ErrBudgetSpent
-	select {
-	case <-held.out:
-		err = nil
-	case <-ctx.Done():
-	case <-limit.C:
-	}
-	// Of the events of one moment the end of the context counts: a retry that
-	// will not be made must not keep its token from the others.
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err == nil {
-		return nil
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.leave(held)
-	h.settle()
-	return err
 }

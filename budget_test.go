@@ -21,13 +21,13 @@ const budgetHost = "cvm.tencentcloudapi.com"
 // fail records n failed attempts, succeed n successful ones.
 func fail(b tcretry.Budget, n int) {
 	for range n {
-		b.Record(budgetHost, true)
+		b.Record(tcretry.BudgetReport{Host: budgetHost, Result: tcretry.BudgetFailure})
 	}
 }
 
 func succeed(b tcretry.Budget, n int) {
 	for range n {
-		b.Record(budgetHost, false)
+		b.Record(tcretry.BudgetReport{Host: budgetHost})
 	}
 }
 
@@ -59,17 +59,40 @@ func requireHeld(t *testing.T, ch <-chan answer) {
 	require.Empty(t, ch, "the retry was to be held")
 }
 
+// states are the hosts without their actions.
+func states(b *tcretry.TokenBudget) []tcretry.HostBudget {
+	hosts := b.Hosts()
+	for i := range hosts {
+		hosts[i].Actions = nil
+	}
+	return hosts
+}
+
 // spend takes tokens until there are none and returns how many there were.
 func spend(t *testing.T, b tcretry.Budget) int {
 	t.Helper()
 	for n := range 1000 {
-		if err := withdraw(t.Context(), b); err != nil {
+		now := time.Now()
+		if err := b.Withdraw(t.Context(), tcretry.Withdrawal{Host: budgetHost, Start: now, Latest: now}); err != nil {
 			require.ErrorIs(t, err, tcretry.ErrBudgetSpent)
 			return n
 		}
 	}
 	t.Fatal("the budget has no end")
 	return 0
+}
+
+// requireProbeAndHold asks for ten retries of a host that is down. The youngest is
+// released as a probe; the oldest is given up.
+func requireProbeAndHold(t *testing.T, b tcretry.Budget, probeEvery, maxHold time.Duration) {
+	t.Helper()
+	start := time.Now()
+	var deferred []<-chan answer
+	for range 10 {
+		deferred = append(deferred, withdrawAsync(t.Context(), b, tcretry.Withdrawal{Host: budgetHost, Start: start}))
+	}
+	require.Equal(t, answer{nil, start.Add(probeEvery)}, <-deferred[9], "ProbeEvery")
+	require.Equal(t, answer{tcretry.ErrBudgetSpent, start.Add(maxHold)}, <-deferred[0], "MaxHold")
 }
 
 func TestTokenBudgetDefaultsAreTheOnesItStates(t *testing.T) {
@@ -85,15 +108,7 @@ func TestTokenBudgetDefaultsAreTheOnesItStates(t *testing.T) {
 		fail(b, 1)
 		require.True(t, b.Hosts()[0].Down, "DownAfter")
 
-		start := time.Now()
-		w := tcretry.Withdrawal{Host: budgetHost, Start: start}
-		first, second := withdrawAsync(t.Context(), b, w), withdrawAsync(t.Context(), b, w)
-		require.Equal(t, answer{nil, start.Add(time.Second)}, <-first, "ProbeEvery")
-		for range 100 {
-			fail(b, 1)
-			time.Sleep(50 * time.Millisecond)
-		}
-		require.Equal(t, answer{tcretry.ErrBudgetSpent, start.Add(5 * time.Second)}, <-second, "MaxHold")
+		requireProbeAndHold(t, b, time.Second, 5*time.Second)
 	})
 }
 
@@ -109,11 +124,7 @@ func TestTokenBudgetFieldsOverrideTheDefaults(t *testing.T) {
 
 		succeed(b, 1)
 		fail(b, 2)
-		start := time.Now()
-		w := tcretry.Withdrawal{Host: budgetHost, Start: start}
-		first, second := withdrawAsync(t.Context(), b, w), withdrawAsync(t.Context(), b, w)
-		require.Equal(t, answer{nil, start.Add(3 * time.Second)}, <-first, "ProbeEvery")
-		require.Equal(t, answer{tcretry.ErrBudgetSpent, start.Add(8 * time.Second)}, <-second, "MaxHold")
+		requireProbeAndHold(t, b, 3*time.Second, 8*time.Second)
 	})
 }
 
@@ -140,11 +151,7 @@ func TestTokenBudgetCountsAWrongFieldAsZero(t *testing.T) {
 		require.Equal(t, 1, spend(t, b))
 		succeed(b, 2)
 		fail(b, 12)
-		start := time.Now()
-		w := tcretry.Withdrawal{Host: budgetHost, Start: start}
-		first, second := withdrawAsync(t.Context(), b, w), withdrawAsync(t.Context(), b, w)
-		require.Equal(t, answer{nil, start.Add(time.Second)}, <-first)
-		require.Equal(t, answer{tcretry.ErrBudgetSpent, start.Add(5 * time.Second)}, <-second)
+		requireProbeAndHold(t, b, time.Second, 5*time.Second)
 	})
 }
 
@@ -157,7 +164,7 @@ func TestTokenBudgetLetsHeldRetriesOutInOrderWithTheFirstSuccess(t *testing.T) {
 			held = append(held, withdrawAsync(t.Context(), b, tcretry.Withdrawal{Host: budgetHost}))
 			time.Sleep(100 * time.Millisecond)
 		}
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 3, Down: true, Held: 5}}, b.Hosts())
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 3, Down: true, Held: 5}}, states(b))
 		for _, ch := range held {
 			requireHeld(t, ch)
 		}
@@ -171,7 +178,7 @@ func TestTokenBudgetLetsHeldRetriesOutInOrderWithTheFirstSuccess(t *testing.T) {
 		requireHeld(t, held[4])
 		succeed(b, 2)
 		require.NoError(t, (<-held[4]).err)
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 0}}, b.Hosts())
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 0}}, states(b))
 	})
 }
 
@@ -184,7 +191,7 @@ func TestTokenBudgetHoldsNoRetryPastItsLatestTime(t *testing.T) {
 		require.Equal(t, answer{tcretry.ErrBudgetSpent, latest}, <-ch)
 		ch = withdrawAsync(t.Context(), b, tcretry.Withdrawal{Host: budgetHost, Latest: latest})
 		require.Equal(t, answer{tcretry.ErrBudgetSpent, latest}, <-ch, "one that is late already")
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50, Down: true}}, b.Hosts())
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50, Down: true}}, states(b))
 	})
 }
 
@@ -200,7 +207,7 @@ func TestTokenBudgetHoldsNoRetryWhoseContextEnds(t *testing.T) {
 		require.Equal(t, answer{cause, time.Now()}, <-ch)
 		succeed(b, 1)
 		require.Equal(t, cause, withdraw(ctx, b), "one that has ended already")
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50}}, b.Hosts(), "nothing was paid")
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50}}, states(b), "nothing was paid")
 	})
 }
 
@@ -210,12 +217,12 @@ func TestTokenBudgetKeepsHostsApart(t *testing.T) {
 		fail(b, 12)
 		ch := withdrawAsync(t.Context(), b, tcretry.Withdrawal{Host: budgetHost})
 		require.NoError(t, b.Withdraw(t.Context(), tcretry.Withdrawal{Host: "cbs.tencentcloudapi.com"}))
-		b.Record("cbs.tencentcloudapi.com", false)
+		b.Record(tcretry.BudgetReport{Host: "cbs.tencentcloudapi.com"})
 		requireHeld(t, ch)
 		require.Equal(t, []tcretry.HostBudget{
 			{Host: "cbs.tencentcloudapi.com", Tokens: 49.5},
 			{Host: budgetHost, Tokens: 50, Down: true, Held: 1},
-		}, b.Hosts())
+		}, states(b))
 		require.NoError(t, (<-ch).err)
 	})
 }
@@ -232,7 +239,7 @@ func TestTokenBudgetLeavesNothingBehind(t *testing.T) {
 		before := bubbled()
 		time.Sleep(time.Hour)
 		require.Equal(t, before, bubbled())
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50, Down: true}}, b.Hosts())
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: 50}}, b.Hosts(), "failures of an hour ago")
 	})
 }
 
@@ -266,7 +273,7 @@ func TestTokenBudgetSurvivesThousandsCanceledAtOnce(t *testing.T) {
 				made++
 			}
 		}
-		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: float64(5000 - made)}}, b.Hosts(),
+		require.Equal(t, []tcretry.HostBudget{{Host: budgetHost, Tokens: float64(5000 - made)}}, states(b),
 			"every token that was not used came back")
 	})
 }
@@ -279,12 +286,12 @@ func TestTokenBudgetForgetsIdleHostsButNotHeldRetries(t *testing.T) {
 		busy := "busy.tencentcloudapi.com"
 		require.NoError(t, b.Withdraw(t.Context(), tcretry.Withdrawal{Host: busy}))
 		for i := range 100_000 {
-			b.Record(fmt.Sprintf("host-%d.example", i), true)
+			b.Record(tcretry.BudgetReport{Host: fmt.Sprintf("host-%d.example", i), Result: tcretry.BudgetFailure})
 			if i%500 == 0 {
-				b.Record(busy, true)
+				b.Record(tcretry.BudgetReport{Host: busy, Result: tcretry.BudgetFailure})
 			}
 		}
-		hosts := b.Hosts()
+		hosts := states(b)
 		require.LessOrEqual(t, len(hosts), 2*1024+1)
 		require.Contains(t, hosts, tcretry.HostBudget{Host: busy, Tokens: 49, Down: true}, "one in use is remembered")
 		require.Contains(t, hosts, tcretry.HostBudget{Host: budgetHost, Tokens: 50, Down: true, Held: 1})
@@ -300,14 +307,14 @@ func TestTokenBudgetAllocatesNothing(t *testing.T) {
 	b := new(tcretry.TokenBudget)
 	ctx := t.Context()
 	w := tcretry.Withdrawal{Host: budgetHost, Start: time.Now(), Latest: time.Now().Add(time.Hour)}
-	b.Record(budgetHost, false)
+	b.Record(tcretry.BudgetReport{Host: budgetHost})
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		b.Record(budgetHost, true)
+		b.Record(tcretry.BudgetReport{Host: budgetHost, Result: tcretry.BudgetFailure})
 		if err := b.Withdraw(ctx, w); err != nil {
 			t.Error(err)
 		}
-		b.Record(budgetHost, false)
-		b.Record(budgetHost, false)
+		b.Record(tcretry.BudgetReport{Host: budgetHost})
+		b.Record(tcretry.BudgetReport{Host: budgetHost})
 	}))
 }
 
@@ -322,7 +329,7 @@ func BenchmarkTokenBudget(b *testing.B) {
 			}
 		})
 	}
-	bench("record", func(b tcretry.Budget, _ tcretry.Withdrawal) { b.Record(budgetHost, false) })
+	bench("record", func(b tcretry.Budget, _ tcretry.Withdrawal) { b.Record(tcretry.BudgetReport{Host: budgetHost}) })
 	bench("withdraw and two records", func(b tcretry.Budget, w tcretry.Withdrawal) {
 		_ = b.Withdraw(context.Background(), w)
 		succeed(b, 2)

@@ -44,12 +44,14 @@ type call struct {
 	caller *http.Request // the caller's
 	token  string        // the ClientToken that we gave it; "" for none
 
-	start    time.Time
-	began    time.Time     // of the last attempt
-	ended    time.Time     // of the last attempt
-	paceWait time.Duration // before the last attempt
-	held     time.Duration // by the budget, before the next attempt
-	waited   waits         // in all
+	start     time.Time
+	began     time.Time     // of the last attempt
+	ended     time.Time     // of the last attempt
+	paceWait  time.Duration // before the last attempt
+	held      time.Duration // by the budget, before the next attempt
+	retry     int           // that was permitted, until its attempt is reported
+	withdrawn int           // retries that the budget permitted since the last success
+	waited    waits         // in all
 
 	trace  *CallTrace  // of the context; nil for most calls
 	traced *TracedCall // what it keeps of this one; nil before its first event

@@ -72,7 +72,7 @@ func TestTheRequestsCancelChannelEndsADelay(t *testing.T) {
 // waitingBudget holds every retry for an hour.
 type waitingBudget struct{}
 
-func (waitingBudget) Record(string, bool) {}
+func (waitingBudget) Record(tcretry.BudgetReport) {}
 
 func (waitingBudget) Withdraw(ctx context.Context, _ tcretry.Withdrawal) error {
 	return hourPacer(ctx)

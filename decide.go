@@ -115,9 +115,22 @@ func (c *call) pause(p plan) StopReason {
 	if err := c.prepareBody(); err != nil {
 		return StopNotReplayable
 	}
+	before := c.withdrawn
 	if reason := c.withdraw(); reason != 0 {
 		return reason
 	}
+	reason := c.waitForNext(p)
+	if reason != 0 && c.withdrawn > before {
+		c.withdrawn = before
+		c.report(c.t.budgetOf(), BudgetUnused, 1)
+		c.retry = 0
+	}
+	return reason
+}
+
+// waitForNext waits for the delay and the pace of the next attempt, or says why it
+// will not start.
+func (c *call) waitForNext(p plan) StopReason {
 	if !c.look.whole && !p.paced && c.resp != nil && !keep(c.resp) {
 		// Its connection is free before the wait, as that of a whole one was when
 		// it was peeked at. The answer stays at hand if it can, because the turn
@@ -136,8 +149,8 @@ func (c *call) pause(p plan) StopReason {
 	return 0
 }
 
-// withdraw asks the budget for leave to retry. Throttled and Busy answers prove
-// that the service is up: they cost nothing.
+// withdraw requests the retry from the budget. Throttled and Busy responses prove
+// that the service is up: their retries consume nothing.
 func (c *call) withdraw() StopReason {
 	budget := c.t.budgetOf()
 	if budget == nil || c.rule.class != Transient && c.rule.class != Ambiguous {
@@ -145,15 +158,25 @@ func (c *call) withdraw() StopReason {
 	}
 	latest, _ := c.latest(c.ended)
 	from := time.Now()
-	ctx, done := c.waiting()
-	defer done()
-	err := budget.Withdraw(ctx, Withdrawal{Host: c.host, Start: c.start, Latest: latest})
+	w := Withdrawal{Host: c.host, Action: c.identify().Action, Retry: c.attempts, Start: c.start, Latest: latest}
+	ctx := c.ctx
+	if _, own := budget.(*TokenBudget); own {
+		//lint:ignore SA1019 old callers cancel by it
+		w.canceled = c.req.Cancel // which others need a goroutine to heed
+	} else {
+		waiting, done := c.waiting()
+		defer done()
+		ctx = waiting
+	}
+	err := budget.Withdraw(ctx, w)
 	c.held = wait(&c.waited.budget, from, time.Now())
 	switch {
 	case err == nil:
+		c.withdrawn++
+		c.retry = w.Retry
 		return 0
-	case ctx.Err() != nil && !errors.Is(err, ErrBudgetSpent):
-		c.cancel(context.Cause(ctx))
+	case c.isCanceled() && !errors.Is(err, ErrBudgetSpent):
+		c.cancel(err)
 		return StopCanceled
 	}
 	return StopBudget

@@ -195,7 +195,7 @@ func TestCallDoneComesExactlyOnceForEveryReason(t *testing.T) {
 type noBudget struct{}
 
 func (noBudget) Withdraw(context.Context, tcretry.Withdrawal) error { return tcretry.ErrBudgetSpent }
-func (noBudget) Record(string, bool)                                {}
+func (noBudget) Record(tcretry.BudgetReport)                        {}
 
 func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ type countingBudget struct {
 	records int
 }
 
-func (b *countingBudget) Record(string, bool) { b.records++ }
+func (b *countingBudget) Record(tcretry.BudgetReport) { b.records++ }
 
 func TestTheBudgetIsNotToldOfTheCallersMistakes(t *testing.T) {
 	for name, row := range map[string]struct {

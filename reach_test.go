@@ -72,12 +72,17 @@ func TestNothingIsDelayedBelowTheQuota(t *testing.T) {
 	require.Zero(t, out.Rejected)
 }
 
-// outage plays a scene for some seeds.
-func outage(t *testing.T, o scene.Outage) []scene.Survived {
+func skipWithRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("thousands of calls at once in virtual time crash Go's race detector, go.dev/issue/78156: go test .")
 	}
+}
+
+// outage plays a scene for some seeds.
+func outage(t *testing.T, o scene.Outage) []scene.Survived {
+	t.Helper()
+	skipWithRaceDetector(t)
 	out := make([]scene.Survived, 2)
 	for i := range out {
 		out[i] = o.Play(t, seeded(false, uint64(i+1)), uint64(i+1))

@@ -99,7 +99,7 @@ func TestWaitsForThePaceAndTheBudgetAreToldApart(t *testing.T) {
 // slowBudget holds every retry for a second.
 type slowBudget struct{}
 
-func (slowBudget) Record(string, bool) {}
+func (slowBudget) Record(tcretry.BudgetReport) {}
 
 func (slowBudget) Withdraw(context.Context, tcretry.Withdrawal) error {
 	time.Sleep(time.Second) // virtual

@@ -32,9 +32,15 @@ func TestBudgetLive(t *testing.T, newBudget func() tcretry.Budget) {
 }
 
 const (
-	budgetHost  = "cvm.tencentcloudapi.com"
-	anotherHost = "vpc.tencentcloudapi.com"
+	budgetHost    = "cvm.tencentcloudapi.com"
+	anotherHost   = "vpc.tencentcloudapi.com"
+	anotherAction = "DescribeZones"
 )
+
+// failure is a failed attempt to host, of a request without an action.
+func failure(host string) tcretry.BudgetReport {
+	return tcretry.BudgetReport{Host: host, Result: tcretry.BudgetFailure}
+}
 
 var budgetObligations = []obligation[tcretry.Budget]{
 	{
@@ -55,7 +61,7 @@ var budgetObligations = []obligation[tcretry.Budget]{
 				return err
 			}
 			for range 500 {
-				b.Record(budgetHost, false)
+				b.Record(tcretry.BudgetReport{Host: budgetHost})
 			}
 			s.settle()
 			return s.retryAtOnce(b, budgetHost)
@@ -63,7 +69,7 @@ var budgetObligations = []obligation[tcretry.Budget]{
 	},
 	{
 		"failures in passing are retried",
-		"With one attempt of ten failing, nearly every failure may be retried.",
+		"With one attempt of ten failing, nearly every failure may be retried, without a hold.",
 		checkPassing,
 	},
 	{
@@ -75,6 +81,21 @@ var budgetObligations = []obligation[tcretry.Budget]{
 			}
 			return s.retryAtOnce(b, anotherHost)
 		},
+	},
+	{
+		"actions are apart",
+		"An action whose attempts all fail must not keep the host's others from their retries.",
+		func(s *stage, b tcretry.Budget) error {
+			if _, err := s.outage(b); err != nil {
+				return err
+			}
+			return s.retryOf(b, budgetHost, anotherAction)
+		},
+	},
+	{
+		"a call whose retry succeeds costs nothing",
+		"A host whose first attempts fail and whose retries succeed never runs out of retries.",
+		checkFirstAttemptsFail,
 	},
 	{
 		"no retry is held past its latest time",
@@ -104,11 +125,14 @@ var budgetObligations = []obligation[tcretry.Budget]{
 	},
 }
 
-// retryAtOnce asks for a retry to host that must be allowed without a hold.
-func (s *stage) retryAtOnce(b tcretry.Budget, host string) error {
+// retryAtOnce asks for a retry to host that must be permitted without a hold.
+func (s *stage) retryAtOnce(b tcretry.Budget, host string) error { return s.retryOf(b, host, "") }
+
+// retryOf does the same for a retry of an action.
+func (s *stage) retryOf(b tcretry.Budget, host, action string) error {
 	start := time.Now()
-	b.Record(host, true)
-	if err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: host, Start: start}); err != nil {
+	b.Record(tcretry.BudgetReport{Host: host, Action: action, Result: tcretry.BudgetFailure})
+	if err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: host, Action: action, Start: start}); err != nil {
 		return fmt.Errorf("a retry to %s was refused: %w", host, err)
 	}
 	return s.took(start, 0)
@@ -121,9 +145,9 @@ func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
 	var wg sync.WaitGroup
 	call := func() {
 		start := time.Now()
-		b.Record(budgetHost, true)
-		for range 3 {
-			refused := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: start})
+		b.Record(failure(budgetHost))
+		for retry := 1; retry <= 3; retry++ {
+			refused := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Retry: retry, Start: start})
 			mu.Lock()
 			if refused == nil {
 				retries++
@@ -135,7 +159,7 @@ func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
 				return
 			}
 			time.Sleep(50 * time.Millisecond)
-			b.Record(budgetHost, true)
+			b.Record(tcretry.BudgetReport{Host: budgetHost, Retry: retry, Result: tcretry.BudgetFailure})
 		}
 	}
 	for range 500 {
@@ -157,23 +181,38 @@ func checkOutage(s *stage, b tcretry.Budget) error {
 	return err
 }
 
+func checkFirstAttemptsFail(s *stage, b tcretry.Budget) error {
+	for i := range 1000 {
+		if err := s.retryAtOnce(b, budgetHost); err != nil {
+			return fmt.Errorf("call %d: %w", i+1, err)
+		}
+		b.Record(tcretry.BudgetReport{Host: budgetHost, Retry: 1, Withdrawn: 1})
+	}
+	return nil
+}
+
 func checkPassing(s *stage, b tcretry.Budget) error {
 	refused := 0
 	for i := range 1000 {
 		failed := i%10 == 0
-		b.Record(budgetHost, failed)
+		report := tcretry.BudgetReport{Host: budgetHost}
+		if failed {
+			report.Result = tcretry.BudgetFailure
+		}
+		b.Record(report)
 		if !failed {
 			continue
 		}
-		switch err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: time.Now()}); {
-		case errors.Is(err, tcretry.ErrBudgetSpent):
+		start := time.Now()
+		switch err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: start}); {
+		case errors.Is(err, tcretry.ErrBudgetSpent), err == nil && s.took(start, 0) != nil:
 			refused++
 		case err != nil:
 			return err
 		}
 	}
 	if refused > 10 {
-		return fmt.Errorf("of 100 retries %d were refused", refused)
+		return fmt.Errorf("of 100 retries %d were refused or held", refused)
 	}
 	return nil
 }
@@ -184,7 +223,7 @@ func checkHold(s *stage, b tcretry.Budget) error {
 	}
 	// With fresh failures, so that nothing is due to be let out.
 	for range 100 {
-		b.Record(budgetHost, true)
+		b.Record(failure(budgetHost))
 	}
 	for i := range 5 {
 		start := time.Now()
@@ -208,7 +247,7 @@ func checkHoldContext(s *stage, b tcretry.Budget) error {
 		return err
 	}
 	for range 100 {
-		b.Record(budgetHost, true)
+		b.Record(failure(budgetHost))
 	}
 	held := s.ask(func() error {
 		return b.Withdraw(ctx, tcretry.Withdrawal{Host: budgetHost, Start: time.Now()})
@@ -239,7 +278,9 @@ func checkBudgetGoroutines(s *stage, b tcretry.Budget) error {
 			defer cancel()
 			for j := range 50 {
 				host := []string{budgetHost, anotherHost}[j%2]
-				b.Record(host, (i+j)%3 > 0)
+				b.Record(tcretry.BudgetReport{Host: host, Result: []tcretry.BudgetResult{
+					tcretry.BudgetSuccess, tcretry.BudgetFailure, tcretry.BudgetFailure,
+				}[(i+j)%3]})
 				err := b.Withdraw(ctx, tcretry.Withdrawal{Host: host, Latest: time.Now().Add(time.Second)})
 				if err != nil && !errors.Is(err, tcretry.ErrBudgetSpent) && !errors.Is(err, context.DeadlineExceeded) {
 					errs <- fmt.Errorf("withdraw returned %w", err)

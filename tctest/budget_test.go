@@ -30,7 +30,7 @@ func TestTokenBudgetKeepsTheObligationsInRealTime(t *testing.T) {
 type badBudget struct {
 	*tcretry.TokenBudget
 	withdraw func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error
-	record   func(*tcretry.TokenBudget, string, bool)
+	record   func(*tcretry.TokenBudget, tcretry.BudgetReport)
 }
 
 func (b badBudget) Withdraw(ctx context.Context, w tcretry.Withdrawal) error {
@@ -40,12 +40,12 @@ func (b badBudget) Withdraw(ctx context.Context, w tcretry.Withdrawal) error {
 	return b.TokenBudget.Withdraw(ctx, w)
 }
 
-func (b badBudget) Record(host string, failed bool) {
+func (b badBudget) Record(r tcretry.BudgetReport) {
 	if b.record != nil {
-		b.record(b.TokenBudget, host, failed)
+		b.record(b.TokenBudget, r)
 		return
 	}
-	b.TokenBudget.Record(host, failed)
+	b.TokenBudget.Record(r)
 }
 
 // The faults, each with the case that finds it.
@@ -68,7 +68,9 @@ var badBudgets = []struct {
 		withdraw: func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error { return nil },
 	}},
 	{"failures count as successes", "an outage is not multiplied", badBudget{
-		record: func(b *tcretry.TokenBudget, host string, _ bool) { b.Record(host, false) },
+		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+			b.Record(tcretry.BudgetReport{Host: r.Host, Action: r.Action})
+		},
 	}},
 	{"it refuses with another error", "an outage is not multiplied", badBudget{
 		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
@@ -103,16 +105,16 @@ var badBudgets = []struct {
 		}(),
 	}},
 	{"successes bring nothing", "a host that came back is retried again", badBudget{
-		record: func(b *tcretry.TokenBudget, host string, failed bool) {
-			if failed {
-				b.Record(host, true)
+		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+			if r.Result == tcretry.BudgetFailure {
+				b.Record(r)
 			}
 		},
 	}},
 	{"the tokens of a start are all that there are", "failures in passing are retried", badBudget{
-		record: func(b *tcretry.TokenBudget, host string, failed bool) {
-			if failed {
-				b.Record(host, true)
+		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+			if r.Result == tcretry.BudgetFailure {
+				b.Record(r)
 			}
 		},
 	}},
@@ -121,7 +123,26 @@ var badBudgets = []struct {
 			w.Host = "one"
 			return b.Withdraw(ctx, w)
 		},
-		record: func(b *tcretry.TokenBudget, _ string, failed bool) { b.Record("one", failed) },
+		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+			r.Host = "one"
+			b.Record(r)
+		},
+	}},
+	{"actions are one", "actions are apart", badBudget{
+		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+			w.Action = ""
+			return b.Withdraw(ctx, w)
+		},
+		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+			r.Action = ""
+			b.Record(r)
+		},
+	}},
+	{"a retry that succeeds is not paid back", "a call whose retry succeeds costs nothing", badBudget{
+		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+			r.Withdrawn = 0
+			b.Record(r)
+		},
 	}},
 	{"Latest is not heard", "no retry is held past its latest time", badBudget{
 		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
