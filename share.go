@@ -39,7 +39,7 @@ const (
 	// lasted, up to lastRecovery: a burst of others costs seconds, and processes that
 	// share a limit for long rarely try it.
 	firstRecovery = time.Second
-	lastRecovery  = 16 * time.Second
+	lastRecovery  = 24 * time.Second
 	// floorPart bounds the distance of two attempts to a window, and to that part of
 	// the time that the trouble has lasted: a storm of others costs no more than
 	// about its own length.
@@ -51,8 +51,8 @@ const (
 	// creepStep and creepShare are what a rate gains in a second besides. What all
 	// gain alike makes the rates of processes equal, what they gain in proportion
 	// does not.
-	creepStep  = 0.04
-	creepShare = 0.004
+	creepStep  = 0.045
+	creepShare = 0.002
 	// openRate is the rate above which a pace whose limit is not known is open
 	// again: it does not wait in any sense.
 	openRate = 1000

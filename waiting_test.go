@@ -15,10 +15,10 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// waitingCalls makes calls over rt, each with a Cancel channel of its own, and returns
+// startWaiting makes calls over rt, each with a Cancel channel of its own, and returns
 // once all of them wait. End closes the channels and waits until the calls have
 // returned.
-func waitingCalls(tb testing.TB, rt *tcretry.Transport, calls int) (end func()) {
+func startWaiting(tb testing.TB, rt *tcretry.Transport, calls int) (end func()) {
 	tb.Helper()
 	cancel := make(chan struct{})
 	var all sync.WaitGroup
@@ -56,7 +56,7 @@ func TestAWaitingCallTakesNoGoroutineOfOursAndLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := rarely(t)
 		before := bubbled()
-		end := waitingCalls(t, rt, 200)
+		end := startWaiting(t, rt, 200)
 		synctest.Wait()
 		require.GreaterOrEqual(t, rt.Paces()[0].Waiting, 190)
 		require.LessOrEqual(t, bubbled()-before, 200, "one goroutine for each call: the caller's own")
@@ -128,7 +128,7 @@ func BenchmarkWaiting(b *testing.B) {
 		b.ReportMetric(goroutines/calls/float64(b.N), "goroutines/waiting-call")
 	}
 	b.Run("over the Transport with Request.Cancel", func(b *testing.B) {
-		run(b, func(rt *tcretry.Transport) func() { return waitingCalls(b, rt, calls) })
+		run(b, func(rt *tcretry.Transport) func() { return startWaiting(b, rt, calls) })
 	})
 	b.Run("with http.Client.Timeout", func(b *testing.B) {
 		run(b, func(rt *tcretry.Transport) func() {
