@@ -151,5 +151,5 @@ func (c *call) report(budget Budget, result BudgetResult, withdrawn int) {
 
 // leaveLane tells the pacer how the attempt ended.
 func (c *call) leaveLane() {
-	c.lane.Done(paceResult(&c.out))
+	c.lane.Done(paceResult(&c.out, c.rule))
 }

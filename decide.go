@@ -67,7 +67,7 @@ func (c *call) spent() bool {
 
 // paced says that the quota which the pacer learns refused the last attempt.
 func (c *call) paced() bool {
-	return c.lane != nil && c.rule.class == Throttled && paceResult(&c.out).Verdict == PaceRejected
+	return c.lane != nil && c.rule.class == Throttled && paceResult(&c.out, c.rule).Verdict == PaceRejected
 }
 
 // schedule says when the next attempt is to be made, or why it is too late.

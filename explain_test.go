@@ -85,10 +85,11 @@ func TestTheTextOfAnExplanationCanBeShownWhateverTheCode(t *testing.T) {
 
 func TestExplainSaysWhichThrottlesThePacerPaces(t *testing.T) {
 	for code, paced := range map[string]bool{
-		"RequestLimitExceeded":                  true,
-		"RequestLimitExceeded.UinLimitExceeded": true,
-		"RequestLimitExceeded.NeverHeardOf":     false,
-		"FailedOperation.RateLimitExceeded":     false,
+		"RequestLimitExceeded":                    true,
+		"RequestLimitExceeded.UinLimitExceeded":   true,
+		"RequestLimitExceeded.NeverHeardOf":       true,
+		"FailedOperation.RateLimitExceeded":       true,
+		"InvalidParameter.OperationIsTooFrequent": false, // for a minute
 	} {
 		require.Equal(t, paced, strings.Contains(tcretry.Explain(code).Repeat, "at the learned rate limit"), code)
 	}

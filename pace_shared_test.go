@@ -55,7 +55,7 @@ func TestPaceShared(t *testing.T) {
 			{reject: 1, count: 50, limit: 20, inFlight: 9, mode: PaceShared, known: 20, rate: 4},
 			{at: 7 * s, lost: 1, inFlight: 8, mode: PaceShared, known: 20, rate: 4},
 			{at: 7 * s, ok: 1, inFlight: 7, mode: PaceShared, known: 20, rate: 4},
-			{at: 8 * s, inFlight: 7, mode: PaceShared, known: 20, rate: 8.06},
+			{at: 8 * s, inFlight: 7, mode: PaceShared, known: 20, rate: 8.05},
 		}},
 		{"after a time of idleness one accepted attempt makes the limit ours", []paceStep{
 			{try: 10, started: 10, inFlight: 10},
@@ -86,7 +86,7 @@ func TestPaceShared(t *testing.T) {
 			{try: 100, started: 100, inFlight: 100},
 			{reject: 1, inFlight: 99, mode: PaceShared, rate: 1},
 			{at: 10 * ms, ok: 99, mode: PaceShared, rate: 89.1},
-			{at: 3 * s, mode: PaceShared, rate: 178.2},
+			{at: 3 * s, mode: PaceShared, rate: 177.69},
 			{at: 6 * s},
 			{at: 6 * s, try: 5000, started: 5000, inFlight: 5000},
 		}},

@@ -5,10 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // pacedCodes are the codes by which the API's own layer refuses a request for
-// its rate. Others in the family are limits of products, which wait by backoff.
+// its rate.
 // Source: cloud.tencent.com/document/product/213/30435.
 var pacedCodes = []string{
 	"RequestLimitExceeded",
@@ -29,10 +30,19 @@ func (c *call) paceKey() PaceKey {
 	return PaceKey{Host: c.host, Action: name(action), Credential: credential}
 }
 
-// paceResult is what an outcome tells the pacer.
-func paceResult(o *Outcome) PaceResult {
+// productDelay is how long a limit of a product must last at least for the rate
+// limiter to leave it alone: those are no limits per second.
+const productDelay = time.Minute
+
+// paceResult is what an outcome tells the rate limiter; rule is nil if it was not
+// classified. The limits of products are limits of their action, and so is what a rule
+// of the policy calls throttled.
+func paceResult(o *Outcome, rule *resolved) PaceResult {
 	switch {
 	case o.Envelope != nil && slices.Contains(pacedCodes, o.Envelope.Code):
+		count, limit := quotaNumbers(o.Envelope.Message)
+		return PaceResult{Verdict: PaceRejected, Code: o.Envelope.Code, Count: count, Limit: limit}
+	case o.Envelope != nil && rule != nil && rule.class == Throttled && rule.leastDelay < productDelay:
 		count, limit := quotaNumbers(o.Envelope.Message)
 		return PaceResult{Verdict: PaceRejected, Code: o.Envelope.Code, Count: count, Limit: limit}
 	case o.Response == nil:
@@ -41,8 +51,8 @@ func paceResult(o *Outcome) PaceResult {
 		return PaceResult{Verdict: PaceAccepted}
 	case o.Response.StatusCode == http.StatusTooManyRequests:
 		return PaceResult{Verdict: PaceRejected}
-	case o.Response.StatusCode >= 500:
-		return PaceResult{}
+	case o.Response.StatusCode >= 500, o.Response.StatusCode == http.StatusRequestTimeout, o.Response.StatusCode == http.StatusTooEarly:
+		return PaceResult{} // a gateway's
 	}
 	return PaceResult{Verdict: PaceAccepted}
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
@@ -145,5 +146,67 @@ func TestAThrottleThatNothingGetsThroughEndsWithMaxElapsed(t *testing.T) {
 		require.Equal(t, tcretry.StopElapsed, told.done[0].Reason)
 		require.InDelta(t, 120, time.Since(start).Seconds(), 30)
 		require.Less(t, told.done[0].Attempts, 40, "rarer and rarer")
+	})
+}
+
+// productLimit is an API whose product takes so many requests of an action per second,
+// and says no numbers.
+func productLimit(perSecond int, code string) http.RoundTripper {
+	api := tctest.NewAPI()
+	var mu sync.Mutex
+	var second int64
+	taken := 0
+	api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now().Unix(); now != second {
+			second, taken = now, 0
+		}
+		if taken++; taken > perSecond {
+			return tctest.Fail(code, "too many requests")
+		}
+		return tctest.OK(nil)
+	}))
+	return api
+}
+
+func TestTheLimitsOfProductsAreRateLimited(t *testing.T) {
+	for _, tt := range []struct {
+		code string
+		opts []tcretry.Option
+	}{
+		{"LimitExceeded.RateLimitExceeded", nil}, // of ssl, for example
+		{"FailedOperation.Unlisted", []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{
+			Codes: map[string]tcretry.Rule{"FailedOperation.Unlisted": {Class: tcretry.Throttled}},
+		})}},
+	} {
+		t.Run(tt.code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rt := tcretry.New(productLimit(5, tt.code), tt.opts...)
+				var workers sync.WaitGroup
+				for range 50 {
+					workers.Go(func() {
+						for range 4 {
+							resp, err := rt.RoundTrip(sdkRequest(t, "DescribeCertificates", nil))
+							if assert.NoError(t, err) {
+								assert.NoError(t, tcretry.CheckResponse(resp))
+								assert.NoError(t, resp.Body.Close())
+							}
+						}
+					})
+				}
+				workers.Wait()
+			})
+		})
+	}
+}
+
+func TestALimitOfAMinuteIsNoneOfTheRateLimiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := tcretry.New(always(tctest.Fail("InvalidParameter.OperationIsTooFrequent", "")))
+		resp, err := rt.RoundTrip(sdkRequest(t, "CreateRecord", nil))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, tcretry.PaceOpen, rt.Paces()[0].Mode)
 	})
 }
