@@ -10,7 +10,7 @@ import (
 
 // Crowded reports whether ten or more processes, or more than requests get through per
 // second, share a sliding window that counts the attempts it throttles as well. There
-// no strategy that this package knows gets all calls through: any load above the limit
+// no strategy that is told nothing gets all calls through: any load above the limit
 // throttles nearly everything, and nobody can tell the others. The API counts in fixed
 // windows.
 func (s Shared) Crowded() bool {
