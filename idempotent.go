@@ -153,7 +153,9 @@ func jsonClientToken(req *http.Request) string {
 	}
 	defer body.Close()
 	limited := &io.LimitedReader{R: body, N: maxTokenBody + 1}
-	token, ok := scanClientToken(json.NewDecoder(limited))
+	dec := json.NewDecoder(limited)
+	dec.UseNumber() // one that is too large for a float64 is a number all the same
+	token, ok := scanClientToken(dec)
 	if !ok || limited.N <= 0 {
 		return ""
 	}

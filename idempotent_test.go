@@ -72,6 +72,7 @@ func TestIdempotentTakesAnUnknownServiceForAnyOfThoseWithAnException(t *testing.
 func TestIdempotentBelievesAClientToken(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"ClientToken":"t"}`:                         true,
+		`{"ClientToken":"t","A":1E400}`:               true,
 		`{"A":{"B":[1,{"C":"d"}]},"ClientToken":"t"}`: true,
 		"\n { \"\\u0043lientToken\" : \"t\" } \n":     true,
 		`{"ClientToken":"","ClientToken":"t"}`:        true,
