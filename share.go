@@ -226,8 +226,8 @@ func (p *pace) spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d)*(1-jitter)) + p.random(time.Duration(2*jitter*float64(d)))
 }
 
-// recover raises the rate by what a step of time brings. What it is after some steps
-// does not depend on how many they were. Of silence alone it learns nothing: it takes
+// recover raises the rate by what a step of time brings. How many steps there
+// are hardly matters: the cubic is exact, the creep compounds. Of silence alone it learns nothing: it takes
 // attempts that are accepted.
 func (p *pace) recover(step time.Duration) {
 	if p.calms == 0 {

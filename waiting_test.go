@@ -102,7 +102,7 @@ func TestACallThatIsCanceledAsItsTurnComesLeavesNothing(t *testing.T) {
 }
 
 // BenchmarkWaiting measures what a call costs while it waits for its turn, the
-// goroutine of its caller apart.
+// goroutine of its caller included.
 func BenchmarkWaiting(b *testing.B) {
 	const calls = 10_000
 	use := func() (float64, float64) {
