@@ -227,8 +227,8 @@ func (p *pace) spread(d time.Duration) time.Duration {
 }
 
 // recover raises the rate by what a step of time brings. How many steps there
-// are hardly matters: the cubic is exact, the creep compounds. Of silence alone it learns nothing: it takes
-// attempts that are accepted.
+// are hardly matters: the cubic is exact, the creep compounds. Of silence alone it
+// learns nothing: it takes attempts that are accepted.
 func (p *pace) recover(step time.Duration) {
 	if p.calms == 0 {
 		return
