@@ -261,3 +261,20 @@ func TestPaceTriesAboutOnceASecondWhateverTheResponsesSay(t *testing.T) {
 		}
 	}
 }
+
+func TestThrottlesOfOneBurstCutARateOnce(t *testing.T) {
+	throttled := PaceResult{Verdict: PaceRejected}
+	after := func(burst int) float64 {
+		p := newPace(1, false)
+		runPace(&p, paceStep{try: 1000})
+		for range 500 {
+			p.done(0, PaceResult{Verdict: PaceAccepted})
+		}
+		p.done(0, throttled)
+		for range burst {
+			p.done(600*time.Millisecond, throttled)
+		}
+		return p.rate
+	}
+	require.Equal(t, after(1), after(400))
+}

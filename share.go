@@ -181,7 +181,7 @@ func (p *pace) rejectShared(r PaceResult, known bool) {
 	if p.calms == 0 {
 		// Nothing got through since the last one: this second is used up, and
 		// whoever is first in the queue would be throttled again.
-		if p.row > 1 {
+		if p.row > 1 && p.now-p.rejected >= firstHold { // those of one burst as one
 			p.rate = max(p.rate*rowCut, p.floor())
 			p.gap = max(p.target-p.rate, 0)
 		}
