@@ -108,8 +108,8 @@ func Chain(classifiers ...Classifier) Classifier {
 }
 
 // DefaultClassifier returns what a Transport without options judges by: the code
-// the API answered, by the longest of its dotted prefixes in the built-in table;
-// then the HTTP status; then the error of the base. One in whose chain a method
+// the API answered, by the longest of its dotted prefixes in the built-in table (of
+// LimitExceeded also the text: that of a limit per second is Throttled); then the HTTP status; then the error of the base. One in whose chain a method
 // Terminal() bool returns true is Terminal: so a base says that no other attempt
 // would go better. It never returns Undecided.
 func DefaultClassifier() Classifier {
@@ -135,7 +135,7 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	}
 	switch {
 	case decided != Undecided && code != "":
-		return r.ofCodeAs(o.Target, code, decided)
+		return r.ofCodeAs(o.Target, o.Envelope, decided)
 	case decided != Undecided:
 		return r.ofClass(decided)
 	case o.Task:
@@ -150,7 +150,7 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	default:
 		return r.ofClass(classOfStatus(o))
 	}
-	if rule, known := r.ofCode(o.Target, code); known {
+	if rule, known := r.ofVerdict(o.Target, code, verdictOf(o.Envelope)); known {
 		return rule
 	}
 	if class := classOfStatus(o); class == Throttled {

@@ -58,6 +58,8 @@ type verdict struct {
 	// size is the length of the code or family that decided, 0 if the code is
 	// not known. The longer, the more specific.
 	size int
+	// byText says that the text of the message decided: see textCodes.
+	byText bool
 }
 
 // codeTable finds rows of codesText. It copies nothing of the text: at 12 bytes a

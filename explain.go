@@ -66,7 +66,8 @@ type DelayRange struct{ Min, Max time.Duration }
 // Explain says what a Transport without a policy does about a code. The code may
 // be narrowed as in [Policy.Codes], "cvm:InternalError". In its place may be a
 // number of API 2.0, "4400", an HTTP status, "502", or the name of a transport
-// error, "EOF": see [TransportErrors].
+// error, "EOF": see [TransportErrors]. A documented code may have its message behind
+// a colon and a space, "LimitExceeded: …": of a few codes the text decides.
 func Explain(code string) Explanation { return Policy{}.explain(defaultRules(), code) }
 
 // Explain says what a Transport with the policy does about a code, a number, an

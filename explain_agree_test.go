@@ -42,7 +42,8 @@ func (f *subjectBase) RoundTrip(req *http.Request) (*http.Response, error) {
 	case notNumber == nil:
 		return subjectResponse(http.StatusOK, fmt.Sprintf(`{"code":%d,"message":"m"}`, number)), nil
 	}
-	return subjectResponse(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":"m"},"RequestId":"1"}}`, f.subject)), nil
+	code, message, _ := strings.Cut(f.subject, ": ")
+	return subjectResponse(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":%q},"RequestId":"1"}}`, code, message)), nil
 }
 
 func subjectResponse(status int, body string) *http.Response {
@@ -59,6 +60,10 @@ func subjectResponse(status int, body string) *http.Response {
 func subjects() []string {
 	all := append(tcretry.Codes(), tcretry.TransportErrors()...)
 	all = append(all, "RequestLimitExceeded.New", "InternalError.New", "ResourceInUse.New.Sub", "NoSuchCode", "FailedOperation.ServerBusy.New")
+	// Codes whose text has a say, and some that it has none of.
+	for _, code := range []string{"LimitExceeded", "LimitExceeded.New", "InternalError", "RequestLimitExceeded"} {
+		all = append(all, code+": "+perSecondZH, code+": "+perSecondEN, code+": unexpected EOF")
+	}
 	for _, number := range []int{4000, 4100, 4104, 4200, 4300, 4400, 4500, 4600, 5000, 5100, 6000} {
 		all = append(all, strconv.Itoa(number))
 	}
@@ -84,6 +89,7 @@ var agreeing = tcretry.Policy{MaxAttempts: 6, MaxDelay: 40 * time.Second, Codes:
 	"InvalidParameter.OperationIsTooFrequent":  {MaxAttempts: 3},
 	"UnsupportedOperation":                     {Class: tcretry.Success},
 	"cvm.DescribeInstances:InternalError.Test": {Class: tcretry.Throttled},
+	"cvm.RunInstances:LimitExceeded":           {MaxAttempts: 2, Backoff: every(3 * time.Second)},
 }}
 
 func TestExplainAndACallAgree(t *testing.T) {

@@ -53,10 +53,11 @@ var transportErrors = [...]transportError{
 	{"server's graceful shutdown GOAWAY", "goaway", errors.New("http2: Transport received Server's graceful shutdown GOAWAY"), true, "the HTTP/2 server did not process the request (RFC 9113, section 6.8)"},
 }
 
-// subjectOf reads what is to be explained. A code of the catalogue goes first; a
-// text that is none of these is an unknown code.
+// subjectOf reads what is to be explained. A code of the catalogue goes first, and so
+// does one that is documented and has its message behind it; a text that is none of these is an unknown code.
 func subjectOf(text string) subject {
-	key, err := parseKey(text)
+	code, message := cutMessage(text)
+	key, err := parseKey(code)
 	if err != nil {
 		key = ruleKey{code: text}
 	}
@@ -67,6 +68,7 @@ func subjectOf(text string) subject {
 		Written:  true,
 	}}
 	_, listed := codes().find(key.code)
+	listed = listed || message != ""
 	number, notNumber := strconv.Atoi(key.code)
 	failure := transportErrorNamed(text)
 	switch {
@@ -77,7 +79,7 @@ func subjectOf(text string) subject {
 		s.outcome.Response.StatusCode = number
 	default:
 		// No code at all is one that nobody knows.
-		s.outcome.Envelope = &Envelope{Code: cmp.Or(key.code, noOther)}
+		s.outcome.Envelope = &Envelope{Code: cmp.Or(key.code, noOther), Message: message}
 		if notNumber == nil {
 			s.outcome.legacy = number
 		}
@@ -125,8 +127,8 @@ func (s *subject) because(r *rules, rule *resolved) (decider, reason string) {
 		return fmt.Sprintf("built in, HTTP status %d", status.StatusCode), text + ": " + statusMeanings[rule.class]
 	}
 	code, target := s.key.code, s.outcome.Target
-	table := codes().lookup(code)
-	if _, known := r.ofCode(target, code); !known && s.outcome.legacy != 0 {
+	table := verdictOf(s.outcome.Envelope)
+	if _, known := r.ofVerdict(target, code, table); !known && s.outcome.legacy != 0 {
 		return "built in, number of API 2.0", legacyMeaning(s.outcome.legacy)
 	}
 	v := r.variant(target, code)

@@ -21,6 +21,8 @@ func (v *variant) decider(code string, table verdict) string {
 	switch {
 	case v.overrules(table):
 		return fmt.Sprintf("policy, rule %q", v.classKey)
+	case table.byText:
+		return "built in, text of " + code
 	case table.size == 0:
 		return "none, terminal by default"
 	case table.size == len(family):
@@ -32,6 +34,9 @@ func (v *variant) decider(code string, table verdict) string {
 // meaning says what the catalogue knows of a code: the reason of its entry, else
 // that of the code or family that decided.
 func meaning(code string, table verdict, known bool) string {
+	if table.byText {
+		return "the text is that of a limit per second of the action"
+	}
 	for _, name := range []string{code, code[:table.size]} {
 		if row, ok := codes().find(name); ok && row.columns().reason != "" {
 			return row.columns().reason

@@ -98,9 +98,10 @@ type effect struct {
 	leastDelay, most time.Duration
 }
 
-// effectOf returns what r decides about a code of a target.
-func (r *rules) effectOf(t Target, code string) effect {
-	rule, _ := r.ofCode(t, code)
+// effectOf returns what r decides about a code of a target, of which the built-in
+// table says v.
+func (r *rules) effectOf(t Target, code string, v verdict) effect {
+	rule, _ := r.ofVerdict(t, code, v)
 	e := effect{class: rule.class, attempts: r.attemptsOf(rule)}
 	if e.attempts == 1 {
 		return e // nothing else matters
@@ -122,8 +123,10 @@ func (r *rules) effectOf(t Target, code string) effect {
 func (r *rules) differs(other *rules, k ruleKey) bool {
 	for _, target := range r.targetsOf(k) {
 		for _, code := range r.coveredBy(k) {
-			if r.effectOf(target, code) != other.effectOf(target, code) {
-				return true
+			for _, v := range verdictsOf(code) {
+				if r.effectOf(target, code, v) != other.effectOf(target, code, v) {
+					return true
+				}
 			}
 		}
 	}

@@ -212,8 +212,10 @@ func (r *resolved) total(n int, enough time.Duration, of func(DelayRange) time.D
 func (r *rules) firstRetried(k ruleKey) *resolved {
 	target := Target{Service: k.service, Action: k.action}.known()
 	for _, code := range r.coveredBy(k) {
-		if rule, _ := r.ofCode(target, code); rule.class.repeated() {
-			return rule
+		for _, v := range verdictsOf(code) {
+			if rule, _ := r.ofVerdict(target, code, v); rule.class.repeated() {
+				return rule
+			}
 		}
 	}
 	return nil

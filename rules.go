@@ -249,7 +249,12 @@ func (r resolved) as(class Class) *resolved {
 // whether the code means anything to the policy or the built-in table: one that
 // does not is terminal. It does not allocate.
 func (r *rules) ofCode(t Target, code string) (*resolved, bool) {
-	return r.variant(t, code).resolve(codes().lookup(code))
+	return r.ofVerdict(t, code, codes().lookup(code))
+}
+
+// ofVerdict is the same for a code of which the built-in table says v.
+func (r *rules) ofVerdict(t Target, code string, v verdict) (*resolved, bool) {
+	return r.variant(t, code).resolve(v)
 }
 
 // ofClass returns what to do about an outcome without a code that decides.
@@ -265,9 +270,9 @@ func (v *variant) ofClass(c Class) *resolved {
 
 // ofCodeAs returns what to do about a code that a classifier of the user gave a
 // class: that goes before the class of the code's rules, whose other fields hold.
-func (r *rules) ofCodeAs(t Target, code string, c Class) *resolved {
-	v := r.variant(t, code)
-	if rule, _ := v.resolve(codes().lookup(code)); rule.class == c {
+func (r *rules) ofCodeAs(t Target, e *Envelope, c Class) *resolved {
+	v := r.variant(t, e.Code)
+	if rule, _ := v.resolve(verdictOf(e)); rule.class == c {
 		return rule
 	}
 	return v.ofClass(c)

@@ -27,7 +27,7 @@ func TestLookingUpACodeDoesNotAllocate(t *testing.T) {
 		} {
 			allocs := testing.AllocsPerRun(100, func() {
 				r.ofCode(runInstances, code)
-				r.ofCodeAs(runInstances, code, Busy)
+				r.ofCodeAs(runInstances, &Envelope{Code: code}, Busy)
 			})
 			require.Zero(t, allocs, "%s: %.60s", name, code)
 		}
@@ -126,11 +126,11 @@ func TestACodeIsKnownIfTheTableOrARuleGivesItAClass(t *testing.T) {
 func TestAClassifiersClassTakesTheOtherFieldsOfTheRule(t *testing.T) {
 	r := Policy{Codes: map[string]Rule{"Mine": {Class: Busy, MaxAttempts: 2}}}.compile()
 	for _, class := range []Class{Busy, Transient} {
-		rule := r.ofCodeAs(runInstances, "Mine", class)
+		rule := r.ofCodeAs(runInstances, &Envelope{Code: "Mine"}, class)
 		require.Equal(t, class, rule.class)
 		require.Equal(t, 2, rule.maxAttempts)
 	}
-	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, "Another", Transient))
+	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, &Envelope{Code: "Another"}, Transient))
 }
 
 func TestAClassThatIsNoneIsTerminal(t *testing.T) {
@@ -138,7 +138,7 @@ func TestAClassThatIsNoneIsTerminal(t *testing.T) {
 	require.Equal(t, Terminal, r.ofClass(Undecided).class)
 	require.Equal(t, Terminal, r.ofClass(classCount).class)
 	require.Equal(t, Terminal, r.ofClass(255).class)
-	require.Equal(t, Terminal, r.ofCodeAs(runInstances, "InternalError", 99).class)
+	require.Equal(t, Terminal, r.ofCodeAs(runInstances, &Envelope{Code: "InternalError"}, 99).class)
 }
 
 func TestZeroFieldsOfAPolicyAreTheDefaults(t *testing.T) {

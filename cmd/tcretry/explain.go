@@ -14,6 +14,7 @@ func explainCommand() subcommand {
 		help: "A code may be scoped to a service or an action: cvm:InternalError, cvm.RunInstances:InternalError. " +
 			"In its place may be a number of API 2.0 (4400), an HTTP status (502), a transport error " +
 			"(" + strings.Join(tcretry.TransportErrors(), ", ") + "), " +
+			"a code with its message (\"LimitExceeded: …\": of a few codes the text decides), " +
 			"a line of a log that holds one of these, or a response in JSON. Without a code, or for \"-\", they are " +
 			"read from the standard input.",
 		examples: []string{

@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// perSecond is the API's text of a limit per second.
+const perSecond = "您当前每秒请求 `6` 次，超过了每秒频率上限 `5`，请稍后重试。"
+
 // first returns the first line of what explain says of a text as its argument.
 func first(t *testing.T, text string) string {
 	t.Helper()
@@ -19,7 +22,13 @@ func first(t *testing.T, text string) string {
 
 func TestExplainTakesACodeAsItIsFound(t *testing.T) {
 	for text, want := range map[string]string{
-		"cvm:InternalError":              "cvm:InternalError: transient",
+		"cvm:InternalError":           "cvm:InternalError: transient",
+		"LimitExceeded":               "LimitExceeded: terminal",
+		"LimitExceeded: " + perSecond: "LimitExceeded: throttled",
+		"[TencentCloudSDKError] Code=LimitExceeded, Message=" + perSecond + ", RequestId=8f7d":          "LimitExceeded: throttled",
+		"[TencentCloudSDKError] Code=LimitExceeded, Message=no more `6` of `5`, RequestId=8f7d":         "LimitExceeded: terminal",
+		`{"Response":{"Error":{"Code":"LimitExceeded","Message":"` + perSecond + `"},"RequestId":"1"}}`: "LimitExceeded: throttled",
+		`{"Response":{"Error":{"Code":"NoSuchCode","Message":"unexpected EOF"},"RequestId":"1"}}`:       "NoSuchCode: terminal",
 		"CVM:InternalError":              "cvm:InternalError: transient",
 		"cvm.InternalError":              "cvm:InternalError: transient",
 		"cvm.RunInstances:InternalError": "cvm.RunInstances:InternalError: transient",

@@ -63,6 +63,15 @@ func subjectsOf(text string) []string {
 	return all
 }
 
+// withMessage returns a code of the catalogue with its message behind it, since of a
+// few codes the text decides. In a line of a log the text has more around it.
+func withMessage(code, message string) string {
+	if message == "" || !slices.Contains(tcretry.Codes(), code) {
+		return code
+	}
+	return code + ": " + message
+}
+
 // responseCodes returns the code of each response in a text, and whether all of it
 // is JSON. A response without an error is the HTTP status 200.
 func responseCodes(text string) (codes []string, ok bool) {
@@ -78,7 +87,7 @@ func responseCodes(text string) (codes []string, ok bool) {
 		}
 		code := "200"
 		if envelope := (*tcretry.Envelope)(nil); errors.As(tcretry.CheckResponse(resp), &envelope) {
-			code = envelope.Code
+			code = withMessage(envelope.Code, envelope.Message)
 		}
 		codes = append(codes, code)
 	}
@@ -97,7 +106,7 @@ var (
 func subjectOf(line string) string {
 	line = strings.TrimSpace(line)
 	if found := codeField.FindStringSubmatch(line); found != nil {
-		return found[1]
+		return withMessage(found[1], line)
 	}
 	if strings.Trim(line, "\"'`,.;") != "" {
 		line = strings.Trim(line, "\"'`,.;")
@@ -114,9 +123,9 @@ func subjectOf(line string) string {
 	return line
 }
 
-// isSubject reports whether a text can be explained: a key of a policy, or a
-// transport error.
+// isSubject reports whether a text can be explained: a key of a policy, a code with
+// its message, or a transport error.
 func isSubject(text string) bool {
 	asKey := tcretry.Policy{Codes: map[string]tcretry.Rule{text: {}}}
-	return asKey.Validate() == nil || slices.Contains(tcretry.TransportErrors(), tcretry.Explain(text).Code)
+	return asKey.Validate() == nil || slices.Contains(tcretry.Codes(), tcretry.Explain(text).Code) || slices.Contains(tcretry.TransportErrors(), tcretry.Explain(text).Code)
 }
