@@ -154,7 +154,7 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 		return rule
 	}
 	if class := classOfStatus(o); class == Throttled {
-		return r.ofClass(class)
+		return r.ofCodeAs(o.Target, o.Envelope, class)
 	}
 	// Whatever the status: the API has spoken, not a gateway before it.
 	return r.ofClass(Terminal)

@@ -63,6 +63,22 @@ func ExamplePolicy_minutes() {
 	// time: 2m → 10m
 }
 
+// By default throttled codes are rate limited: the limiter learns from them when a
+// retry may start. A rule turns that on for a code by its class, and off by
+// RateLimit: retries then wait for the backoff and count against MaxAttempts.
+func ExampleRule_rateLimit() {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"FailedOperation.TooOften":        {Class: tcretry.Throttled},
+		"LimitExceeded.RateLimitExceeded": {RateLimit: tcretry.NotRateLimited},
+	}}
+	for _, code := range []string{"FailedOperation.TooOften", "LimitExceeded.RateLimitExceeded"} {
+		fmt.Println(tcretry.Explain(code).RateLimited, "becomes", p.Explain(code).RateLimited)
+	}
+	// Output:
+	// false becomes true
+	// true becomes false
+}
+
 // A policy that is valid may still not be what was meant.
 func ExamplePolicy_Lint() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{

@@ -51,6 +51,10 @@ type Explanation struct {
 	// follows one that ended with the code; 0 is no limit but MaxAttempts, or no
 	// retry. In JSON it is text, "2m".
 	MaxElapsed time.Duration `json:"-"`
+	// RateLimited says that the rate limiter of a Transport that has one sets the time
+	// of the retries, in place of the delays, and that such attempts do not count
+	// against Policy.MaxAttempts.
+	RateLimited bool `json:"rateLimited,omitempty"`
 	// IdempotentOnly says that only idempotent requests are retried.
 	IdempotentOnly bool `json:"idempotentOnly,omitempty"`
 	// Delays are the delays to expect before each retry, ten at the most. There
@@ -89,12 +93,13 @@ func (p Policy) explain(r *rules, text string) Explanation {
 		MaxElapsed:     r.elapsedOf(rule),
 		IdempotentOnly: rule.class.repeated() && (rule.idempotentOnly || rule.class == Ambiguous),
 	}
+	e.RateLimited = e.MaxAttempts != 1 && isRateLimited(rule, &s.outcome)
 	e.Delays = rule.delays(cmp.Or(e.MaxAttempts, unlimitedAttempts) - 1)
 	e.Rule, e.Reason = s.because(r, rule)
 	if s.isCode() {
 		p.explainCode(&e, s)
 	}
-	e.Repeat = e.retry(rule, &s.outcome)
+	e.Repeat = e.retry(rule)
 	return e
 }
 
@@ -134,6 +139,9 @@ func (e *Explanation) changesSince(other Explanation) []string {
 		if both == 0 || !slices.Equal(e.Delays[:both], other.Delays[:both]) {
 			change("delays", other.delayText(), e.delayText())
 		}
+	}
+	if e.MaxAttempts != 1 && other.MaxAttempts != 1 {
+		change("rate limited", yesNo(other.RateLimited), yesNo(e.RateLimited))
 	}
 	change("retried", other.requestText(), e.requestText())
 	return changes

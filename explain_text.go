@@ -68,7 +68,7 @@ const (
 )
 
 // retry says when the request is retried, or why not.
-func (e *Explanation) retry(rule *resolved, o *Outcome) string {
+func (e *Explanation) retry(rule *resolved) string {
 	switch {
 	case rule.class.repeated() && rule.tooSlow():
 		return fmt.Sprintf("no: it lasts %v at least, and MaxDelay is %v", rule.leastDelay, rule.maxDelay)
@@ -76,7 +76,7 @@ func (e *Explanation) retry(rule *resolved, o *Outcome) string {
 		return "no: the policy allows one attempt"
 	case e.IdempotentOnly:
 		return idempotentOnly
-	case isRateLimited(rule, o):
+	case e.RateLimited:
 		return atTheRateLimit
 	}
 	return retries[e.Class]
@@ -135,6 +135,13 @@ func (e *Explanation) attemptText() string {
 		return "any number"
 	}
 	return strconv.Itoa(e.MaxAttempts)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 // requestText says which requests are retried.

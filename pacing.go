@@ -2,7 +2,6 @@ package tcretry
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,16 +35,14 @@ const productDelay = time.Minute
 
 // paceResult is what an outcome tells the rate limiter; rule is nil if it was not
 // classified. The limits of products are limits of their action, and so is what a rule
-// of the policy calls throttled.
+// of the policy calls throttled. Of a code of the API's own layer that a rule does not
+// rate limit nothing is reported: the request was not accepted either.
 func paceResult(o *Outcome, rule *resolved) PaceResult {
 	switch {
-	case o.Envelope != nil && slices.Contains(pacedCodes, o.Envelope.Code):
+	case o.Envelope != nil && rule.rateLimits(o.Envelope.Code):
 		count, limit := quotaNumbers(o.Envelope.Message)
 		return PaceResult{Verdict: PaceRejected, Code: o.Envelope.Code, Count: count, Limit: limit}
-	case o.Envelope != nil && rule != nil && rule.class == Throttled && rule.leastDelay < productDelay:
-		count, limit := quotaNumbers(o.Envelope.Message)
-		return PaceResult{Verdict: PaceRejected, Code: o.Envelope.Code, Count: count, Limit: limit}
-	case o.Response == nil:
+	case o.Response == nil, o.Envelope != nil && isPacedCode(o.Envelope.Code):
 		return PaceResult{}
 	case o.Envelope != nil:
 		return PaceResult{Verdict: PaceAccepted}

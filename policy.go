@@ -18,8 +18,8 @@ type Policy struct {
 	// MaxAttempts is how many attempts a call makes at most; 0 means 4, and 1 turns
 	// retries off, whatever the rules say. Attempts that end with a code whose rule
 	// sets a higher number are not counted here: see [Rule]. Neither are those that
-	// were throttled at a rate limit, as long as a rate limiter handles it: MaxElapsed,
-	// the deadline and the signature bound the call then.
+	// were throttled at a rate limit, as long as a rate limiter handles it, see
+	// Rule.RateLimit: MaxElapsed, the deadline and the signature bound the call then.
 	MaxAttempts int
 	// MaxElapsed is the time from the start of a call after which no attempt is
 	// started; 0 means 2 minutes. A rule can set another for its code. The deadline
@@ -77,6 +77,12 @@ type Rule struct {
 	MaxElapsed time.Duration
 	// Backoff makes the delays.
 	Backoff Backoff
+	// RateLimit says whether the rate limiter handles the code; the zero value is by
+	// class: throttled codes are rate limited, unless they last a minute or more.
+	// NotRateLimited (in JSON false) means retries with backoff that count against
+	// MaxAttempts, and no report to the rate limiter. RateLimited (true) undoes that of
+	// a less specific rule, and rate limits a throttled code however long it lasts.
+	RateLimit RateLimiting
 	// IdempotentOnly repeats the code only if that is harmless. A less specific
 	// rule that says so is not undone by a more specific one.
 	IdempotentOnly bool
@@ -211,6 +217,9 @@ func (m *mistakes) rule(path string, r Rule) {
 	m.attempts(m.under(path, "MaxAttempts"), r.MaxAttempts)
 	m.bound(m.under(path, "MaxElapsed"), r.MaxElapsed)
 	m.backoff(m.under(path, "Backoff"), r.Backoff)
+	if r.RateLimit > NotRateLimited {
+		m.add(m.under(path, "RateLimit"), r.RateLimit, "want RateLimitByClass, RateLimited or NotRateLimited")
+	}
 }
 
 func (m *mistakes) backoff(path string, b Backoff) {

@@ -60,6 +60,7 @@ func setFields(r Rule) []ruleField {
 		{ruleField{"Backoff.Multiplier", r.Backoff.Multiplier, func(r *Rule) { r.Backoff.Multiplier = 0 }}, r.Backoff.Multiplier != 0},
 		{ruleField{"Backoff.Jitter", max(r.Backoff.Jitter, 0), func(r *Rule) { r.Backoff.Jitter = 0 }}, r.Backoff.Jitter != 0},
 		{ruleField{"Backoff.New", nil, func(r *Rule) { r.Backoff.New = nil }}, r.Backoff.New != nil},
+		{ruleField{"RateLimit", r.RateLimit, func(r *Rule) { r.RateLimit = RateLimitByClass }}, r.RateLimit != RateLimitByClass},
 		{ruleField{"IdempotentOnly", true, func(r *Rule) { r.IdempotentOnly = false }}, r.IdempotentOnly},
 	}
 	var set []ruleField
@@ -88,6 +89,7 @@ func (p Policy) related(k ruleKey) Policy {
 // effect is all that the rules decide about an outcome.
 type effect struct {
 	class            Class
+	rateLimited      bool // its responses are throttles to the rate limiter
 	attempts         int
 	elapsed          time.Duration
 	idempotentOnly   bool
@@ -102,7 +104,7 @@ type effect struct {
 // table says v.
 func (r *rules) effectOf(t Target, code string, v verdict) effect {
 	rule, _ := r.ofVerdict(t, code, v)
-	e := effect{class: rule.class, attempts: r.attemptsOf(rule)}
+	e := effect{class: rule.class, rateLimited: rule.rateLimits(code), attempts: r.attemptsOf(rule)}
 	if e.attempts == 1 {
 		return e // nothing else matters
 	}
@@ -172,6 +174,8 @@ func (r *rules) whyNone(k ruleKey, field string, without *rules) string {
 	rule, _ := without.ofCode(target, k.code)
 	retried := r.firstRetried(k)
 	switch {
+	case field == "RateLimit" && rule.class != Throttled:
+		return fmt.Sprintf("%s is %s, and throttled codes alone are rate limited", k.code, rule.class)
 	case field == "Class":
 		return fmt.Sprintf("%s is %s without it", k.code, rule.class)
 	case r.maxAttempts == 1:

@@ -36,6 +36,7 @@ type ruleJSON struct {
 	MaxAttempts    int          `json:"maxAttempts,omitempty"`
 	MaxElapsed     string       `json:"maxElapsed,omitempty"`
 	Backoff        *backoffJSON `json:"backoff,omitempty"`
+	RateLimit      *bool        `json:"rateLimit,omitempty"`
 	IdempotentOnly bool         `json:"idempotentOnly,omitempty"`
 }
 
@@ -79,6 +80,10 @@ func (r Rule) json() ruleJSON {
 	}
 	if r.Class != Undecided {
 		out.Class = r.Class.String()
+	}
+	if r.RateLimit != RateLimitByClass {
+		limited := r.RateLimit == RateLimited
+		out.RateLimit = &limited
 	}
 	if b := r.Backoff; b.own() {
 		out.Backoff = &backoffJSON{

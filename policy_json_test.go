@@ -196,6 +196,7 @@ func anyPolicy(r *rand.Rand) tcretry.Policy {
 		rule := tcretry.Rule{
 			Class:      tcretry.Class(r.IntN(7)),
 			MaxElapsed: duration(1 << 62), MaxAttempts: r.IntN(100),
+			RateLimit:      tcretry.RateLimiting(r.IntN(3)),
 			IdempotentOnly: r.IntN(2) == 0,
 			Backoff: tcretry.Backoff{
 				Initial:    duration(time.Hour),

@@ -35,7 +35,8 @@ func modelPolicy(r *rand.Rand) tcretry.Policy {
 	for range r.IntN(6) {
 		scope := []string{"", "", "cvm:", "cvm.DescribeInstances:", "vpc:", "cvm.RunInstances:"}[r.IntN(6)]
 		p.Codes[scope+modelCodes[r.IntN(len(modelCodes))]] = tcretry.Rule{
-			Class:       []tcretry.Class{0, 0, 0, tcretry.Busy, tcretry.Transient, tcretry.Terminal}[r.IntN(6)],
+			Class:       []tcretry.Class{0, 0, 0, tcretry.Busy, tcretry.Transient, tcretry.Terminal, tcretry.Throttled}[r.IntN(7)],
+			RateLimit:   tcretry.RateLimiting(maybe(1 + r.IntN(2))),
 			MaxAttempts: maybe(1 + r.IntN(12)),
 			MaxElapsed:  time.Duration(maybe(maybe(15+r.IntN(300)))) * time.Second,
 		}
@@ -67,6 +68,7 @@ func (m *model) rule(code string) (rule tcretry.Rule, numbered string) {
 				numbered = scope + prefix
 			}
 			rule.Class = cmp.Or(rule.Class, r.Class)
+			rule.RateLimit = cmp.Or(rule.RateLimit, r.RateLimit)
 			rule.MaxAttempts = cmp.Or(rule.MaxAttempts, r.MaxAttempts)
 			rule.MaxElapsed = cmp.Or(rule.MaxElapsed, r.MaxElapsed)
 		}
@@ -93,11 +95,12 @@ func (m *model) next(code string, elapsed time.Duration) tcretry.StopReason {
 	if longer && rule.MaxAttempts == 0 && m.policy.MaxAttempts == 0 {
 		raised = true // and no number to raise it to
 	}
+	limited := rule.Class == tcretry.Throttled && rule.RateLimit != tcretry.NotRateLimited
 	m.byRule[numbered]++
-	if !raised {
+	if !raised && !limited {
 		m.counted++
 	}
-	if rule.MaxAttempts > 0 && m.byRule[numbered] >= rule.MaxAttempts || !raised && m.counted >= attempts {
+	if rule.MaxAttempts > 0 && m.byRule[numbered] >= rule.MaxAttempts || !raised && !limited && m.counted >= attempts {
 		return tcretry.StopAttempts
 	}
 	m.longest = max(m.longest, rule.MaxElapsed, limit)
@@ -139,7 +142,9 @@ func TestCallsOfRandomPoliciesMakeTheAttemptsOfTheModel(t *testing.T) {
 				api.Script("DescribeInstances", tctest.Fail(code, ""))
 			}
 			api.Script("DescribeInstances", tctest.OK(nil))
-			told := callOf(t, p, api, tcretry.WithoutBudget())
+			// A limiter that never waits: the model has no time for one.
+			limiter := reportPacer(func(tcretry.PaceResult) {})
+			told := callOf(t, p, api, tcretry.WithoutBudget(), tcretry.WithPacer(limiter))
 			got := fmt.Sprintf("%d attempts, %s", told.done[0].Attempts, told.done[0].Reason)
 			require.Equal(t, fmt.Sprintf("%d attempts, %s", attempts, want), got, "%+v\n%v", p, codes)
 		})

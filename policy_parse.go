@@ -156,12 +156,17 @@ func (d *policyDecoder) readRule(path string, value any) (r Rule) {
 		{"maxAttempts", d.number(&r.MaxAttempts)},
 		{"maxElapsed", d.duration(&r.MaxElapsed)},
 		{"backoff", func(path string, value any) { r.Backoff = d.readBackoff(path, value) }},
-		{"idempotentOnly", func(path string, value any) {
-			var ok bool
-			if r.IdempotentOnly, ok = value.(bool); !ok {
-				d.wrong(path, value, "want true or false")
+		{"rateLimit", func(path string, value any) {
+			limited, ok := d.boolean(path, value)
+			switch {
+			case !ok:
+			case limited:
+				r.RateLimit = RateLimited
+			default:
+				r.RateLimit = NotRateLimited
 			}
 		}},
+		{"idempotentOnly", func(path string, value any) { r.IdempotentOnly, _ = d.boolean(path, value) }},
 	})
 	return r
 }
@@ -243,6 +248,13 @@ func (d *policyDecoder) number(to *int) func(string, any) {
 		}
 		*to = i
 	}
+}
+
+func (d *policyDecoder) boolean(path string, value any) (b, ok bool) {
+	if b, ok = value.(bool); !ok {
+		d.wrong(path, value, "want true or false")
+	}
+	return b, ok
 }
 
 func (d *policyDecoder) float(path string, value any, want string) (float64, bool) {

@@ -59,6 +59,7 @@ var fieldSchemas = map[string]map[string]any{
 	"maxDelay":       {"$ref": "#/$defs/duration"},
 	"class":          {"enum": classNames[Success:]},
 	"idempotentOnly": {"type": "boolean"},
+	"rateLimit":      {"type": "boolean"},
 	"backoff":        {"$ref": "#/$defs/backoff"},
 	"initial":        {"$ref": "#/$defs/duration"},
 	"max":            {"$ref": "#/$defs/duration"},

@@ -85,6 +85,7 @@ type resolved struct {
 	// ownBackoff says that a rule of the policy has a say in backoff.
 	ownBackoff     bool
 	idempotentOnly bool
+	rateLimit      RateLimiting
 	// leastDelay is the wait below which the code cannot pass; 0 is none.
 	leastDelay time.Duration
 	// maxDelay bounds the delay: Policy.MaxDelay, or more for a longer
@@ -187,6 +188,9 @@ func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
 		}
 		if merged.maxElapsed == 0 {
 			merged.maxElapsed = rule.MaxElapsed
+		}
+		if merged.rateLimit == RateLimitByClass {
+			merged.rateLimit = rule.RateLimit
 		}
 		merged.backoff = merged.backoff.over(rule.Backoff)
 		merged.idempotentOnly = merged.idempotentOnly || rule.IdempotentOnly

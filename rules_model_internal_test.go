@@ -38,6 +38,7 @@ func randomRule(r *rand.Rand) Rule {
 	maybe(func() { rule.Class = Success + Class(r.IntN(int(classCount-Success))) })
 	maybe(func() { rule.MaxAttempts = 1 + r.IntN(9) })
 	maybe(func() { rule.IdempotentOnly = true })
+	maybe(func() { rule.RateLimit = RateLimited + RateLimiting(r.IntN(2)) })
 	maybe(func() { rule.Backoff.Initial = time.Duration(1 + r.IntN(int(time.Minute))) })
 	maybe(func() { rule.Backoff.Max = rule.Backoff.Initial + time.Duration(1+r.IntN(int(time.Minute))) })
 	maybe(func() { rule.Backoff.Multiplier = 1 + 4*r.Float64() })
@@ -60,6 +61,7 @@ type said struct {
 	class              Class
 	attempts           int
 	harmless           bool
+	rateLimit          RateLimiting
 	multiplier, jitter float64
 }
 
@@ -126,6 +128,7 @@ func expectedOf(p Policy, target Target, code string) said {
 	}
 	for _, r := range rules {
 		want.attempts = cmp.Or(want.attempts, r.rule.MaxAttempts)
+		want.rateLimit = cmp.Or(want.rateLimit, r.rule.RateLimit)
 		want.harmless = want.harmless || r.rule.IdempotentOnly
 		want.multiplier = cmp.Or(want.multiplier, r.rule.Backoff.Multiplier)
 		want.jitter = cmp.Or(want.jitter, r.rule.Backoff.Jitter)
@@ -156,7 +159,7 @@ func TestTheMostSpecificRuleWinsFieldByField(t *testing.T) {
 		for _, target := range targets {
 			for _, code := range asked {
 				rule, _ := compiled.ofCode(target, code)
-				got := said{rule.class, rule.maxAttempts, rule.idempotentOnly, rule.backoff.Multiplier, rule.backoff.Jitter}
+				got := said{rule.class, rule.maxAttempts, rule.idempotentOnly, rule.rateLimit, rule.backoff.Multiplier, rule.backoff.Jitter}
 				if !rule.class.repeated() {
 					got = said{class: rule.class}
 				}

@@ -74,6 +74,8 @@ func TestTheSchemaAndParsePolicyAcceptTheSame(t *testing.T) {
 		rule(`"class": "Busy"`):        false,
 		rule(`"class": "undecided"`):   false,
 		rule(`"maxElapsed": "10m"`):    true,
+		rule(`"rateLimit": false`):     true,
+		rule(`"rateLimit": "no"`):      false,
 		rule(`"idempotentOnly": true`): true,
 		rule(`"idempotentOnly": 1`):    false,
 		rule(`"backoff": {"initial": "1s", "max": "2s", "multiplier": 2, "jitter": 0}`): true,
@@ -107,7 +109,7 @@ func TestTheSchemaAcceptsEveryPolicyThatIsWritten(t *testing.T) {
 		p := tcretry.Policy{MaxAttempts: r.IntN(9), MaxElapsed: duration(), MaxDelay: duration(), Codes: map[string]tcretry.Rule{}}
 		for _, key := range []string{"A", "A.B_1", "cvm:A", "cvm.Run-2:A.B.C"}[:r.IntN(5)] {
 			p.Codes[key] = tcretry.Rule{
-				Class: tcretry.Class(r.IntN(7)), MaxAttempts: r.IntN(40), MaxElapsed: duration(), IdempotentOnly: r.IntN(2) == 0,
+				Class: tcretry.Class(r.IntN(7)), MaxAttempts: r.IntN(40), MaxElapsed: duration(), RateLimit: tcretry.RateLimiting(r.IntN(3)), IdempotentOnly: r.IntN(2) == 0,
 				Backoff: tcretry.Backoff{Initial: duration(), Multiplier: 1 + 999*r.Float64(), Jitter: []float64{0, tcretry.NoJitter, 0.5, 1}[r.IntN(4)]},
 			}
 		}

@@ -1,0 +1,153 @@
+package tcretry_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// limiting is a policy whose rule for a code says whether it is rate limited.
+func limiting(key string, r tcretry.Rule) tcretry.Policy {
+	return tcretry.Policy{Codes: map[string]tcretry.Rule{key: r}}
+}
+
+func TestARuleSaysThatACodeIsNotRateLimited(t *testing.T) {
+	for _, key := range []string{"RequestLimitExceeded", "cvm:RequestLimitExceeded", "cvm.DescribeInstances:RequestLimitExceeded"} {
+		synctest.Test(t, func(t *testing.T) {
+			api := tctest.NewAPI(slices.Repeat([]tctest.Answer{tctest.Throttle()}, 20)...)
+			var told told
+			rt := tcretry.New(api, tcretry.WithHooks(told.hooks()), tcretry.WithPolicy(limiting(key, tcretry.Rule{RateLimit: tcretry.NotRateLimited})))
+			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			require.NoError(t, err)
+			require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+			require.Equal(t, 4, told.done[0].Attempts, "it counts against MaxAttempts")
+			for i, retry := range told.retries {
+				require.False(t, retry.Paced)
+				require.Equal(t, tcretry.Throttled, told.attempts[i].Class)
+				delay := tcretry.Explain("RequestLimitExceeded").Delays[i]
+				require.GreaterOrEqual(t, retry.Delay, delay.Min)
+				require.LessOrEqual(t, retry.Delay, delay.Max)
+			}
+			require.Equal(t, tcretry.PaceOpen, rt.Paces()[0].Mode, "the limiter learned nothing of it")
+			require.Zero(t, rt.Paces()[0].Quota)
+		})
+	}
+}
+
+// A Pacer of one's own is given no throttle, and no success either: of a code of the
+// API's own layer nothing is said, while a product answered within the limit.
+func TestALimiterGetsNoReportOfACodeThatIsNotRateLimited(t *testing.T) {
+	for code, want := range map[string]tcretry.PaceVerdict{
+		"RequestLimitExceeded":            tcretry.PaceUnknown,
+		"LimitExceeded.RateLimitExceeded": tcretry.PaceAccepted,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var results []tcretry.PaceResult
+			pacer := reportPacer(func(r tcretry.PaceResult) { results = append(results, r) })
+			callOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.NotRateLimited}), tctest.NewAPI(tctest.Fail(code, perSecondEN)), tcretry.WithPacer(pacer))
+			require.Equal(t, []tcretry.PaceResult{{Verdict: want}, {Verdict: tcretry.PaceAccepted}}, results)
+
+			results = nil
+			callOf(t, tcretry.Policy{}, tctest.NewAPI(tctest.Fail(code, perSecondEN)), tcretry.WithPacer(pacer))
+			require.Equal(t, tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: code, Count: 6, Limit: 5}, results[0])
+		})
+	}
+}
+
+// reportPacer lets every attempt start, and reports how it ended.
+type reportPacer func(tcretry.PaceResult)
+
+func (p reportPacer) Lane(tcretry.PaceKey) tcretry.Lane        { return p }
+func (p reportPacer) Wait(context.Context, tcretry.Turn) error { return nil }
+func (p reportPacer) Done(r tcretry.PaceResult)                { p(r) }
+
+func TestARuleSaysThatALimitOfAMinuteIsRateLimited(t *testing.T) {
+	const code = "InvalidParameter.OperationIsTooFrequent"
+	synctest.Test(t, func(t *testing.T) {
+		told := callOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.RateLimited}), tctest.NewAPI(tctest.Fail(code, "")))
+		require.True(t, told.retries[0].Paced)
+		require.GreaterOrEqual(t, told.retries[0].Delay.Minutes(), 1.0, "the limiter starts it no sooner than the code can pass")
+	})
+}
+
+// The most specific rule that says anything wins, as for every field.
+func TestAMoreSpecificRuleRateLimitsAgain(t *testing.T) {
+	policy := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"RequestLimitExceeded":     {RateLimit: tcretry.NotRateLimited},
+		"cvm:RequestLimitExceeded": {RateLimit: tcretry.RateLimited},
+	}}
+	require.Empty(t, policy.Lint())
+	synctest.Test(t, func(t *testing.T) {
+		require.True(t, callOf(t, policy, tctest.NewAPI(tctest.Throttle())).retries[0].Paced)
+	})
+	require.True(t, policy.Explain("cvm:RequestLimitExceeded").RateLimited)
+	require.False(t, policy.Explain("vpc:RequestLimitExceeded").RateLimited)
+}
+
+// A rule for a code holds as well if an HTTP status says what the code means.
+func TestARuleHoldsForACodeThatA429Explains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := tctest.Status(429, failure("Mine", "", ""))
+		told := callOf(t, limiting("Mine", tcretry.Rule{RateLimit: tcretry.NotRateLimited, MaxAttempts: 2}), always(answer))
+		require.Equal(t, tcretry.Throttled, told.attempts[0].Class)
+		require.Equal(t, 2, told.done[0].Attempts)
+		require.False(t, told.retries[0].Paced)
+		require.True(t, callOf(t, tcretry.Policy{}, always(answer)).retries[0].Paced)
+	})
+}
+
+func TestExplainSaysWhatARuleChangesOfRateLimiting(t *testing.T) {
+	e := limiting("RequestLimitExceeded", tcretry.Rule{RateLimit: tcretry.NotRateLimited}).Explain("RequestLimitExceeded")
+	require.False(t, e.RateLimited)
+	require.Equal(t, []string{"rate limited: yes → no"}, e.Changes)
+	require.Equal(t, "every request, after the delays: it was rejected before execution", e.Repeat)
+	require.True(t, tcretry.Explain("RequestLimitExceeded").RateLimited)
+	require.False(t, tcretry.Explain("InternalError").RateLimited)
+	once := limiting("RequestLimitExceeded", tcretry.Rule{MaxAttempts: 1})
+	require.False(t, once.Explain("RequestLimitExceeded").RateLimited, "there is no retry")
+
+	text, err := json.Marshal(tcretry.Explain("RequestLimitExceeded"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"rateLimited":true`)
+}
+
+func TestLintWarnsOfRateLimitsWithoutEffect(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"RequestLimitExceeded": {"rateLimit": false}}`:                                                  "",
+		`{"RequestLimitExceeded": {"class": "terminal", "rateLimit": false}}`:                             "", // the limiter learns of it otherwise
+		`{"RequestLimitExceeded": {"rateLimit": false}, "cvm:RequestLimitExceeded": {"rateLimit": true}}`: "",
+		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": true}}`:                                "",
+		`{"LimitExceeded": {"rateLimit": false}}`:                                                         "", // by its text
+		`{"RequestLimitExceeded": {"rateLimit": true}}`:                                                   `codes["RequestLimitExceeded"].rateLimit: true: has no effect: the same holds for RequestLimitExceeded without it`,
+		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": false}}`:                               `codes["InvalidParameter.OperationIsTooFrequent"].rateLimit: false: has no effect: the same holds for InvalidParameter.OperationIsTooFrequent without it`,
+		`{"InternalError": {"rateLimit": true}}`:                                                          `codes["InternalError"].rateLimit: true: has no effect: InternalError is transient, and throttled codes alone are rate limited`,
+		`{"ServiceUnavailable": {"rateLimit": false}}`:                                                    `codes["ServiceUnavailable"].rateLimit: false: has no effect: ServiceUnavailable is terminal, and throttled codes alone are rate limited`,
+	} {
+		require.Equal(t, want, strings.Join(warningsOf(t, `{"codes": `+text+`}`), "\n"), text)
+	}
+}
+
+func TestRateLimitIsABoolInJSON(t *testing.T) {
+	const text = `{"codes":{"InternalError":{"maxAttempts":2},"RequestLimitExceeded":{"rateLimit":false},"cvm:RequestLimitExceeded":{"rateLimit":true}}}`
+	p, err := tcretry.ParsePolicy(strings.NewReader(text))
+	require.NoError(t, err)
+	require.Equal(t, tcretry.NotRateLimited, p.Codes["RequestLimitExceeded"].RateLimit)
+	require.Equal(t, tcretry.RateLimited, p.Codes["cvm:RequestLimitExceeded"].RateLimit)
+	require.Equal(t, tcretry.RateLimitByClass, p.Codes["InternalError"].RateLimit)
+	written, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.JSONEq(t, text, string(written))
+
+	_, err = tcretry.ParsePolicy(strings.NewReader(`{"codes":{"InternalError":{"rateLimit":"no"}}}`))
+	require.EqualError(t, err, `tcretry: policy: codes["InternalError"].rateLimit: "no": want true or false`)
+	require.EqualError(t, limiting("InternalError", tcretry.Rule{RateLimit: 7}).Validate(),
+		`tcretry: policy: Codes["InternalError"].RateLimit: rate limiting(7): want RateLimitByClass, RateLimited or NotRateLimited`)
+}
