@@ -76,6 +76,10 @@ type Rule struct {
 	// sets no MaxAttempts has no other limit than that time.
 	MaxElapsed time.Duration
 	// Backoff makes the delays.
+	//
+	// Codes for too many jobs at once, such as RequestLimitExceeded.JobNumExceed and
+	// LimitExceeded.Concurrent, are Busy: they need long delays, and a MaxElapsed of the
+	// time until the jobs before have ended.
 	Backoff Backoff
 	// RateLimit says whether the rate limiter handles the code; the zero value is by
 	// class: throttled codes are rate limited, unless they last a minute or more.
