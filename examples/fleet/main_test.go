@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,8 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// small is a fleet that is done within seconds.
-var small = size{processes: 2, callers: 4, calls: 60, quota: 40}
+// quick is a fleet that is done within seconds.
+var quick = size{processes: 2, callers: 4, calls: 60, quota: 40}
 
 var (
 	numbers = regexp.MustCompile(` +[0-9.]+`)
@@ -32,7 +33,7 @@ var (
 
 func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, false, small))
+	require.NoError(t, run(t.Context(), &out, false, quick))
 	got := numbers.ReplaceAll(out.Bytes(), []byte(" #"))
 	got = redisIs.ReplaceAll(got, []byte("Redis is there."))
 	if *update {
@@ -45,7 +46,7 @@ func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 
 func TestALineShowsTheFleetOnATerminal(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, true, small))
+	require.NoError(t, run(t.Context(), &out, true, quick))
 	require.Regexp(t, "\rtogether, over Redis +█+░* +[0-9]+ of 60", out.String())
 }
 
@@ -55,4 +56,41 @@ func TestAnInterruptEndsTheProcesses(t *testing.T) {
 	defer cancel()
 	err := run(ctx, new(bytes.Buffer), false, size{processes: 2, callers: 4, calls: 4000, quota: 1})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// What the package comment and the README say of the run without flags is what it
+// prints. The bound leaves room for a machine that is busy.
+func TestTheFleetDoesWhatTheDocumentsSay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 12 seconds")
+	}
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "`go run ./examples/fleet`, 240 calls in about six")
+	require.Equal(t, size{processes: 8, callers: 4, calls: 240, quota: 40}, small)
+	require.Contains(t, source, "API takes 40 calls per second, and eight processes make 240.")
+
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), &out, false, small))
+	runs := regexp.MustCompile(`([0-9.]+) s = [0-9.]+ times the least; rejected +([0-9]+) = .*; failed calls ([0-9]+);`).FindAllStringSubmatch(out.String(), -1)
+	require.Len(t, runs, 2)
+	var rejected [2]int
+	for i, text := range runs {
+		took, err := strconv.ParseFloat(text[1], 64)
+		require.NoError(t, err)
+		require.Less(t, took, small.least().Seconds()+4, out.String())
+		rejected[i], err = strconv.Atoi(text[2])
+		require.NoError(t, err)
+		require.Equal(t, "0", text[3], out.String())
+	}
+	require.Less(t, rejected[1], rejected[0], out.String())
+}
+
+func TestASizeThatCannotBeIsRefused(t *testing.T) {
+	require.NoError(t, small.validate())
+	require.NoError(t, size{processes: 10, callers: 4, calls: 2000, quota: 20}.validate())
+	require.EqualError(t, size{processes: 0, calls: 3}.validate(),
+		"-processes 0: want 1 or more\n-limit 0: want 1 or more")
+	require.EqualError(t, size{processes: 7, calls: 100, quota: 20}.validate(), "-calls 100: want a multiple of -processes above -limit")
+	require.EqualError(t, size{processes: 8, calls: 40, quota: 40}.validate(), "-calls 40: want a multiple of -processes above -limit")
 }

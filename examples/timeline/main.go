@@ -3,13 +3,16 @@
 // retries and by the same SDK over tcretry. It takes about eight seconds.
 //
 //	go run ./examples/timeline
+//	go run ./examples/timeline -o examples/timeline/timeline.svg
 //
-// It writes the README's picture anew, examples/timeline/timeline.svg, or, started
-// elsewhere than in the root of the repository, timeline.svg.
+// It writes the picture to a new temporary file and prints its name; -o writes it
+// elsewhere. The second line, in the root of the repository, makes the README's picture
+// anew.
 package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,18 +27,22 @@ var source string
 
 func main() {
 	flags := command.Flags("timeline", source)
-	path := flags.String("o", picture(), "the `file` to write")
+	path := flags.String("o", "", "the `file` to write, a new temporary one by default")
 	command.Main(flags, func() error { return run(os.Stdout, terminal(os.Stdout), *path, overSocket) })
 }
 
-// picture is the file of the README's picture if the program was started where the
-// README says.
-func picture() string {
-	const folder = "examples/timeline"
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return "timeline.svg"
+// write writes the picture to path, or to a new temporary file if that is "", and
+// returns where it is. A file of the repository is written only if it is named.
+func write(path string, picture []byte) (string, error) {
+	if path != "" {
+		return path, os.WriteFile(path, picture, 0o644)
 	}
-	return folder + "/timeline.svg"
+	file, err := os.CreateTemp("", "timeline-*.svg")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(picture)
+	return file.Name(), errors.Join(err, file.Close())
 }
 
 // run makes the calls, draws them, and says in two lines what came of them. Live,
@@ -51,7 +58,7 @@ func run(w io.Writer, live bool, path string, reach reach) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, draw(sides), 0o644); err != nil {
+	if path, err = write(path, draw(sides)); err != nil {
 		return err
 	}
 	for _, s := range sides {

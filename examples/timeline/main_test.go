@@ -67,12 +67,46 @@ func TestAPictureThatCannotBeWrittenIsAnError(t *testing.T) {
 	})
 }
 
-func TestThePictureIsTheREADMEsWhereTheREADMEStartsIt(t *testing.T) {
+// Started where the README says, in the root of the repository, the program leaves the
+// README's picture and everything else there as it was.
+func TestWithoutAFileToWriteNoneOfTheRepositoryIsWritten(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	t.Chdir("../..")
-	require.FileExists(t, picture())
-	require.Contains(t, string(readme), "]("+picture()+")")
-	t.Chdir(t.TempDir())
-	require.Equal(t, "timeline.svg", picture())
+	const picture = "examples/timeline/timeline.svg"
+	require.Contains(t, string(readme), "]("+picture+")")
+	require.Contains(t, string(readme), "`go run ./examples/timeline -o "+picture+"`")
+	require.Contains(t, source, "go run ./examples/timeline -o "+picture)
+
+	root, temporary := t.TempDir(), t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(picture)), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, picture), []byte("old"), 0o644))
+	t.Chdir(root)
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("TMP", temporary)
+	var out bytes.Buffer
+	synctest.Test(t, func(t *testing.T) { require.NoError(t, run(&out, false, "", inMemory)) })
+	old, err := os.ReadFile(picture)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(old))
+	files, err := filepath.Glob("*")
+	require.NoError(t, err)
+	require.Equal(t, []string{"examples"}, files)
+	written, err := filepath.Glob(filepath.Join(temporary, "timeline-*.svg"))
+	require.NoError(t, err)
+	require.Len(t, written, 1)
+	require.Contains(t, out.String(), written[0], "it says where")
+}
+
+// The README says of the picture: none fails over tcretry, and after the first second
+// hardly a request is over the quota.
+func TestAfterTheFirstSecondHardlyARequestIsOverTheQuota(t *testing.T) {
+	for range 20 {
+		sides, _ := drawn(t)
+		late := 0
+		for _, sec := range sides[1].seconds()[1:] {
+			late += sec.rejected
+		}
+		require.LessOrEqual(t, late, 4)
+		require.Contains(t, sides[1].totals(), " 0 fail ")
+	}
 }
