@@ -48,7 +48,7 @@ func TestDelaysAreCutToTheLongest(t *testing.T) {
 }
 
 func TestDelaysComeOnTopOfTheLeastOne(t *testing.T) {
-	rule, _ := defaultRules().ofCode(Target{}, "InvalidParameter.OperationIsTooFrequent")
+	rule, _ := defaultRules().ofCode(Operation{}, "InvalidParameter.OperationIsTooFrequent")
 	require.Equal(t, time.Minute, rule.leastDelay)
 	delays := rule.newBackOff(rule.maxDelay)
 	for range 4 {
@@ -61,7 +61,7 @@ func TestDelaysComeOnTopOfTheLeastOne(t *testing.T) {
 func TestEachCallHasAFreshSequence(t *testing.T) {
 	rule, _ := Policy{Codes: map[string]Rule{
 		"Mine": {Class: Busy, Backoff: Backoff{Initial: time.Second, Jitter: NoJitter}},
-	}}.compile().ofCode(Target{}, "Mine")
+	}}.compile().ofCode(Operation{}, "Mine")
 	one, other := rule.newBackOff(time.Minute), rule.newBackOff(time.Minute)
 	require.Equal(t, time.Second, one.NextBackOff())
 	require.Equal(t, 3*time.Second, one.NextBackOff())
@@ -89,7 +89,7 @@ func TestNewMakesTheSequenceWithinTheBounds(t *testing.T) {
 			made++
 			return &listed{time.Second, time.Hour, 0, -5}
 		}}},
-	}}.compile().ofCode(Target{}, "Mine")
+	}}.compile().ofCode(Operation{}, "Mine")
 	require.True(t, rule.ownBackoff)
 	delays := rule.newBackOff(time.Minute)
 	rule.newBackOff(time.Minute)
@@ -108,11 +108,11 @@ func TestANewThatMakesNothingEndsTheCall(t *testing.T) {
 
 func TestOfAnInitialAndAMaxThatContradictTheMoreSpecificStands(t *testing.T) {
 	long := Policy{Codes: map[string]Rule{"InternalError": {Backoff: Backoff{Initial: 10 * time.Second}}}}
-	rule, _ := long.compile().ofCode(Target{}, "InternalError")
+	rule, _ := long.compile().ofCode(Operation{}, "InternalError")
 	require.Equal(t, Backoff{Initial: 10 * time.Second, Max: 10 * time.Second, Multiplier: 2, Jitter: 1}, rule.backoff)
 
 	short := Policy{Codes: map[string]Rule{"ResourceInUse": {Backoff: Backoff{Max: time.Second}}}}
-	rule, _ = short.compile().ofCode(Target{}, "ResourceInUse")
+	rule, _ = short.compile().ofCode(Operation{}, "ResourceInUse")
 	require.Equal(t, Backoff{Initial: time.Second, Max: time.Second, Multiplier: 3, Jitter: 0.2}, rule.backoff)
 }
 
@@ -123,9 +123,9 @@ func TestNewAndFieldsOfDifferentRulesDoNotMix(t *testing.T) {
 		"InternalError.A":   {Backoff: function},
 		"InternalError.A.B": {Backoff: Backoff{Multiplier: 3}},
 	}}.compile()
-	a, _ := p.ofCode(Target{}, "InternalError.A")
+	a, _ := p.ofCode(Operation{}, "InternalError.A")
 	require.NotNil(t, a.backoff.New)
-	b, _ := p.ofCode(Target{}, "InternalError.A.B")
+	b, _ := p.ofCode(Operation{}, "InternalError.A.B")
 	require.Nil(t, b.backoff.New)
 	require.Equal(t, 3.0, b.backoff.Multiplier)
 	require.Equal(t, time.Second, b.backoff.Initial)
@@ -137,9 +137,9 @@ func TestOnlyARuleWithABackoffHasItsOwn(t *testing.T) {
 		"RequestLimitExceeded":   {MaxAttempts: 9},
 		"RequestLimitExceeded.A": {Backoff: Backoff{Initial: time.Second}},
 	}}.compile()
-	family, _ := p.ofCode(Target{}, "RequestLimitExceeded")
+	family, _ := p.ofCode(Operation{}, "RequestLimitExceeded")
 	require.False(t, family.ownBackoff)
-	a, _ := p.ofCode(Target{}, "RequestLimitExceeded.A")
+	a, _ := p.ofCode(Operation{}, "RequestLimitExceeded.A")
 	require.True(t, a.ownBackoff)
 }
 
@@ -153,9 +153,9 @@ func TestASequenceDoesNotEndByTime(t *testing.T) {
 
 func TestARuleOfAnotherClassHasNoLeastDelay(t *testing.T) {
 	const code = "InvalidParameter.OperationIsTooFrequent"
-	same, _ := Policy{Codes: map[string]Rule{code: {Class: Throttled}}}.compile().ofCode(Target{}, code)
+	same, _ := Policy{Codes: map[string]Rule{code: {Class: Throttled}}}.compile().ofCode(Operation{}, code)
 	require.Equal(t, time.Minute, same.leastDelay)
-	busy, _ := Policy{Codes: map[string]Rule{code: {Class: Busy}}}.compile().ofCode(Target{}, code)
+	busy, _ := Policy{Codes: map[string]Rule{code: {Class: Busy}}}.compile().ofCode(Operation{}, code)
 	require.Equal(t, Busy, busy.class)
 	require.Zero(t, busy.leastDelay)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/race"
 )
 
 // roundTripperFunc is a function as a RoundTripper.
@@ -210,7 +211,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 // added is the number of allocations that tcretry adds to a call.
 func added(t *testing.T, base http.RoundTripper, opts ...tcretry.Option) float64 {
 	t.Helper()
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("allocations are counted without -race: go test .")
 	}
 	ours := tcretry.New(base, opts...)
@@ -319,4 +320,24 @@ func liveHeap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// BenchmarkBelowTheQuota measures what pacer and budget cost a call that needs
+// neither, over a base in memory.
+func BenchmarkBelowTheQuota(b *testing.B) {
+	body := success(4 << 10)
+	base := memoryBase(body, int64(len(body)))
+	for name, opts := range map[string][]tcretry.Option{
+		"without": {tcretry.WithoutRateLimiter(), tcretry.WithoutBudget()},
+		"with":    nil,
+	} {
+		b.Run(name, func(b *testing.B) {
+			rt := tcretry.New(base, opts...)
+			req := sdkRequest(b, "DescribeInstances", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				roundTrip(b, rt, req)
+			}
+		})
+	}
 }

@@ -62,7 +62,7 @@ func unmarshalling(base http.RoundTripper) http.RoundTripper {
 		body, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 		var answer struct {
-			Response struct{ Error *tcretry.Envelope }
+			Response struct{ Error *tcretry.APIError }
 		}
 		if err != nil || json.Unmarshal(body, &answer) != nil || answer.Response.Error != nil {
 			return nil, fmt.Errorf("not a success: %v", err)

@@ -6,6 +6,13 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/contain"
+	"github.com/tcretry/tcretry/internal/envelope"
+	"github.com/tcretry/tcretry/internal/replay"
+	"github.com/tcretry/tcretry/internal/request"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // call is one RoundTrip: its state belongs to the goroutine that makes it, and
@@ -14,12 +21,12 @@ type call struct {
 	t     *Transport
 	req   *http.Request // the caller's, or a copy that has a ClientToken
 	ctx   context.Context
-	known bool     // id is
-	id    identity // see identify
+	known bool             // id is
+	id    request.Identity // see identify
 	rules *rules
 
 	host string // where the request lands
-	body replay
+	body replay.Body
 	next struct { // the body of the next attempt
 		Body    io.ReadCloser
 		GetBody func() (io.ReadCloser, error)
@@ -29,17 +36,17 @@ type call struct {
 	resp *http.Response // the last response, until it is discarded or returned
 	err  error          // why there is no response
 	out  Outcome        // of the last attempt
-	look peeked         // at its answer
+	look envelope.Seen  // at its answer
 	rule *resolved      // what to do about it
 
-	attempts int     // made so far
-	formRead int     // how many had been made when the form was read ahead
-	unknown  bool    // one of them may have been executed, and was not answered with success
-	charged  int     // of those, the ones that count against MaxAttempts
-	tallies  []tally // by rule, of the attempts that failed
-	lane     Lane    // nil without a pacer
-	judged   bool    // harmless is
-	harmless bool    // whether repeating is
+	attempts int                  // made so far
+	formRead int                  // how many had been made when the form was read ahead
+	unknown  bool                 // one of them may have been executed, and was not answered with success
+	charged  int                  // of those, the ones that count against MaxAttempts
+	tallies  []tally              // by rule, of the attempts that failed
+	lane     ratelimit.KeyLimiter // nil without a pacer
+	judged   bool                 // harmless is
+	harmless bool                 // whether repeating is
 
 	caller *http.Request // the caller's
 	token  string        // the ClientToken that we gave it; "" for none
@@ -75,7 +82,7 @@ func (c *call) init(t *Transport, req *http.Request, own wishes) {
 	if t.clientTokens && limit > 0 {
 		c.giveToken(limit)
 	}
-	c.body.init(c.req, limit)
+	c.body.Init(c.req, limit)
 	if req.URL != nil {
 		c.host = req.URL.Host
 	}
@@ -83,15 +90,18 @@ func (c *call) init(t *Transport, req *http.Request, own wishes) {
 
 // identify returns what the request tells of itself. A success that did not wait
 // and that nobody is told of rarely asks.
-func (c *call) identify() *identity {
+func (c *call) identify() *request.Identity {
 	if !c.known {
-		c.id, c.known = identify(c.asked()), true
+		c.id, c.known = request.Identify(c.asked()), true
 		if c.id.Service == "" {
 			c.id.Service = c.t.serviceOf(c.req)
 		}
 	}
 	return &c.id
 }
+
+// target is what the request asks for.
+func (c *call) target() Operation { return Operation(c.identify().Operation) }
 
 // begin waits for the pace of the first attempt.
 func (c *call) begin() StopReason {
@@ -103,8 +113,8 @@ func (c *call) begin() StopReason {
 	if pacer == nil {
 		return 0
 	}
-	c.lane = pacer.Lane(c.paceKey())
-	if own, ok := c.lane.(*lane); ok && own.start(c.ctx, c.start) {
+	c.lane = pacer.ForKey(c.paceKey())
+	if own, ok := c.lane.(ownLimiter); ok && own.Start(c.ctx, c.start) {
 		return 0
 	}
 	return c.admit(c.start, false)
@@ -117,10 +127,10 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		return 0
 	}
 	latest, late := c.latest(now)
-	waited, err := c.waitTurn(now, Turn{Again: again, Latest: latest})
+	waited, err := c.waitTurn(now, ratelimit.WaitOptions{AfterThrottle: again, NotAfter: latest})
 	if err != nil {
 		wait(&c.waited.pace, now, time.Now())
-		if errors.Is(err, ErrPaceLate) {
+		if errors.Is(err, ratelimit.ErrTooLate) {
 			c.fail(err)
 			return late
 		}
@@ -136,13 +146,21 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 	return 0
 }
 
+// ownLane is what a per-key limiter of our own can do besides: it takes the time from
+// its caller, and a closed Cancel channel needs no goroutine.
+type ownLimiter interface {
+	Start(ctx context.Context, now time.Time) bool
+	WaitFrom(ctx context.Context, canceled <-chan struct{}, now time.Time, turn ratelimit.WaitOptions) (waited bool, err error)
+}
+
 // waitTurn waits for a turn of the lane. It returns whether that may have taken time:
 // our own lanes tell, and need neither read the clock nor a goroutine that watches
 // the request's Cancel channel.
-func (c *call) waitTurn(now time.Time, turn Turn) (waited bool, err error) {
-	if own, ok := c.lane.(*lane); ok {
+func (c *call) waitTurn(now time.Time, turn ratelimit.WaitOptions) (waited bool, err error) {
+	if own, ok := c.lane.(ownLimiter); ok {
 		//lint:ignore SA1019 old callers cancel by it
-		return own.waitFrom(c.ctx, c.req.Cancel, now, turn)
+		waited, err = own.WaitFrom(c.ctx, c.req.Cancel, now, turn)
+		return waited, c.whyCanceled(err)
 	}
 	ctx, done := c.waiting()
 	defer done()
@@ -176,14 +194,14 @@ func (c *call) fail(err error) {
 // latest is when the next attempt must start at the latest, and what ends the
 // call if it cannot.
 func (c *call) latest(now time.Time) (time.Time, StopReason) {
-	latest, reason := c.start.Add(c.maxElapsed()), StopElapsed
+	latest, reason := c.start.Add(c.maxElapsed()), StopMaxElapsed
 	if d, ok := c.ctx.Deadline(); ok && !d.After(latest) {
-		latest, reason = d, StopDeadline
+		latest, reason = d, StopDeadlineExceeded
 	}
 	// The first attempt goes out whatever its signature says: that is the
 	// caller's business. It only must not get too old by waiting.
 	if until, ok := c.validUntil(); ok && until.Before(latest) && (c.attempts > 0 || until.After(now)) {
-		latest, reason = until, StopSignature
+		latest, reason = until, StopSignatureExpired
 	}
 	return latest, reason
 }
@@ -208,9 +226,9 @@ func (c *call) isHarmless() bool {
 	if !c.judged {
 		rule := c.t.idempotent
 		if rule == nil {
-			rule = func(req *http.Request) bool { return idempotentFor(req, c.identify().Service) }
+			rule = func(req *http.Request) bool { return request.Idempotent(req, c.identify().Service) }
 		}
-		c.harmless = contained(func() bool { return rule(c.asked()) })
+		c.harmless = contain.Result(func() bool { return rule(c.asked()) })
 		c.judged = true
 	}
 	return c.harmless
@@ -218,29 +236,18 @@ func (c *call) isHarmless() bool {
 
 // asked is the caller's request, with a GetBody if the body was kept.
 func (c *call) asked() *http.Request {
-	if c.body.tape == nil || c.body.getBody() == nil {
+	if !c.body.Records() || c.body.GetBody() == nil {
 		return c.req
 	}
 	r := *c.req
-	r.GetBody = c.body.getBody()
+	r.GetBody = c.body.GetBody()
 	return &r
-}
-
-// contained returns what f returns, or the zero value if it panics.
-func contained[T any](f func() T) (result T) {
-	defer func() {
-		if recover() != nil {
-			var zero T
-			result = zero
-		}
-	}()
-	return f()
 }
 
 // drop discards the last response: the caller will not get it.
 func (c *call) drop() {
 	if c.resp != nil {
-		discard(c.resp)
+		bodies.Discard(c.resp)
 		c.resp = nil
 	}
 }
@@ -250,7 +257,7 @@ func (c *call) finish(reason StopReason) (*http.Response, error) {
 	if c.next.ready && c.next.Body != nil {
 		_ = c.next.Body.Close()
 	}
-	c.body.close()
+	c.body.Close()
 	var cause, err error
 	if reason == StopCanceled {
 		reason, cause = c.canceled()

@@ -25,14 +25,14 @@ func stages() map[string]stage {
 	fails := func() http.RoundTripper { return always(tctest.Fail("InternalError", "")) }
 	stops := func(after int) tcretry.Option { // the rate limiter, after some attempts
 		turns := 0
-		return tcretry.WithPacer(pacerFunc(func(ctx context.Context) error {
+		return tcretry.WithRateLimiter(pacerFunc(func(ctx context.Context) error {
 			if turns++; turns <= after {
 				return nil
 			}
 			return hourPacer(ctx)
 		}))
 	}
-	own := tcretry.WithPacer(pacerFunc(func(ctx context.Context) error {
+	own := tcretry.WithRateLimiter(pacerFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		return errors.New("a rate limiter's error of its own")
 	}))
@@ -85,10 +85,10 @@ func TestWhereverACallIsEndedItsErrorSaysSoAndWhy(t *testing.T) {
 		}), tcretry.StopCanceled, []error{context.Canceled, gone}},
 		"a deadline": {with(func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, at)
-		}), tcretry.StopDeadline, []error{context.DeadlineExceeded}},
+		}), tcretry.StopDeadlineExceeded, []error{context.DeadlineExceeded}},
 		"a deadline with a cause": {with(func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeoutCause(ctx, at, gone)
-		}), tcretry.StopDeadline, []error{context.DeadlineExceeded, gone}},
+		}), tcretry.StopDeadlineExceeded, []error{context.DeadlineExceeded, gone}},
 		"Request.Cancel": {func(req *http.Request) (*http.Request, context.CancelFunc) {
 			canceled := make(chan struct{})
 			time.AfterFunc(at, func() { close(canceled) })
@@ -108,7 +108,7 @@ func TestWhereverACallIsEndedItsErrorSaysSoAndWhy(t *testing.T) {
 					start := time.Now()
 					resp, err := rt.RoundTrip(req)
 					if resp != nil { // decided before the wait: it could not have ended in time
-						require.Equal(t, tcretry.StopDeadline, told.done[0].Reason)
+						require.Equal(t, tcretry.StopDeadlineExceeded, told.done[0].Reason)
 						return
 					}
 					require.LessOrEqual(t, time.Since(start), at)
@@ -116,7 +116,7 @@ func TestWhereverACallIsEndedItsErrorSaysSoAndWhy(t *testing.T) {
 					for _, target := range row.is {
 						require.ErrorIs(t, err, target)
 					}
-					require.Equal(t, row.reason == tcretry.StopDeadline, err.(interface{ Timeout() bool }).Timeout())
+					require.Equal(t, row.reason == tcretry.StopDeadlineExceeded, err.(interface{ Timeout() bool }).Timeout())
 				})
 			})
 		}
@@ -133,7 +133,7 @@ func TestTheClientsTimeoutIsATimeoutWhereverItFindsTheCall(t *testing.T) {
 					var told told
 					rt := tcretry.New(stage.base, append(stage.options, tcretry.WithHooks(told.hooks()))...)
 					resp, err := (&http.Client{Transport: rt, Timeout: 300 * time.Millisecond}).Do(sdkRequest(t, "DescribeInstances", nil))
-					require.Equal(t, tcretry.StopDeadline, told.done[0].Reason)
+					require.Equal(t, tcretry.StopDeadlineExceeded, told.done[0].Reason)
 					if err == nil {
 						require.NoError(t, resp.Body.Close())
 						return

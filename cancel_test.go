@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -40,7 +41,7 @@ func TestCancellationDuringABackoffAfterAnErrorReportsBoth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("the user went away")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		rt := tcretry.New(always(tctest.Refuse()), tcretry.WithHooks(tcretry.Hooks{
+		rt := tcretry.New(always(tctest.RefuseConnection()), tcretry.WithHooks(tcretry.Hooks{
 			RetryScheduled: func(context.Context, tcretry.RetryInfo) { cancel(cause) },
 		}))
 		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
@@ -72,9 +73,9 @@ func TestTheRequestsCancelChannelEndsADelay(t *testing.T) {
 // waitingBudget holds every retry for an hour.
 type waitingBudget struct{}
 
-func (waitingBudget) Record(tcretry.BudgetReport) {}
+func (waitingBudget) Record(budget.Report) {}
 
-func (waitingBudget) Withdraw(ctx context.Context, _ tcretry.Withdrawal) error {
+func (waitingBudget) Acquire(ctx context.Context, _ budget.Request) error {
 	return hourPacer(ctx)
 }
 
@@ -89,7 +90,7 @@ func hourPacer(ctx context.Context) error {
 
 func TestTheRequestsCancelChannelEndsEveryWait(t *testing.T) {
 	for name, option := range map[string]tcretry.Option{
-		"for the pace":   tcretry.WithPacer(pacerFunc(hourPacer)),
+		"for the pace":   tcretry.WithRateLimiter(pacerFunc(hourPacer)),
 		"for the budget": tcretry.WithBudget(waitingBudget{}),
 	} {
 		t.Run(name, func(t *testing.T) {

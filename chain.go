@@ -3,6 +3,9 @@ package tcretry
 import (
 	"context"
 	"net/http"
+
+	"github.com/tcretry/tcretry/internal/request"
+	"github.com/tcretry/tcretry/internal/watch"
 )
 
 // wishes are what a context says of the calls that are made with it. They have
@@ -21,6 +24,23 @@ func wishesOf(ctx context.Context) wishes {
 	return w
 }
 
+// attemptContext is the context of an attempt: with the request beside it, by which a
+// Transport further inside detects that it is one.
+type attemptContext struct {
+	watch.Tracer
+	request *http.Request
+}
+
+// Value is part of context.Context.
+func (a *attemptContext) Value(key any) any {
+	if _, ok := key.(wishesKey); ok {
+		own := wishesOf(a.Context)
+		own.within = a.request
+		return own
+	}
+	return a.Tracer.Value(key)
+}
+
 // isAttempt reports whether req is an attempt that a Transport outside of this
 // one is making. That one retries it, so this one must not: of two or three in a
 // chain the outermost makes the attempts, as if it were the only one.
@@ -34,7 +54,7 @@ func (w wishes) isAttempt(req *http.Request) bool {
 	if w.within == nil {
 		return false
 	}
-	outer, inner := identify(w.within), identify(req)
+	outer, inner := request.Identify(w.within), request.Identify(req)
 	switch {
 	case outer.Method != inner.Method, outer.Action != inner.Action:
 		return false

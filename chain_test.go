@@ -42,7 +42,7 @@ func signing(base http.RoundTripper) http.RoundTripper {
 	return &tc3.Transport{Base: base, Source: tc3.Static(tc3.Credentials{SecretID: "id", SecretKey: "key"})}
 }
 
-func attemptTimeout(base http.RoundTripper) http.RoundTripper {
+func timeout(base http.RoundTripper) http.RoundTripper {
 	return tcretry.New(base, tcretry.WithPolicy(quick()), tcretry.WithAttemptTimeout(time.Hour))
 }
 
@@ -55,7 +55,7 @@ func TestAChainMakesAsManyAttemptsAsOneTransport(t *testing.T) {
 		"a copy between":            {another, copying, another},
 		"another host between":      {another, elsewhere, another},
 		"a signature between":       {another, signing, another, copying, another},
-		"an attempt time-out":       {attemptTimeout, another, attemptTimeout},
+		"an attempt time-out":       {timeout, another, timeout},
 		"a signature, another host": {another, signing, elsewhere, another},
 	} {
 		for _, shape := range []string{"TC3 JSON", "v1 GET", "TC3 multipart without GetBody"} {
@@ -76,7 +76,7 @@ func TestAChainMakesAsManyAttemptsAsOneTransport(t *testing.T) {
 					resp, err := rt.RoundTrip(req.WithContext(ctx))
 					require.NoError(t, err)
 					requireCode(t, "InternalError", tcretry.CheckResponse(resp))
-					require.Len(t, api.Calls(), 4)
+					require.Len(t, api.Recorded(), 4)
 				}
 			})
 		}
@@ -94,7 +94,7 @@ func TestTheInnerTransportOfAChainPassesTheAttemptThrough(t *testing.T) {
 	rt := tcretry.New(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		sent = req
 		return always(tctest.Fail("InternalError", "")).RoundTrip(req)
-	}), tcretry.WithHooks(hooks), tcretry.WithPacer(pacer))
+	}), tcretry.WithHooks(hooks), tcretry.WithRateLimiter(pacer))
 	chain := tcretry.New(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		between = req
 		require.False(t, rt.InScope(req))
@@ -134,8 +134,8 @@ func TestACallThatTheBaseMakesWithTheContextOfAnAttemptIsRetried(t *testing.T) {
 			}))
 			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", strings.NewReader(`{}`)))
 			require.NoError(t, err)
-			require.Len(t, sts.Calls(), 2)
-			require.Len(t, api.Calls(), 1)
+			require.Len(t, sts.Recorded(), 2)
+			require.Len(t, api.Recorded(), 1)
 		})
 	}
 }

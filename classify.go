@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
+
+	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/internal/contain"
+	"github.com/tcretry/tcretry/internal/neterr"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -41,6 +44,12 @@ const (
 
 var classNames = [...]string{"undecided", "success", "terminal", "throttled", "busy", "transient", "ambiguous"}
 
+// classNamed returns the class of a name in lower case.
+func classNamed(name string) (Class, bool) {
+	i := slices.Index(classNames[:], name)
+	return Class(max(i, 0)), i >= 0
+}
+
 // String returns the name of the class in lower case, as it stands in JSON.
 func (c Class) String() string {
 	if int(c) < len(classNames) {
@@ -48,6 +57,9 @@ func (c Class) String() string {
 	}
 	return fmt.Sprintf("class(%d)", uint8(c))
 }
+
+// meaningClasses are the classes of the meanings that the catalogue has.
+var meaningClasses = [...]Class{codes.Unstated: Undecided, codes.Terminal: Terminal, codes.Throttled: Throttled, codes.Busy: Busy, codes.Transient: Transient}
 
 // Outcome is what one attempt led to. Exactly one of Response and Err says how
 // the base ended, but for an answer that was cut short: it has both.
@@ -60,19 +72,19 @@ type Outcome struct {
 	Response *http.Response
 	// Envelope is what the API said of a failure; nil when the answer holds
 	// none.
-	Envelope *Envelope
+	APIError *APIError
 	// Err is the error of the base, or the one that cut the body short.
 	Err error
 	// Written says that the request, or a part of it, may have left: an error
 	// before that is harmless.
-	Written bool
+	MaybeSent bool
 	// Task says that the failure is that of a task which the response describes:
 	// there is data beside it that is not null, empty or zero, and the call itself
 	// succeeded. It is never set for a code of the API's own layer, such as
 	// RequestLimitExceeded or AuthFailure.SignatureExpire.
-	Task bool
+	TaskFailure bool
 	// Target is what the request asks for.
-	Target Target
+	Operation Operation
 
 	// legacy is the code number of a 2.0 envelope, 0 without one.
 	legacy int
@@ -130,15 +142,15 @@ func (o Outcome) withoutBody() Outcome {
 // user's classifier gave it, or Undecided.
 func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	code := ""
-	if o.Envelope != nil {
-		code = o.Envelope.Code
+	if o.APIError != nil {
+		code = o.APIError.Code
 	}
 	switch {
 	case decided != Undecided && code != "":
-		return r.ofCodeAs(o.Target, o.Envelope, decided)
+		return r.ofCodeAs(o.Operation, o.APIError, decided)
 	case decided != Undecided:
 		return r.ofClass(decided)
-	case o.Task:
+	case o.TaskFailure:
 		// The call itself succeeded: it told of a task that failed, and would
 		// tell so again.
 		return r.ofClass(Terminal)
@@ -146,15 +158,15 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 		// Also if the body was cut short after it: the API said what it had to.
 	case o.Err != nil:
 		// An error that panics when it is asked is terminal.
-		return r.ofClass(contained(func() Class { return classOfError(o.Err, o.Written) }))
+		return r.ofClass(contain.Result(func() Class { return classOfError(o.Err, o.MaybeSent) }))
 	default:
 		return r.ofClass(classOfStatus(o))
 	}
-	if rule, known := r.ofVerdict(o.Target, code, verdictOf(o.Envelope)); known {
+	if rule, known := r.ofVerdict(o.Operation, code, verdictOf(o.APIError)); known {
 		return rule
 	}
 	if class := classOfStatus(o); class == Throttled {
-		return r.ofCodeAs(o.Target, o.Envelope, class)
+		return r.ofCodeAs(o.Operation, o.APIError, class)
 	}
 	// Whatever the status: the API has spoken, not a gateway before it.
 	return r.ofClass(Terminal)
@@ -167,12 +179,12 @@ func (r *resolved) outcomeUnknown(o *Outcome) bool {
 	switch {
 	case r.class == Ambiguous:
 		return true
-	case o.Envelope != nil:
+	case o.APIError != nil:
 		return r.idempotentOnly && r.class.repeated()
 	case r.class != Terminal:
 		return false
 	case o.Err != nil:
-		return contained(func() Class { return classOfError(o.Err, o.Written) }) == Ambiguous
+		return contain.Result(func() Class { return classOfError(o.Err, o.MaybeSent) }) == Ambiguous
 	}
 	return classOfStatus(o) == Ambiguous
 }
@@ -190,6 +202,9 @@ func (r *resolved) outcomeUnknown(o *Outcome) bool {
 func isGatewayTimeout(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooEarly
 }
+
+// verdictOf returns what the catalogue says of an API error.
+func verdictOf(e *APIError) codes.Verdict { return codes.LookupMessage(e.Code, e.Message) }
 
 // classOfStatus judges an answer without a code, or with one that is not known.
 func classOfStatus(o *Outcome) Class {
@@ -227,51 +242,15 @@ func classOfError(err error, written bool) Class {
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 		err = cert
 	}
-	if refusedByProxy(err) || isRejected(err) {
+	if neterr.RefusedByProxy(err) || neterr.Rejected(err) {
 		return Terminal
 	}
 	wrapped := &url.Error{Op: "Post", Err: err}
 	if again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, wrapped); !again {
 		return Terminal
 	}
-	if !written || neverLeft(err) || neverProcessed(err) {
+	if !written || neterr.NeverSent(err) || neterr.NotProcessed(err) {
 		return Transient
 	}
 	return Ambiguous
-}
-
-// isRejected says that net/http rejects the request before it looks for a
-// connection, in the ways that the policy does not know. It has no types for them.
-func isRejected(err error) bool {
-	text := err.Error()
-	return text == "http: nil Request.URL" || text == "http: nil Request.Header" ||
-		text == "http: no Host in request URL" || strings.HasPrefix(text, "net/http: invalid method ")
-}
-
-// neverLeft says that err is one of connecting, whatever the trace tells: a base
-// that has no traces still shows these.
-func neverLeft(err error) bool {
-	var op *net.OpError
-	var dns *net.DNSError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
-}
-
-// neverProcessed says that err is one of an HTTP/2 server which did not process
-// the request: its stream was refused (RFC 9113, section 8.7), or is above the
-// last one of a GOAWAY (section 6.8). net/http sends such a request again by
-// itself unless its body has no GetBody. It has no types for these errors, so
-// their texts tell; one that is not known leaves the attempt ambiguous.
-func neverProcessed(err error) bool {
-	for ; err != nil; err = errors.Unwrap(err) {
-		text := strings.TrimPrefix(err.Error(), "http2: Transport: cannot retry err [")
-		if stream, ok := strings.CutPrefix(text, "stream error: stream ID "); ok {
-			_, code, _ := strings.Cut(stream, "; ")
-			return strings.HasPrefix(code, "REFUSED_STREAM")
-		}
-		if strings.HasPrefix(text, "http2: Transport received Server's graceful shutdown GOAWAY") ||
-			strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") {
-			return true
-		}
-	}
-	return false
 }

@@ -96,7 +96,7 @@ func TestEveryPublishedCodeIsRetriedOrNot(t *testing.T) {
 	defer srv.Close()
 	policy := quick()
 	policy.MaxAttempts = 3
-	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(policy), tcretry.WithoutBudget(), tcretry.WithoutPacer())}
+	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(policy), tcretry.WithoutBudget(), tcretry.WithoutRateLimiter())}
 	for row, want := range rows {
 		t.Run(row, func(t *testing.T) {
 			attempts, code = 0, row
@@ -140,7 +140,7 @@ func TestTransportErrorsAreJudged(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			o := tcretry.Outcome{Err: row.err, Written: row.written}
+			o := tcretry.Outcome{Err: row.err, MaybeSent: row.written}
 			require.Equal(t, row.class, tcretry.DefaultClassifier().Classify(o))
 			o.Err = fmt.Errorf("wrapped: %w", row.err)
 			require.Equal(t, row.class, tcretry.DefaultClassifier().Classify(o))
@@ -166,7 +166,7 @@ func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
 			seen = append(seen, o)
 			_, err := io.ReadAll(o.Response.Body)
 			require.NoError(t, err)
-			if o.Envelope != nil && o.Envelope.Message == "please wait" {
+			if o.APIError != nil && o.APIError.Message == "please wait" {
 				return tcretry.Busy
 			}
 			return tcretry.Undecided
@@ -177,16 +177,16 @@ func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(body), "RequestId")
 		require.Len(t, seen, 2)
-		require.Equal(t, "FailedOperation", seen[0].Envelope.Code)
-		require.Equal(t, tcretry.Target{
+		require.Equal(t, "FailedOperation", seen[0].APIError.Code)
+		require.Equal(t, tcretry.Operation{
 			Service: "cvm", Action: "DescribeInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com", Method: "POST",
-		}, seen[0].Target)
+		}, seen[0].Operation)
 	})
 }
 
 func TestTheRulesOfACodeHoldForTheClassOfAClassifierToo(t *testing.T) {
 	busy := tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
-		if o.Envelope != nil {
+		if o.APIError != nil {
 			return tcretry.Busy
 		}
 		return tcretry.Undecided
@@ -197,11 +197,11 @@ func TestTheRulesOfACodeHoldForTheClassOfAClassifierToo(t *testing.T) {
 		took     time.Duration
 		reason   tcretry.StopReason
 	}{
-		"attempts":             {tcretry.Rule{MaxAttempts: 2, Backoff: every(time.Second)}, 2, time.Second, tcretry.StopAttempts},
+		"attempts":             {tcretry.Rule{MaxAttempts: 2, Backoff: every(time.Second)}, 2, time.Second, tcretry.StopMaxAttempts},
 		"only if harmless":     {tcretry.Rule{IdempotentOnly: true}, 1, 0, tcretry.StopNotIdempotent},
-		"delays":               {tcretry.Rule{Backoff: every(7 * time.Second)}, 4, 21 * time.Second, tcretry.StopAttempts},
-		"but for the class":    {tcretry.Rule{Class: tcretry.Terminal, Backoff: every(time.Second)}, 4, 3 * time.Second, tcretry.StopAttempts},
-		"of another, attempts": {tcretry.Rule{Class: tcretry.Transient, MaxAttempts: 1}, 1, 0, tcretry.StopAttempts},
+		"delays":               {tcretry.Rule{Backoff: every(7 * time.Second)}, 4, 21 * time.Second, tcretry.StopMaxAttempts},
+		"but for the class":    {tcretry.Rule{Class: tcretry.Terminal, Backoff: every(time.Second)}, 4, 3 * time.Second, tcretry.StopMaxAttempts},
+		"of another, attempts": {tcretry.Rule{Class: tcretry.Transient, MaxAttempts: 1}, 1, 0, tcretry.StopMaxAttempts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestASlowClassifierDelaysItsCallOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
-			if o.Target.Action == "Slow" {
+			if o.Operation.Action == "Slow" {
 				time.Sleep(time.Minute)
 			}
 			return tcretry.Undecided
@@ -259,16 +259,16 @@ func TestASlowClassifierDelaysItsCallOnly(t *testing.T) {
 func TestIdempotentRuleIsReplaceable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Script("RunInstances", tctest.DropAfter(), tctest.OK(nil))
-		rt := tcretry.New(api, tcretry.WithIdempotent(func(req *http.Request) bool {
+		api.Script("RunInstances", tctest.DropAfterExecution(), tctest.OK(nil))
+		rt := tcretry.New(api, tcretry.WithIdempotency(func(req *http.Request) bool {
 			return req.Header["X-Tc-Action"][0] == "RunInstances"
 		}))
 		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
 		require.NoError(t, err)
 		require.Equal(t, 2, api.Executions("RunInstances"))
 
-		api.Script("DescribeInstances", tctest.DropAfter())
-		panics := tcretry.New(api, tcretry.WithIdempotent(func(*http.Request) bool { panic("no") }))
+		api.Script("DescribeInstances", tctest.DropAfterExecution())
+		panics := tcretry.New(api, tcretry.WithIdempotency(func(*http.Request) bool { panic("no") }))
 		_, err = panics.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.Error(t, err, "a rule that panics says no")
 	})

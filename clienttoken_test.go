@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/bodies/bodytest"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -30,7 +31,7 @@ func sentBody(t *testing.T, req *http.Request, opts ...tcretry.Option) string {
 	resp, err := tcretry.New(api, append([]tcretry.Option{tcretry.WithClientTokens()}, opts...)...).RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	return string(api.Calls()[0].Body)
+	return string(api.Recorded()[0].Body)
 }
 
 // without is a body less the token that was given to it, and that token.
@@ -44,9 +45,9 @@ func without(t *testing.T, body string) (rest, token string) {
 }
 
 func TestALostOrderIsRepeatedWithItsTokenAndExecutedOnce(t *testing.T) {
-	for name, lost := range map[string]tctest.Answer{
-		"the connection is closed": tctest.DropAfter(), "it is reset": tctest.ResetInHeaders(),
-		"half of the body": tctest.Truncate(9, tctest.OK(nil)), "a gateway's page": tctest.Executed(tctest.Gateway(http.StatusGatewayTimeout)),
+	for name, lost := range map[string]tctest.Reply{
+		"the connection is closed": tctest.DropAfterExecution(), "it is reset": tctest.ResetInHeaders(),
+		"half of the body": tctest.Truncate(9, tctest.OK(nil)), "a gateway's page": tctest.AfterExecution(tctest.GatewayError(http.StatusGatewayTimeout)),
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			for _, given := range []bool{false, true} {
@@ -65,7 +66,7 @@ func TestALostOrderIsRepeatedWithItsTokenAndExecutedOnce(t *testing.T) {
 				}
 				require.NoError(t, err, name)
 				require.NoError(t, tcretry.CheckResponse(resp), name)
-				calls := api.Calls()
+				calls := api.Recorded()
 				require.Len(t, calls, 2, name)
 				require.Equal(t, calls[0].Body, calls[1].Body, name)
 				require.Equal(t, calls[0].ClientToken, told.attempts[0].ClientToken, name)
@@ -81,7 +82,7 @@ func TestATokenIsGivenOnlyWhenAskedFor(t *testing.T) {
 	var told told
 	_, err := tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(apiRequest(t, "cvm", "RunInstances", `{}`))
 	require.NoError(t, err)
-	require.Equal(t, `{}`, string(api.Calls()[0].Body))
+	require.Equal(t, `{}`, string(api.Recorded()[0].Body))
 	require.Empty(t, told.done[0].ClientToken)
 }
 
@@ -106,7 +107,7 @@ func TestTheActionsWithATokenAreThoseOfTheSDK(t *testing.T) {
 	}
 	slices.Sort(want[1:])
 
-	table, err := os.ReadFile("clienttokens.tsv")
+	table, err := os.ReadFile("internal/request/clienttokens.tsv")
 	require.NoError(t, err)
 	got := strings.Split(strings.TrimSuffix(string(table), "\n"), "\n")
 	var unprotected int
@@ -160,7 +161,7 @@ func TestNoTokenIsGivenWhereItIsNotKnownToProtect(t *testing.T) {
 			sent = *r
 			return nil, errors.New("no network")
 		})
-		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithReplayLimit(8), tcretry.WithHooks(told.hooks()),
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(8), tcretry.WithHooks(told.hooks()),
 			tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 2})).RoundTrip(req)
 		require.ErrorContains(t, err, "no network", name)
 		require.True(t, before.Body == sent.Body, "%s: the body is handed over", name)
@@ -175,7 +176,7 @@ func getBody(r io.Reader) func() (io.ReadCloser, error) {
 
 // A call of one attempt has nothing to protect, and is as if made without us.
 func TestNoTokenIsGivenToACallOfOneAttempt(t *testing.T) {
-	for _, opt := range []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}), tcretry.WithReplayLimit(0)} {
+	for _, opt := range []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}), tcretry.WithMaxReplayBytes(0)} {
 		require.Equal(t, `{}`, sentBody(t, apiRequest(t, "cvm", "RunInstances", `{}`), opt))
 
 		req := apiRequest(t, "cvm", "RunInstances", `{}`)
@@ -202,7 +203,7 @@ func TestEveryCopyOfABodyThatIsReadForATokenIsClosed(t *testing.T) {
 				io.Closer
 			}{strings.NewReader(text), closed}, nil
 		}
-		_, err := tcretry.New(tctest.NewAPI(), tcretry.WithClientTokens(), tcretry.WithReplayLimit(8)).RoundTrip(req)
+		_, err := tcretry.New(tctest.NewAPI(), tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(8)).RoundTrip(req)
 		require.NoError(t, err)
 		require.Equal(t, 1, copies, text)
 		require.Equal(t, 1, closed.closed, text)
@@ -214,7 +215,7 @@ func TestTheRequestThatIsGivenATokenIsNotModified(t *testing.T) {
 	body := &closeCounter{Reader: req.Body}
 	req.Body = body
 	before, header := *req, req.Header.Clone()
-	api := tctest.NewAPI(tctest.DropAfter())
+	api := tctest.NewAPI(tctest.DropAfterExecution())
 	resp, err := tcretry.New(api, tcretry.WithClientTokens()).RoundTrip(req)
 	require.NoError(t, err)
 	require.Same(t, req, resp.Request, "the answer knows the caller's request")
@@ -233,14 +234,14 @@ func TestABodyWithoutGetBodyIsGivenAToken(t *testing.T) {
 	body := &closeCounter{Reader: iotest.OneByteReader(strings.NewReader(`{"ImageId":"img-1"}`))}
 	req := apiRequest(t, "cvm", "RunInstances", ``)
 	req.Body, req.GetBody, req.ContentLength = body, nil, -1
-	api := tctest.NewAPI(tctest.DropAfter())
+	api := tctest.NewAPI(tctest.DropAfterExecution())
 	_, err := tcretry.New(api, tcretry.WithClientTokens()).RoundTrip(req)
 	require.NoError(t, err)
-	require.Len(t, api.Calls(), 2)
-	for _, call := range api.Calls() {
+	require.Len(t, api.Recorded(), 2)
+	for _, call := range api.Recorded() {
 		rest, _ := without(t, string(call.Body))
 		require.Equal(t, `{"ImageId":"img-1"}`, rest)
-		require.Equal(t, api.Calls()[0].Body, call.Body)
+		require.Equal(t, api.Recorded()[0].Body, call.Body)
 	}
 	require.Equal(t, 1, body.closed)
 }
@@ -274,7 +275,7 @@ func TestABodyWithoutGetBodyThatGetsNoTokenArrivesAsItWas(t *testing.T) {
 			require.NoError(t, r.Body.Close())
 			return nil, errors.New("no network")
 		})
-		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithReplayLimit(50), tcretry.WithHooks(told.hooks())).RoundTrip(req)
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(50), tcretry.WithHooks(told.hooks())).RoundTrip(req)
 		require.Error(t, err, name)
 		require.Empty(t, told.done[0].ClientToken, name)
 		require.Equal(t, 1, body.closed, name)
@@ -297,7 +298,7 @@ func TestTheEndOfTheContextEndsTheReadingOfABody(t *testing.T) {
 
 // An application's own rule stands, whatever was given.
 func TestWithIdempotentIsAskedAboutARequestWithItsToken(t *testing.T) {
-	api := tctest.NewAPI(tctest.DropAfter())
+	api := tctest.NewAPI(tctest.DropAfterExecution())
 	var seen string
 	rule := func(r *http.Request) bool {
 		body, err := r.GetBody()
@@ -307,7 +308,24 @@ func TestWithIdempotentIsAskedAboutARequestWithItsToken(t *testing.T) {
 		_, seen = without(t, string(text))
 		return false
 	}
-	_, err := tcretry.New(api, tcretry.WithClientTokens(), tcretry.WithIdempotent(rule)).RoundTrip(apiRequest(t, "cvm", "RunInstances", `{}`))
+	_, err := tcretry.New(api, tcretry.WithClientTokens(), tcretry.WithIdempotency(rule)).RoundTrip(apiRequest(t, "cvm", "RunInstances", `{}`))
 	require.Error(t, err)
-	require.Equal(t, api.Calls()[0].ClientToken, seen)
+	require.Equal(t, api.Recorded()[0].ClientToken, seen)
+}
+
+func TestTheBufferThatABodyIsReadIntoIsGivenBack(t *testing.T) {
+	before := bodytest.InUse()
+	for _, text := range []string{`{}`, `[]`, `{"ClientToken":"mine"}`} {
+		api := tctest.NewAPI()
+		req := sdkRequest(t, "RunInstances", nil)
+		req.Header.Del("Authorization")
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+		req.Body, _ = req.GetBody()
+		req.ContentLength = -1
+		resp, err := tcretry.New(api, tcretry.WithClientTokens()).RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, text == `{}`, string(api.Recorded()[0].Body) != text)
+	}
+	require.Equal(t, before, bodytest.InUse())
 }

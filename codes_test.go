@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
 	"github.com/tcretry/tcretry"
 )
 
@@ -51,7 +52,7 @@ func TestEveryDocumentedExceptionIsInTheTableWithItsProducts(t *testing.T) {
 }
 
 func TestTheTableIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
-	rows := readTSV(t, "codes.tsv")
+	rows := readTSV(t, "internal/codes/codes.tsv")
 	codes := make([]string, len(rows))
 	for i, row := range rows {
 		require.Len(t, row, 5, row[0])
@@ -70,7 +71,7 @@ func TestTheTableIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
 }
 
 func TestNoRowOfTheTableSaysWhatItsFamilySays(t *testing.T) {
-	for _, row := range readTSV(t, "codes.tsv") {
+	for _, row := range readTSV(t, "internal/codes/codes.tsv") {
 		family, _, _ := strings.Cut(row[0], ".")
 		asFamily := tcretry.Explain(family + ".NoSuchCode").Class
 		if row[1] != "=" && row[2] == "" {
@@ -162,7 +163,7 @@ func TestACodeThatPassesAfterAMinuteIsNotRepeatedSooner(t *testing.T) {
 
 	short := tcretry.Policy{MaxDelay: 30 * time.Second}.Explain(code)
 	require.Equal(t, 1, short.MaxAttempts)
-	require.Equal(t, "no: it lasts 1m0s at least, and MaxDelay is 30s", short.Repeat)
+	require.Equal(t, "no: it lasts 1m0s at least, and MaxDelay is 30s", short.Retry)
 
 	enough := tcretry.Policy{MaxDelay: time.Minute}.Explain(code)
 	require.Equal(t, tcretry.DelayRange{Min: time.Minute, Max: time.Minute}, enough.Delays[0])

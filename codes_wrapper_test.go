@@ -14,7 +14,7 @@ import (
 // have executed a part of the action, and may be refused for good.
 func TestAnErrorOfAnotherServiceIsRetriedForIdempotentRequestsOnly(t *testing.T) {
 	wrapped := 0
-	for _, row := range readTSV(t, "codes.tsv") {
+	for _, row := range readTSV(t, "internal/codes/codes.tsv") {
 		if row[1] != "transient-idempotent" {
 			continue
 		}

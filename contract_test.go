@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -28,7 +29,7 @@ func TestRoundTripperContract(t *testing.T) {
 func TestRoundTripperContractWithEveryOption(t *testing.T) {
 	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithAttemptTimeout(time.Hour), tcretry.WithPolicy(exact()),
-			tcretry.WithHooks(new(lockedTold).hooks()), tcretry.WithPeekLimit(1<<20), tcretry.WithReplayLimit(1<<20),
+			tcretry.WithHooks(new(lockedTold).hooks()), tcretry.WithMaxPeekBytes(1<<20), tcretry.WithMaxReplayBytes(1<<20),
 			tcretry.WithClassifier(tcretry.DefaultClassifier()))
 	})
 }
@@ -116,7 +117,7 @@ func TestTheClientsTimeoutBoundsAllAttempts(t *testing.T) {
 		require.NoError(t, err)
 		requireCode(t, "InternalError", tcretry.CheckResponse(resp))
 		require.Equal(t, 5*time.Second, time.Since(start))
-		require.Len(t, api.Calls(), 2)
+		require.Len(t, api.Recorded(), 2)
 		require.NoError(t, resp.Body.Close())
 		time.Sleep(time.Minute)
 	})
@@ -125,11 +126,11 @@ func TestTheClientsTimeoutBoundsAllAttempts(t *testing.T) {
 // pacerFunc is a pacer with one lane whose Wait is the function.
 type pacerFunc func(context.Context) error
 
-func (f pacerFunc) Lane(tcretry.PaceKey) tcretry.Lane { return f }
+func (f pacerFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
 
-func (f pacerFunc) Wait(ctx context.Context, _ tcretry.Turn) error { return f(ctx) }
+func (f pacerFunc) Wait(ctx context.Context, _ ratelimit.WaitOptions) error { return f(ctx) }
 
-func (f pacerFunc) Done(tcretry.PaceResult) {}
+func (f pacerFunc) Done(ratelimit.Result) {}
 
 func (f pacerFunc) Accepted() uint64 { return 0 }
 
@@ -138,22 +139,22 @@ func TestATurnThatComesTooLateHandsTheLastAnswerBack(t *testing.T) {
 		turns := 0
 		pacer := pacerFunc(func(context.Context) error {
 			if turns++; turns == 2 {
-				return tcretry.ErrPaceLate
+				return ratelimit.ErrTooLate
 			}
 			return nil
 		})
 		var told told
-		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithPacer(pacer), tcretry.WithHooks(told.hooks()))
+		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(told.hooks()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		require.NoError(t, err)
 		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopDeadline, told.done[0].Reason)
+		require.Equal(t, tcretry.StopDeadlineExceeded, told.done[0].Reason)
 
 		turns = 1
 		_, err = rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
-		require.ErrorIs(t, err, tcretry.ErrPaceLate, "without an answer it is an error")
+		require.ErrorIs(t, err, ratelimit.ErrTooLate, "without an answer it is an error")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -161,9 +162,9 @@ func TestATurnThatComesTooLateHandsTheLastAnswerBack(t *testing.T) {
 // Neither a gateway's page nor an answer that was cut short is looked at to its
 // end; while its connection is free for others, the caller can still have it.
 func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
-	for name, answer := range map[string]tctest.Answer{
-		"a page":                tctest.Gateway(http.StatusBadGateway),
-		"a page without length": tctest.Chunked(tctest.Gateway(http.StatusBadGateway)),
+	for name, answer := range map[string]tctest.Reply{
+		"a page":                tctest.GatewayError(http.StatusBadGateway),
+		"a page without length": tctest.Chunked(tctest.GatewayError(http.StatusBadGateway)),
 		"an answer cut short":   tctest.Truncate(20, tctest.OK(nil)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +172,7 @@ func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
 				turns := 0
 				pacer := pacerFunc(func(context.Context) error {
 					if turns++; turns == 2 {
-						return tcretry.ErrPaceLate
+						return ratelimit.ErrTooLate
 					}
 					return nil
 				})
@@ -179,7 +180,7 @@ func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
 				require.NoError(t, err)
 				body, end := io.ReadAll(want.Body)
 
-				rt := tcretry.New(always(answer), tcretry.WithPacer(pacer))
+				rt := tcretry.New(always(answer), tcretry.WithRateLimiter(pacer))
 				resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 				require.NoError(t, err)
 				require.Equal(t, want.StatusCode, resp.StatusCode)
@@ -199,14 +200,14 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 		turns := 0
 		pacer := pacerFunc(func(context.Context) error {
 			if turns++; turns%2 == 0 {
-				return tcretry.ErrPaceLate
+				return ratelimit.ErrTooLate
 			}
 			return nil
 		})
 		lost := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
-		_, err := tcretry.New(lost, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		_, err := tcretry.New(lost, tcretry.WithRateLimiter(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.Equal(t, &tcretry.Error{
-			Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
+			Reason: tcretry.StopMaxElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
 		}, err)
 
 		long := always(tctest.Status(http.StatusBadGateway, strings.Repeat("x", 1<<20)))
@@ -215,9 +216,9 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}}, Body: read}, nil
 		})
 		for _, base := range []http.RoundTripper{long, slow} {
-			_, err = tcretry.New(base, tcretry.WithPacer(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			_, err = tcretry.New(base, tcretry.WithRateLimiter(pacer)).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 			require.Equal(t, &tcretry.Error{
-				Reason: tcretry.StopElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: tcretry.ErrPaceLate,
+				Reason: tcretry.StopMaxElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: ratelimit.ErrTooLate,
 			}, err)
 		}
 	})
@@ -251,18 +252,18 @@ func (panicBase) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug
 
 func TestABaseThatPanicsKeepsNoPlaceInTheLane(t *testing.T) {
 	pacer := &countingPacer{}
-	rt := tcretry.New(panicBase{}, tcretry.WithPacer(pacer))
+	rt := tcretry.New(panicBase{}, tcretry.WithRateLimiter(pacer))
 	require.Panics(t, func() { _, _ = rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil)) })
 	require.Equal(t, 1, pacer.done)
 }
 
 type countingPacer struct{ done int }
 
-func (p *countingPacer) Lane(tcretry.PaceKey) tcretry.Lane { return p }
+func (p *countingPacer) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return p }
 
-func (p *countingPacer) Wait(context.Context, tcretry.Turn) error { return nil }
+func (p *countingPacer) Wait(context.Context, ratelimit.WaitOptions) error { return nil }
 
-func (p *countingPacer) Done(tcretry.PaceResult) { p.done++ }
+func (p *countingPacer) Done(ratelimit.Result) { p.done++ }
 
 func (p *countingPacer) Accepted() uint64 { return 0 }
 

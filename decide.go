@@ -10,6 +10,10 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // plan is how the next attempt comes about.
@@ -32,7 +36,7 @@ func (c *call) mayRepeat() StopReason {
 	class := c.rule.class
 	switch {
 	case class == Success:
-		return StopAnswered
+		return StopSuccess
 	case c.isCanceled():
 		return StopCanceled
 	case class == Terminal:
@@ -40,8 +44,8 @@ func (c *call) mayRepeat() StopReason {
 	case (class == Ambiguous || c.rule.idempotentOnly) && !c.isHarmless():
 		return StopNotIdempotent
 	case c.spent():
-		return StopAttempts
-	case !c.body.repeatable():
+		return StopMaxAttempts
+	case !c.body.Replayable():
 		return StopNotReplayable
 	}
 	return 0
@@ -67,7 +71,7 @@ func (c *call) spent() bool {
 
 // paced says that the quota which the pacer learns refused the last attempt.
 func (c *call) paced() bool {
-	return c.lane != nil && c.rule.class == Throttled && paceResult(&c.out, c.rule).Verdict == PaceRejected
+	return c.lane != nil && c.rule.class == Throttled && paceResult(&c.out, c.rule).Verdict == ratelimit.Throttled
 }
 
 // schedule says when the next attempt is to be made, or why it is too late.
@@ -75,7 +79,7 @@ func (c *call) schedule() (plan, StopReason) {
 	p := plan{paced: c.paced()}
 	asked := max(retryAfter(c.resp), c.rule.leastDelay)
 	if asked > c.rule.maxDelay {
-		return p, StopDelay
+		return p, StopRetryAfterTooLong
 	}
 	if !p.paced || c.rule.ownBackoff {
 		tally := c.tally()
@@ -83,13 +87,13 @@ func (c *call) schedule() (plan, StopReason) {
 			tally.delays = c.rule.newBackOff(c.rule.maxDelay)
 		}
 		if p.delay = tally.delays.NextBackOff(); p.delay == backoff.Stop {
-			return p, StopAttempts
+			return p, StopMaxAttempts
 		}
 	}
 	p.delay = max(p.delay, asked, 0)
 	next := c.ended.Add(p.delay)
 	latest, late := c.latest(c.ended)
-	if next.After(latest) || late == StopDeadline && next.Equal(latest) {
+	if next.After(latest) || late == StopDeadlineExceeded && next.Equal(latest) {
 		return p, late
 	}
 	return p, 0
@@ -122,7 +126,7 @@ func (c *call) pause(p plan) StopReason {
 	reason := c.waitForNext(p)
 	if reason != 0 && c.withdrawn > before {
 		c.withdrawn = before
-		c.report(c.t.budgetOf(), BudgetUnused, 1)
+		c.report(c.t.budgetOf(), budget.Unused, 1)
 		c.retry = 0
 	}
 	return reason
@@ -131,7 +135,7 @@ func (c *call) pause(p plan) StopReason {
 // waitForNext waits for the delay and the pace of the next attempt, or says why it
 // will not start.
 func (c *call) waitForNext(p plan) StopReason {
-	if !c.look.whole && !p.paced && c.resp != nil && !keep(c.resp) {
+	if !c.look.Whole && !p.paced && c.resp != nil && !bodies.Keep(c.resp) {
 		// Its connection is free before the wait, as that of a whole one was when
 		// it was peeked at. The answer stays at hand if it can, because the turn
 		// of the next attempt may never come. Of one that is paced the pacer tells
@@ -152,34 +156,34 @@ func (c *call) waitForNext(p plan) StopReason {
 // withdraw requests the retry from the budget. Throttled and Busy responses prove
 // that the service is up: their retries consume nothing.
 func (c *call) withdraw() StopReason {
-	budget := c.t.budgetOf()
-	if budget == nil || c.rule.class != Transient && c.rule.class != Ambiguous {
+	b := c.t.budgetOf()
+	if b == nil || c.rule.class != Transient && c.rule.class != Ambiguous {
 		return 0
 	}
 	latest, _ := c.latest(c.ended)
 	from := time.Now()
-	w := Withdrawal{Host: c.host, Action: c.identify().Action, Retry: c.attempts, Start: c.start, Latest: latest}
+	w := budget.Request{Host: c.host, Action: c.identify().Action, Retry: c.attempts, Start: c.start, Latest: latest}
 	ctx := c.ctx
-	if _, own := budget.(*TokenBudget); own {
+	if _, own := b.(*budget.Tokens); own {
 		//lint:ignore SA1019 old callers cancel by it
-		w.canceled = c.req.Cancel // which others need a goroutine to heed
+		w.Cancel = c.req.Cancel // which others need a goroutine to heed
 	} else {
 		waiting, done := c.waiting()
 		defer done()
 		ctx = waiting
 	}
-	err := budget.Withdraw(ctx, w)
+	err := b.Acquire(ctx, w)
 	c.held = wait(&c.waited.budget, from, time.Now())
 	switch {
 	case err == nil:
 		c.withdrawn++
 		c.retry = w.Retry
 		return 0
-	case c.isCanceled() && !errors.Is(err, ErrBudgetSpent):
-		c.cancel(err)
+	case c.isCanceled() && !errors.Is(err, budget.ErrExhausted):
+		c.cancel(c.whyCanceled(err))
 		return StopCanceled
 	}
-	return StopBudget
+	return StopBudgetExhausted
 }
 
 // sleep waits until then. It is false if the call was canceled.
@@ -219,6 +223,15 @@ func (c *call) waiting() (context.Context, func()) {
 	return ctx, func() { cancel(nil) }
 }
 
+// whyCanceled returns the error of a wait of our own limiter or budget, which report
+// a closed Cancel channel as context.Canceled.
+func (c *call) whyCanceled(err error) error {
+	if err == context.Canceled && c.ctx.Err() == nil {
+		return errCanceled
+	}
+	return err
+}
+
 // isCanceled says that the caller does not want the call any more.
 func (c *call) isCanceled() bool {
 	select {
@@ -237,13 +250,13 @@ func (c *call) canceled() (reason StopReason, cause error) {
 	deadline, limited := c.ctx.Deadline()
 	switch err := c.ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return StopDeadline, context.Cause(c.ctx)
+		return StopDeadlineExceeded, context.Cause(c.ctx)
 	case err != nil:
 		return StopCanceled, context.Cause(c.ctx)
 	case !c.isCanceled():
 		return StopCanceled, nil // others say so
 	case limited && !time.Now().Before(deadline):
-		return StopDeadline, context.DeadlineExceeded
+		return StopDeadlineExceeded, context.DeadlineExceeded
 	}
 	return StopCanceled, errCanceled
 }

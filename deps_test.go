@@ -17,52 +17,99 @@ import (
 
 const module = "github.com/tcretry/tcretry"
 
-// beyondStd are the packages outside the standard library that a package of the
-// module may need, all the way down: users get them with the package. Those that
-// are not listed get none.
-var beyondStd = map[string][]string{
-	module: {
-		module + "/internal/base",
-		module + "/internal/object",
-		"github.com/cenkalti/backoff/v4",
-		"github.com/hashicorp/go-cleanhttp", // by way of retryablehttp
-		"github.com/hashicorp/go-retryablehttp",
-	},
-	module + "/tctest": {
-		module,
-		module + "/internal/base",
-		module + "/internal/object",
-		"github.com/cenkalti/backoff/v4",
-		"github.com/hashicorp/go-cleanhttp",
-		"github.com/hashicorp/go-retryablehttp",
-	},
-	module + "/internal/scene": {
-		module,
-		module + "/internal/base",
-		module + "/internal/object",
-		module + "/tctest",
-		"github.com/cenkalti/backoff/v4",
-		"github.com/hashicorp/go-cleanhttp",
-		"github.com/hashicorp/go-retryablehttp",
-	},
-	module + "/cmd/tcretry": {
-		module,
-		module + "/internal/base",
-		module + "/internal/object",
-		"github.com/cenkalti/backoff/v4",
-		"github.com/hashicorp/go-cleanhttp",
-		"github.com/hashicorp/go-retryablehttp",
-	},
+// beyondModule are the packages of others that a package of the module may need, all
+// the way down: users get them with it. Those that are not listed need none.
+var beyondModule = map[string][]string{
+	"":            retryLibraries,
+	"cmd/tcretry": retryLibraries,
+
+	"internal/scene": retryLibraries,
 }
 
-func TestEachPackageNeedsItsAllowedImportsAndNoOther(t *testing.T) {
+var retryLibraries = []string{
+	"github.com/cenkalti/backoff/v4",
+	"github.com/hashicorp/go-cleanhttp", // by way of retryablehttp
+	"github.com/hashicorp/go-retryablehttp",
+}
+
+func TestEachPackageNeedsItsAllowedModulesAndNoOther(t *testing.T) {
 	const format = `{{if not .Standard}}{{.ImportPath}}{{end}}`
 	for _, pkg := range strings.Fields(goCommand(t, "list", "./...")) {
 		t.Run(pkg, func(t *testing.T) {
 			needs := strings.Fields(goCommand(t, "list", "-deps", "-f", format, pkg))
-			require.ElementsMatch(t, append(beyondStd[pkg], pkg), needs)
+			needs = slices.DeleteFunc(needs, func(path string) bool { return path == module || strings.HasPrefix(path, module+"/") })
+			require.ElementsMatch(t, beyondModule[local(pkg)], needs)
 		})
 	}
+}
+
+// layers lists which packages of the module each of them may import, directly. What
+// is not listed does not exist: a new edge is a decision made in this table.
+var layers = map[string][]string{
+	"": {
+		"budget", "internal/base", "internal/bodies", "internal/codes", "internal/contain", "internal/envelope",
+		"internal/neterr", "internal/replay", "internal/request", "internal/watch", "ratelimit",
+	},
+	"budget":    {"internal/recent"},
+	"label":     {},
+	"ratelimit": {"internal/recent"},
+
+	"internal/base":     {},
+	"internal/bodies":   {},
+	"internal/codes":    {},
+	"internal/contain":  {},
+	"internal/envelope": {"internal/bodies", "internal/object"},
+	"internal/neterr":   {"internal/contain"},
+	"internal/object":   {},
+	"internal/recent":   {},
+	"internal/replay":   {"internal/bodies"},
+	"internal/request":  {"internal/bodies", "internal/contain"},
+	"internal/watch":    {"internal/bodies", "internal/envelope"},
+
+	"cmd/tcretry": {""},
+	"tc3":         {},
+	"tctest":      {"budget", "ratelimit"},
+
+	// For tests only.
+	"internal/bodies/bodytest": {"internal/bodies"},
+	"internal/scene":           {"", "tctest"},
+	"internal/test/race":       {},
+}
+
+func TestEachPackageImportsWhatItsLayerMayAndNoOther(t *testing.T) {
+	const format = `{{.ImportPath}} {{join .Imports " "}}`
+	found := map[string][]string{}
+	for line := range strings.Lines(goCommand(t, "list", "-f", format, "./...")) {
+		words := strings.Fields(line)
+		name := local(words[0])
+		found[name] = []string{}
+		for _, path := range words[1:] {
+			if path == module || strings.HasPrefix(path, module+"/") {
+				found[name] = append(found[name], local(path))
+			}
+		}
+		slices.Sort(found[name])
+	}
+	require.Equal(t, layers, found)
+}
+
+// The imports go one way: each package can be put above all that it imports.
+func TestTheLayersHaveAnOrder(t *testing.T) {
+	below := map[string]bool{}
+	for len(below) < len(layers) {
+		before := len(below)
+		for name, imports := range layers {
+			if !slices.ContainsFunc(imports, func(i string) bool { return !below[i] }) {
+				below[name] = true
+			}
+		}
+		require.Greater(t, len(below), before, "a circle among those that are left")
+	}
+}
+
+// local is a path without that of the module; "" is the root.
+func local(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
 }
 
 // Logging is a hook: the call itself knows no logger.

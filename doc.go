@@ -31,9 +31,9 @@
 //
 // A [Policy] bounds the call: 4 attempts, 2 minutes and delays of at most 30
 // seconds by default, and a [Rule] for any code, which may ask for more or less.
-// A [Budget] bounds the retries of all calls together; a [TokenBudget] is on by
+// A [Budget] bounds the retries of all calls together; a [budget.Tokens] is on by
 // default, in memory, and does nothing until attempts fail. A [Pacer] says when
-// an attempt may start; an [AdaptivePacer] is on by default and delays nothing
+// an attempt may start; an [ratelimit.Adaptive] is on by default and delays nothing
 // until the API refuses one for its rate. [Hooks] are told of every attempt,
 // retry and call, with the [StopReason] it ended for; [LogHooks] writes them to a
 // log.
@@ -65,7 +65,7 @@
 //	Policy.MaxElapsed                                     *Error               elapsed
 //	signature too old for a retry                         *Error               signature
 //	retry budget exhausted                                *Error               budget
-//	rate-limiter wait would exceed the deadline           *Error               deadline        ErrPaceLate, context.DeadlineExceeded
+//	rate-limiter wait would exceed the deadline           *Error               deadline        ratelimit.ErrTooLate, context.DeadlineExceeded
 //	retry would start after the deadline                  *Error               deadline        context.DeadlineExceeded
 //	deadline passes in an attempt                         *Error               deadline        context.DeadlineExceeded, ErrOutcomeUnknown
 //	http.Client.Timeout                                   *url.Error           deadline        context.DeadlineExceeded

@@ -16,6 +16,8 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/internal/test/race"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -25,14 +27,14 @@ import (
 // has learnt it.
 func throttled(t *testing.T, perSecond int, opts ...tcretry.Option) (*tctest.API, *tcretry.Transport) {
 	api := tctest.NewAPI()
-	api.Quota("DescribeInstances", perSecond, tctest.FixedWindow)
+	api.RateLimit("DescribeInstances", perSecond, tctest.FixedWindow)
 	rt := tcretry.New(api, opts...)
 	crowd := new(sync.WaitGroup)
 	for range perSecond + 1 {
 		crowd.Go(func() { roundTrip(t, rt, sdkRequest(t, "DescribeInstances", nil)) })
 	}
 	crowd.Wait()
-	require.Equal(t, tcretry.PaceOwn, rt.Paces()[0].Mode)
+	require.Equal(t, ratelimit.Own, rt.RateLimits()[0].Mode)
 	return api, rt
 }
 
@@ -43,7 +45,7 @@ func describe(ctx context.Context, t *testing.T, rt http.RoundTripper) (string, 
 		return "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if envelope := new(tcretry.Envelope); errors.As(tcretry.CheckResponse(resp), &envelope) {
+	if envelope := new(tcretry.APIError); errors.As(tcretry.CheckResponse(resp), &envelope) {
 		return envelope.Code, nil
 	}
 	return "", nil
@@ -63,14 +65,14 @@ func TestThousandsOfWaitingCallsEndAtOnceWhenTheyAreCanceled(t *testing.T) {
 			})
 		}
 		time.Sleep(2500 * time.Millisecond)
-		require.Greater(t, rt.Paces()[0].Waiting, 4900)
+		require.Greater(t, rt.RateLimits()[0].Waiting, 4900)
 		now, sent := time.Now(), api.Attempts("")
 		cancel(gone)
 		calls.Wait()
 		require.Equal(t, now, time.Now())
 		require.Equal(t, sent, api.Attempts(""), "the end of a call sends nothing")
-		require.Zero(t, rt.Paces()[0].Waiting)
-		require.Zero(t, rt.Paces()[0].InFlight)
+		require.Zero(t, rt.RateLimits()[0].Waiting)
+		require.Zero(t, rt.RateLimits()[0].InFlight)
 
 		_, err := describe(t.Context(), t, rt)
 		require.NoError(t, err)
@@ -97,7 +99,7 @@ func TestCallsThatWaitKeepThePolicyThatTheyStartedWith(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		_, err := describe(t.Context(), t, rt)
-		require.ErrorIs(t, err, tcretry.ErrPaceLate, "a call that starts now may not wait for a second")
+		require.ErrorIs(t, err, ratelimit.ErrTooLate, "a call that starts now may not wait for a second")
 		for range cap(codes) {
 			require.Empty(t, <-codes)
 		}
@@ -122,7 +124,7 @@ func TestNothingIsLeftAfterTheLastCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := bubbled()
 		api, rt := throttled(t, 5)
-		api.Script("DescribeInstances", tctest.DropBefore(), tctest.DropBefore())
+		api.Script("DescribeInstances", tctest.DropBeforeExecution(), tctest.DropBeforeExecution())
 		var calls sync.WaitGroup
 		for i := range 40 {
 			calls.Go(func() {
@@ -134,30 +136,30 @@ func TestNothingIsLeftAfterTheLastCall(t *testing.T) {
 		calls.Wait()
 		synctest.Wait()
 		require.Equal(t, before, bubbled())
-		for _, pace := range rt.Paces() {
+		for _, pace := range rt.RateLimits() {
 			require.Zero(t, pace.Waiting)
 			require.Zero(t, pace.InFlight)
 		}
 		for _, budget := range rt.Budgets() {
-			require.Zero(t, budget.Held)
+			require.Zero(t, budget.Deferred)
 		}
 	})
 }
 
 func TestAMillionActionsTakeBoundedMemory(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || race.Enabled {
 		t.Skip("a million attempts")
 	}
-	p := new(tcretry.AdaptivePacer)
+	p := new(ratelimit.Adaptive)
 	storm := func(from, to int) uint64 {
 		for i := from; i < to; i++ {
-			lane := p.Lane(tcretry.PaceKey{Host: "cvm.tencentcloudapi.com", Action: strconv.Itoa(i)})
-			if err := lane.Wait(t.Context(), tcretry.Turn{}); err != nil {
+			lane := p.ForKey(ratelimit.Key{Host: "cvm.tencentcloudapi.com", Action: strconv.Itoa(i)})
+			if err := lane.Wait(t.Context(), ratelimit.WaitOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			r := accepted
+			r := ratelimit.Result{Verdict: ratelimit.Accepted}
 			if i%2 == 0 {
-				r = over(21, 20)
+				r = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
 			}
 			lane.Done(r)
 		}
@@ -166,11 +168,11 @@ func TestAMillionActionsTakeBoundedMemory(t *testing.T) {
 	early := storm(0, 10_000)
 	late := storm(10_000, 1_000_000)
 	require.Less(t, late, early+1<<20, "a hundred times as many take no more")
-	require.Less(t, len(p.Paces()), 2500)
+	require.Less(t, len(p.States()), 2500)
 }
 
 func TestAStormOfActionsThroughATransportTakesBoundedMemory(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || race.Enabled {
 		t.Skip("two hundred thousand calls")
 	}
 	rejected := []byte(`{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"` +
@@ -188,14 +190,14 @@ func TestAStormOfActionsThroughATransportTakesBoundedMemory(t *testing.T) {
 	early := storm(0, 10_000)
 	late := storm(10_000, 200_000)
 	require.Less(t, late, early+1<<20, "twenty times as many take no more")
-	paces := rt.Paces()
+	paces := rt.RateLimits()
 	require.Less(t, len(paces), 2500)
-	require.Equal(t, 20, paces[0].Quota, "the storm was paced")
+	require.Equal(t, 20, paces[0].Limit, "the storm was paced")
 }
 
 func TestPacerAndBudgetAddNoAllocationToACallBelowTheQuota(t *testing.T) {
 	body := success(4 << 10)
 	base := memoryBase(body, int64(len(body)))
-	without := added(t, base, tcretry.WithoutPacer(), tcretry.WithoutBudget())
+	without := added(t, base, tcretry.WithoutRateLimiter(), tcretry.WithoutBudget())
 	require.Equal(t, without, added(t, base))
 }

@@ -5,13 +5,16 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/envelope"
 )
 
-// Envelope is what the API said of a failed call. It implements error.
+// APIError is what the API said of a failed call. It implements error.
 //
 // The fields hold what the API said, decoded and otherwise as it came: they may
 // be as long as the look at the answer allows, and hold any character.
-type Envelope struct {
+type APIError struct {
 	// Code is the error code, such as "RequestLimitExceeded.UinLimitExceeded".
 	// An answer of API 2.0 without a codeDesc has its number here: "4400".
 	Code string
@@ -22,7 +25,7 @@ type Envelope struct {
 }
 
 // Family returns the part of the code before its first dot.
-func (e *Envelope) Family() string {
+func (e *APIError) Family() string {
 	family, _, _ := strings.Cut(e.Code, ".")
 	return family
 }
@@ -39,7 +42,7 @@ const (
 
 // Error returns the code, the message and the request id in one line that is
 // printable and bounded, whatever the API sent.
-func (e *Envelope) Error() string {
+func (e *APIError) Error() string {
 	var b strings.Builder
 	b.WriteString("tcretry: the API answered ")
 	b.WriteString(printable(e.Code, maxCode))
@@ -68,11 +71,11 @@ func CheckResponse(resp *http.Response) error {
 	if resp == nil {
 		return nil
 	}
-	found := peek(resp, defaultPeekLimit, new(peekedBody))
-	if found.envelope == nil {
+	found := envelope.Peek(resp, envelope.DefaultLimit, new(bodies.Peeked))
+	if found.Failure == nil {
 		return nil // not a nil *Envelope, which would be an error that is not nil
 	}
-	return found.envelope
+	return (*APIError)(found.Failure)
 }
 
 // ellipsis marks a text that was cut.

@@ -44,7 +44,7 @@ func envelopeVectors(t testing.TB) []envelopeVector {
 
 // want is the envelope that the row expects, nil for none. Where we decided
 // otherwise than an advisory row, the decision is here.
-func (v envelopeVector) want() *tcretry.Envelope {
+func (v envelopeVector) want() *tcretry.APIError {
 	switch v.Name {
 	case "syn_lower_case_keys": // keys match exactly
 		return nil
@@ -54,7 +54,7 @@ func (v envelopeVector) want() *tcretry.Envelope {
 	if !v.Expect.IsError {
 		return nil
 	}
-	want := &tcretry.Envelope{Code: v.Expect.Code, Message: v.Expect.Message, RequestID: v.Expect.RequestID}
+	want := &tcretry.APIError{Code: v.Expect.Code, Message: v.Expect.Message, RequestID: v.Expect.RequestID}
 	if want.Code == "" {
 		want.Code = v.LegacyCode
 	}
@@ -112,13 +112,13 @@ func TestCheckResponseMayBeAskedAgain(t *testing.T) {
 
 func TestCheckResponseReportsAnEnvelopeWithAnyStatus(t *testing.T) {
 	resp := &http.Response{StatusCode: 503, Body: io.NopCloser(strings.NewReader(throttledBody))}
-	var envelope *tcretry.Envelope
+	var envelope *tcretry.APIError
 	require.True(t, errors.As(tcretry.CheckResponse(resp), &envelope))
 	require.Equal(t, "RequestLimitExceeded", envelope.Family())
 }
 
 func TestErrorOfAnEnvelopeNamesCodeMessageAndRequest(t *testing.T) {
-	for want, e := range map[string]tcretry.Envelope{
+	for want, e := range map[string]tcretry.APIError{
 		"tcretry: the API answered InternalError: try later (request r1)":  {Code: "InternalError", Message: "try later", RequestID: "r1"},
 		"tcretry: the API answered InternalError":                          {Code: "InternalError"},
 		"tcretry: the API answered A\uFFFDB: one two 限 (request r\uFFFD1)": {Code: "A\x00B", Message: "one\ntwo\u3000限", RequestID: "r\xff1"},
@@ -131,7 +131,7 @@ func TestErrorOfAnEnvelopeNamesCodeMessageAndRequest(t *testing.T) {
 func TestErrorOfAnEnvelopeIsBounded(t *testing.T) {
 	for _, unit := range []string{"x", "限", "😀", "\xff", "\x00", "\n"} {
 		long := strings.Repeat(unit, 1<<20)
-		text := (&tcretry.Envelope{Code: long, Message: long, RequestID: long}).Error()
+		text := (&tcretry.APIError{Code: long, Message: long, RequestID: long}).Error()
 		require.True(t, utf8.ValidString(text))
 		require.LessOrEqual(t, len(text), 128+512+128+len("tcretry: the API answered :  (request )"))
 		require.Greater(t, len(text), 128+512+128)

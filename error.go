@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/tcretry/tcretry/internal/contain"
+	"github.com/tcretry/tcretry/internal/neterr"
+	"github.com/tcretry/tcretry/internal/request"
 )
 
 // StopReason is why a call ended. The list is closed.
@@ -14,9 +17,9 @@ type StopReason uint8
 
 // The stop reasons.
 const (
-	// StopAnswered: the last attempt was answered with success, or with an
+	// StopSuccess: the last attempt was answered with success, or with an
 	// answer that is not ours to judge.
-	StopAnswered StopReason = iota + 1
+	StopSuccess StopReason = iota + 1
 	// StopTerminal: another attempt would be refused too.
 	StopTerminal
 	// StopNotIdempotent: the request may have been executed, and repeating it
@@ -24,20 +27,20 @@ const (
 	StopNotIdempotent
 	// StopNotReplayable: the body of the request cannot be sent again.
 	StopNotReplayable
-	// StopAttempts: the call has made as many attempts as it may.
-	StopAttempts
-	// StopElapsed: the next attempt would start later than Policy.MaxElapsed.
-	StopElapsed
-	// StopDelay: the server asks for a longer delay than Policy.MaxDelay.
-	StopDelay
-	// StopDeadline: the context's deadline has passed, or would before the next
+	// StopMaxAttempts: the call has made as many attempts as it may.
+	StopMaxAttempts
+	// StopMaxElapsed: the next attempt would start later than Policy.MaxElapsed.
+	StopMaxElapsed
+	// StopRetryAfterTooLong: the server asks for a longer delay than Policy.MaxDelay.
+	StopRetryAfterTooLong
+	// StopDeadlineExceeded: the context's deadline has passed, or would before the next
 	// attempt starts.
-	StopDeadline
-	// StopSignature: the signature would be too old when the next attempt
+	StopDeadlineExceeded
+	// StopSignatureExpired: the signature would be too old when the next attempt
 	// arrives.
-	StopSignature
-	// StopBudget: the budget for retries is spent.
-	StopBudget
+	StopSignatureExpired
+	// StopBudgetExhausted: the budget for retries is spent.
+	StopBudgetExhausted
 	// StopCanceled: the caller canceled the call, by its context or by the
 	// request's Cancel channel.
 	StopCanceled
@@ -79,7 +82,7 @@ var ErrOutcomeUnknown = errors.New("tcretry: outcome unknown: the request may ha
 //	Err and LastErr           the underlying RoundTripper's error, the cause of the context
 //	ErrOutcomeUnknown         if OutcomeUnknown
 //	context.Canceled          if Reason is StopCanceled, whatever the cause
-//	context.DeadlineExceeded  if Reason is StopDeadline, whatever the cause
+//	context.DeadlineExceeded  if Reason is StopDeadlineExceeded, whatever the cause
 //
 // The package's documentation has a table of what each way of ending returns.
 type Error struct {
@@ -111,11 +114,11 @@ func (e *Error) Error() string {
 	if e.Action != "" {
 		action = printable(e.Action, maxCode) + ": "
 	}
-	text := below(fmt.Sprintf("tcretry: %sgiving up after %s (%s): ", action, attempts(e.Attempts), e.Reason), withoutAddress(e.Err))
+	text := below(fmt.Sprintf("tcretry: %sgiving up after %s (%s): ", action, attempts(e.Attempts), e.Reason), neterr.Text(e.Err))
 	if e.LastErr != nil {
-		text += "; last error: " + withoutAddress(e.LastErr)
+		text += "; last error: " + neterr.Text(e.LastErr)
 	}
-	if e.OutcomeUnknown && !readOnly(Target{Action: e.Action}) {
+	if e.OutcomeUnknown && !request.ReadOnly("", e.Action) {
 		text += "; " + strings.TrimPrefix(ErrOutcomeUnknown.Error(), "tcretry: ")
 	}
 	return text
@@ -153,7 +156,7 @@ func (e *Error) Is(target error) bool {
 	case context.Canceled:
 		return e.Reason == StopCanceled
 	case context.DeadlineExceeded:
-		return e.Reason == StopDeadline
+		return e.Reason == StopDeadlineExceeded
 	}
 	return false
 }
@@ -162,14 +165,14 @@ func (e *Error) Is(target error) bool {
 // reports. An url.Error, which http.Client returns, asks its direct cause only.
 func (e *Error) Timeout() bool {
 	var t interface{ Timeout() bool }
-	return e.Reason == StopDeadline || errors.As(e.Err, &t) && t.Timeout()
+	return e.Reason == StopDeadlineExceeded || errors.As(e.Err, &t) && t.Timeout()
 }
 
 // Temporary reports what Err does, and true if the deadline of the call passed, as
 // context.DeadlineExceeded does. It is part of net.Error, which programs test for.
 func (e *Error) Temporary() bool {
 	var t interface{ Temporary() bool }
-	return e.Reason == StopDeadline || errors.As(e.Err, &t) && t.Temporary()
+	return e.Reason == StopDeadlineExceeded || errors.As(e.Err, &t) && t.Temporary()
 }
 
 // failure returns the error of a call that ended for reason without a response.
@@ -185,7 +188,7 @@ func (c *call) failure(reason StopReason, cause error) error {
 	if c.next.ready { // the call was waiting for its next attempt
 		e.LastErr = c.out.Err
 	}
-	if !contained(func() bool { return errors.Is(e.Err, cause) }) {
+	if !contain.Result(func() bool { return errors.Is(e.Err, cause) }) {
 		if e.LastErr == nil {
 			e.LastErr = e.Err
 		}
@@ -196,7 +199,7 @@ func (c *call) failure(reason StopReason, cause error) error {
 
 // OptionError is one mistake in the options of a Transport.
 type OptionError struct {
-	// Option is the name of the function that made the option, "WithPeekLimit"
+	// Option is the name of the function that made the option, "WithMaxPeekBytes"
 	// for example.
 	Option string
 	// Value is what it was given.
@@ -218,51 +221,10 @@ func (e *OptionError) Error() string {
 // Unwrap returns Err.
 func (e *OptionError) Unwrap() error { return e.Err }
 
-// attemptTimeout is the cause of an attempt that WithAttemptTimeout ended.
-type attemptTimeout struct{ error }
-
-func (attemptTimeout) Timeout() bool   { return true }
-func (attemptTimeout) Temporary() bool { return true }
-
-// Unwrap makes it a context.DeadlineExceeded, which callers look for.
-func (attemptTimeout) Unwrap() error { return context.DeadlineExceeded }
-
 var (
 	errNoAnswer = errors.New("tcretry: the base returned neither a response nor an error")
 	errCanceled = errors.New("tcretry: the request's Cancel channel was closed")
 )
 
 // errorText is the text of an error, fit to be shown.
-func errorText(err error) string { return printable(withoutAddress(err), maxMessage) }
-
-// withoutAddress is the text of an error without the address of any url.Error in
-// it, which may be signed: the query of an API call by GET holds who signed, and
-// the signature.
-func withoutAddress(err error) string {
-	return cutAddresses(fmt.Sprint(err), err, maxWrapped) // Sprint contains a panic of err
-}
-
-// maxWrapped is how deep errors are looked into: one may wrap itself.
-const maxWrapped = 32
-
-// cutAddresses takes the addresses of the url.Errors in err out of text.
-func cutAddresses(text string, err error, depth int) string {
-	if depth == 0 {
-		return text
-	}
-	if located, ok := err.(*url.Error); ok && located != nil {
-		text = strings.ReplaceAll(text, fmt.Sprint(located), fmt.Sprint(located.Err))
-		if located.URL != "" { // a wrapper may have put it differently
-			text = strings.ReplaceAll(text, located.URL, ellipsis)
-		}
-	}
-	switch wrapper := err.(type) {
-	case interface{ Unwrap() error }:
-		return cutAddresses(text, contained(wrapper.Unwrap), depth-1)
-	case interface{ Unwrap() []error }:
-		for _, one := range contained(wrapper.Unwrap) {
-			text = cutAddresses(text, one, depth-1)
-		}
-	}
-	return text
-}
+func errorText(err error) string { return printable(neterr.Text(err), maxMessage) }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -54,7 +55,7 @@ func failingThen(first, then error) http.RoundTripper {
 }
 
 // scripted is an API that gives an answer to every attempt.
-func scripted(a tctest.Answer) http.RoundTripper { return always(a) }
+func scripted(a tctest.Reply) http.RoundTripper { return always(a) }
 
 // unreplayable returns the request with a body that can be read once.
 func unreplayable(req *http.Request) *http.Request {
@@ -77,31 +78,31 @@ func endings() []ending {
 		})
 	}
 	late := func(d time.Duration) func(*http.Request) *http.Request { return inContext(within(d)) }
-	lost, refused, internal := scripted(tctest.DropAfter()), failing(refusedConn), scripted(tctest.Fail("InternalError", ""))
+	lost, refused, internal := scripted(tctest.DropAfterExecution()), failing(refusedConn), scripted(tctest.Fail("InternalError", ""))
 	old := func(req *http.Request) *http.Request {
 		req.Header.Set("X-TC-Timestamp", timestamp(time.Now().Add(-289*time.Second)))
 		return req
 	}
 	return []ending{
-		{how: "success", returns: "response", reason: tcretry.StopAnswered, attempts: 1, base: scripted(tctest.OK(nil))},
+		{how: "success", returns: "response", reason: tcretry.StopSuccess, attempts: 1, base: scripted(tctest.OK(nil))},
 		{how: "terminal API error or HTTP status", returns: "response", reason: tcretry.StopTerminal, attempts: 1, base: scripted(tctest.Fail("AuthFailure", ""))},
-		{how: "no more retries, and the last attempt had a response", returns: "response", reason: tcretry.StopAttempts, attempts: 4, base: internal},
-		{how: "502, 503, 504, 408 or 425, not idempotent", returns: "response", reason: tcretry.StopNotIdempotent, attempts: 1, action: "RunInstances", base: scripted(tctest.Gateway(502)), quiet: true},
+		{how: "no more retries, and the last attempt had a response", returns: "response", reason: tcretry.StopMaxAttempts, attempts: 4, base: internal},
+		{how: "502, 503, 504, 408 or 425, not idempotent", returns: "response", reason: tcretry.StopNotIdempotent, attempts: 1, action: "RunInstances", base: scripted(tctest.GatewayError(502)), quiet: true},
 		{how: "body of the response cut short", returns: "response, cut short", reason: tcretry.StopNotIdempotent, attempts: 1, action: "RunInstances", base: scripted(tctest.Truncate(20, tctest.OK(nil))), quiet: true},
 		{how: "connection lost after it was sent, not idempotent", returns: "*Error", reason: tcretry.StopNotIdempotent, found: "ErrOutcomeUnknown", attempts: 1, action: "RunInstances", base: lost, is: []error{io.EOF, tcretry.ErrOutcomeUnknown}},
-		{how: "connection lost after it was sent, no more retries", returns: "*Error", reason: tcretry.StopAttempts, found: "ErrOutcomeUnknown", attempts: 4, base: lost, is: []error{io.EOF, tcretry.ErrOutcomeUnknown}},
+		{how: "connection lost after it was sent, no more retries", returns: "*Error", reason: tcretry.StopMaxAttempts, found: "ErrOutcomeUnknown", attempts: 4, base: lost, is: []error{io.EOF, tcretry.ErrOutcomeUnknown}},
 		{how: "WithAttemptTimeout, not idempotent", returns: "*Error", reason: tcretry.StopNotIdempotent, found: "ErrOutcomeUnknown, context.DeadlineExceeded", attempts: 1, action: "RunInstances", base: hanging(), opts: []tcretry.Option{tcretry.WithAttemptTimeout(time.Second)}, is: []error{tcretry.ErrOutcomeUnknown, context.DeadlineExceeded}},
-		{how: "never sent (DNS, connect, TLS), no more retries", returns: "*Error", reason: tcretry.StopAttempts, attempts: 4, action: "RunInstances", base: refused, is: []error{refusedConn}},
+		{how: "never sent (DNS, connect, TLS), no more retries", returns: "*Error", reason: tcretry.StopMaxAttempts, attempts: 4, action: "RunInstances", base: refused, is: []error{refusedConn}},
 		{how: "not sent and no retry can help, at the first attempt", returns: "the error unchanged", reason: tcretry.StopTerminal, attempts: 1, base: failing(untrusted), is: []error{untrusted}},
 		{how: "not sent and no retry can help, later", returns: "*Error", reason: tcretry.StopTerminal, attempts: 2, base: failingThen(refusedConn, untrusted), is: []error{untrusted}},
-		{how: "body of the request not replayable", returns: "*Error", reason: tcretry.StopNotReplayable, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithReplayLimit(0)}, change: unreplayable, is: []error{refusedConn}},
-		{how: "Policy.MaxElapsed", returns: "*Error", reason: tcretry.StopElapsed, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 1})}, is: []error{refusedConn}},
-		{how: "signature too old for a retry", returns: "*Error", reason: tcretry.StopSignature, attempts: 1, base: waitingThen(2*time.Second, refusedConn), change: old, is: []error{refusedConn}},
-		{how: "retry budget exhausted", returns: "*Error", reason: tcretry.StopBudget, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithBudget(noBudget{})}, is: []error{refusedConn}},
-		{how: "rate-limiter wait would exceed the deadline", returns: "*Error", reason: tcretry.StopDeadline, found: "ErrPaceLate, context.DeadlineExceeded", base: internal, opts: []tcretry.Option{tcretry.WithPacer(pacerFunc(func(context.Context) error { return tcretry.ErrPaceLate }))}, change: late(time.Second), is: []error{tcretry.ErrPaceLate, context.DeadlineExceeded}},
-		{how: "retry would start after the deadline", returns: "*Error", reason: tcretry.StopDeadline, found: "context.DeadlineExceeded", attempts: 1, base: refused, change: late(time.Microsecond), is: []error{refusedConn, context.DeadlineExceeded}},
-		{how: "deadline passes in an attempt", returns: "*Error", reason: tcretry.StopDeadline, found: "context.DeadlineExceeded, ErrOutcomeUnknown", attempts: 1, base: hanging(), change: late(time.Second), is: []error{context.DeadlineExceeded, tcretry.ErrOutcomeUnknown}},
-		{how: "http.Client.Timeout", returns: "*url.Error", reason: tcretry.StopDeadline, found: "context.DeadlineExceeded", attempts: 1, base: hanging(), is: []error{context.DeadlineExceeded}},
+		{how: "body of the request not replayable", returns: "*Error", reason: tcretry.StopNotReplayable, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithMaxReplayBytes(0)}, change: unreplayable, is: []error{refusedConn}},
+		{how: "Policy.MaxElapsed", returns: "*Error", reason: tcretry.StopMaxElapsed, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 1})}, is: []error{refusedConn}},
+		{how: "signature too old for a retry", returns: "*Error", reason: tcretry.StopSignatureExpired, attempts: 1, base: waitingThen(2*time.Second, refusedConn), change: old, is: []error{refusedConn}},
+		{how: "retry budget exhausted", returns: "*Error", reason: tcretry.StopBudgetExhausted, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithBudget(noBudget{})}, is: []error{refusedConn}},
+		{how: "rate-limiter wait would exceed the deadline", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "ratelimit.ErrTooLate, context.DeadlineExceeded", base: internal, opts: []tcretry.Option{tcretry.WithRateLimiter(pacerFunc(func(context.Context) error { return ratelimit.ErrTooLate }))}, change: late(time.Second), is: []error{ratelimit.ErrTooLate, context.DeadlineExceeded}},
+		{how: "retry would start after the deadline", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "context.DeadlineExceeded", attempts: 1, base: refused, change: late(time.Microsecond), is: []error{refusedConn, context.DeadlineExceeded}},
+		{how: "deadline passes in an attempt", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "context.DeadlineExceeded, ErrOutcomeUnknown", attempts: 1, base: hanging(), change: late(time.Second), is: []error{context.DeadlineExceeded, tcretry.ErrOutcomeUnknown}},
+		{how: "http.Client.Timeout", returns: "*url.Error", reason: tcretry.StopDeadlineExceeded, found: "context.DeadlineExceeded", attempts: 1, base: hanging(), is: []error{context.DeadlineExceeded}},
 		{how: "canceled in an attempt", returns: "*Error", reason: tcretry.StopCanceled, found: "context.Canceled, the cause, ErrOutcomeUnknown", attempts: 1, base: hanging(), change: gone(time.Second), is: []error{context.Canceled, errGone, tcretry.ErrOutcomeUnknown}},
 		{how: "canceled in a wait", returns: "*Error", reason: tcretry.StopCanceled, found: "context.Canceled, the cause", attempts: 1, base: internal, opts: []tcretry.Option{tcretry.WithPolicy(exact())}, change: gone(300 * time.Millisecond), is: []error{context.Canceled, errGone}},
 		{how: "Request.Cancel", returns: "*Error", reason: tcretry.StopCanceled, found: "context.Canceled", attempts: 1, base: internal, opts: []tcretry.Option{tcretry.WithPolicy(exact())}, change: func(req *http.Request) *http.Request {
@@ -181,7 +182,7 @@ func (row ending) requireError(t *testing.T, err error, done tcretry.CallInfo) {
 		require.ErrorContains(t, err, done.Err.Error())
 		return
 	}
-	for _, sentinel := range []error{tcretry.ErrOutcomeUnknown, context.Canceled, context.DeadlineExceeded, tcretry.ErrPaceLate} {
+	for _, sentinel := range []error{tcretry.ErrOutcomeUnknown, context.Canceled, context.DeadlineExceeded, ratelimit.ErrTooLate} {
 		require.Equal(t, errors.Is(errors.Join(row.is...), sentinel), errors.Is(err, sentinel), sentinel)
 	}
 	if row.returns == "the error unchanged" {

@@ -31,7 +31,7 @@ func failing(err error) http.RoundTripper {
 var refusedConn = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 
 func TestALostConnectionOfANonIdempotentRequestIsAnUnknownOutcome(t *testing.T) {
-	api := tctest.NewAPI(tctest.DropAfter())
+	api := tctest.NewAPI(tctest.DropAfterExecution())
 	var told told
 	_, err := tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", nil))
 	require.Equal(t, &tcretry.Error{
@@ -51,7 +51,7 @@ func TestARequestThatWasNeverSentIsNoUnknownOutcome(t *testing.T) {
 			rt := tcretry.New(failing(refusedConn), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: attempts}))
 			_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
 			require.Equal(t, &tcretry.Error{
-				Reason: tcretry.StopAttempts, Attempts: attempts, Action: "RunInstances", Err: refusedConn,
+				Reason: tcretry.StopMaxAttempts, Attempts: attempts, Action: "RunInstances", Err: refusedConn,
 			}, err)
 			require.NotErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 			require.NotContains(t, err.Error(), "outcome unknown")
@@ -63,18 +63,18 @@ func TestARequestThatWasNeverSentIsNoUnknownOutcome(t *testing.T) {
 func TestTheOutcomeStaysUnknownWhenLaterAttemptsAreNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told told
-		api := tctest.NewAPI(tctest.DropAfter(), tctest.Refuse(), tctest.Refuse(), tctest.Refuse())
+		api := tctest.NewAPI(tctest.DropAfterExecution(), tctest.RefuseConnection(), tctest.RefuseConnection(), tctest.RefuseConnection())
 		body := strings.NewReader(`{"ClientToken":"t"}`)
 		_, err := tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", body))
 		require.ErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 
-		api = tctest.NewAPI(tctest.DropAfter(), tctest.Fail("InvalidParameter", ""))
+		api = tctest.NewAPI(tctest.DropAfterExecution(), tctest.Fail("InvalidParameter", ""))
 		_, err = tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{"ClientToken":"t"}`)))
 		require.NoError(t, err)
 		require.True(t, told.done[1].OutcomeUnknown, "the second attempt failed, the first one may not have")
 
-		api = tctest.NewAPI(tctest.DropAfter(), tctest.OK(nil))
+		api = tctest.NewAPI(tctest.DropAfterExecution(), tctest.OK(nil))
 		_, err = tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{"ClientToken":"t"}`)))
 		require.NoError(t, err)
 		require.False(t, told.done[2].OutcomeUnknown, "a success is known")
@@ -86,7 +86,7 @@ func TestAClassThatAClassifierGaveDecidesWhetherTheOutcomeIsUnknown(t *testing.T
 	for class, unknown := range map[tcretry.Class]bool{
 		tcretry.Terminal: true, tcretry.Ambiguous: true, tcretry.Transient: false, tcretry.Busy: false, tcretry.Success: false,
 	} {
-		for name, answer := range map[string]tctest.Answer{"lost": tctest.DropAfter(), "page": tctest.Gateway(http.StatusBadGateway)} {
+		for name, answer := range map[string]tctest.Reply{"lost": tctest.DropAfterExecution(), "page": tctest.GatewayError(http.StatusBadGateway)} {
 			t.Run(class.String()+", "+name, func(t *testing.T) {
 				var told told
 				decides := tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { return class })
@@ -106,8 +106,8 @@ func TestAnAPIErrorOfAPolicyThatDistrustsItIsAnUnknownOutcome(t *testing.T) {
 		code    string
 		unknown bool
 	}{
-		{tcretry.Careful(), "InternalError", true},
-		{tcretry.Careful(), "InvalidParameter", false},
+		{tcretry.ConservativePolicy(), "InternalError", true},
+		{tcretry.ConservativePolicy(), "InvalidParameter", false},
 		{tcretry.Policy{MaxAttempts: 1}, "InternalError", false},
 	} {
 		var told told
@@ -122,7 +122,7 @@ func TestAnAPIErrorOfAPolicyThatDistrustsItIsAnUnknownOutcome(t *testing.T) {
 func TestACallThatWasCanceledBeforeItBeganIsNoUnknownOutcome(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := tcretry.New(nil, tcretry.WithoutPacer()).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	_, err := tcretry.New(nil, tcretry.WithoutRateLimiter()).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 }
@@ -215,7 +215,7 @@ func TestTheTextOfAnErrorHoldsNoAddress(t *testing.T) {
 		"endless": {selfWrapped{}, "endless"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := error(&tcretry.Error{Reason: tcretry.StopAttempts, Attempts: 2, Action: "DescribeInstances", Err: row.err, LastErr: row.err})
+			err := error(&tcretry.Error{Reason: tcretry.StopMaxAttempts, Attempts: 2, Action: "DescribeInstances", Err: row.err, LastErr: row.err})
 			require.Contains(t, err.Error(), "(attempts): "+row.want)
 			require.Contains(t, err.Error(), "; last error: "+row.want)
 			require.NotContains(t, err.Error(), "SECRET")

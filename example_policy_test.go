@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
 	"github.com/tcretry/tcretry"
 )
 
 // Turn a default off: no InternalError is repeated any more.
 func ExamplePolicy_turnOff() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}}}
-	fmt.Println(p.Explain("InternalError.ServerBusy").Repeat)
+	fmt.Println(p.Explain("InternalError.ServerBusy").Retry)
 	// Output: no
 }
 
@@ -96,14 +97,14 @@ func ExamplePolicy_Lint() {
 // Repeat a code only if that is harmless: no second order after an InternalError.
 func ExampleRule_idempotentOnly() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {IdempotentOnly: true}}}
-	fmt.Println(p.Explain("InternalError").Repeat)
+	fmt.Println(p.Explain("InternalError").Retry)
 	// Output: only idempotent requests, such as reads and those with a ClientToken: it may have been executed
 }
 
 // The same as a policy that is ready-made.
-func ExampleCareful() {
-	fmt.Println(tcretry.Careful().Explain("InternalError.NoSuchCode").IdempotentOnly)
-	fmt.Println(tcretry.Careful().Explain("RequestLimitExceeded").IdempotentOnly)
+func ExampleConservativePolicy() {
+	fmt.Println(tcretry.ConservativePolicy().Explain("InternalError.NoSuchCode").IdempotentOnly)
+	fmt.Println(tcretry.ConservativePolicy().Explain("RequestLimitExceeded").IdempotentOnly)
 	// Output:
 	// true
 	// false
@@ -161,7 +162,7 @@ func ExampleParsePolicy_incorrect() {
 }
 
 func ExamplePolicy_MarshalJSON() {
-	_ = json.NewEncoder(os.Stdout).Encode(tcretry.Careful())
+	_ = json.NewEncoder(os.Stdout).Encode(tcretry.ConservativePolicy())
 	// Output: {"codes":{"InternalError":{"idempotentOnly":true}}}
 }
 

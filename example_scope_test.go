@@ -26,14 +26,14 @@ func ExampleWithScope() {
 			fmt.Println(err)
 			return
 		}
-		before := len(api.Calls())
+		before := len(api.Recorded())
 		resp, err := rt.RoundTrip(req)
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
 		resp.Body.Close()
-		fmt.Println(name, len(api.Calls())-before)
+		fmt.Println(name, len(api.Recorded())-before)
 	}
 	// Unordered output:
 	// default 1

@@ -16,6 +16,8 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/label"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -39,7 +41,7 @@ func newRequest(action, body string) *http.Request {
 }
 
 // always returns an API that gives one answer whatever it is asked.
-func always(a tctest.Answer) *tctest.API {
+func always(a tctest.Reply) *tctest.API {
 	api := tctest.NewAPI()
 	api.Default(a)
 	return api
@@ -58,16 +60,16 @@ func ExampleNew() {
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(resp.Body)
-	fmt.Println(bytes.Contains(body, []byte(`"TotalCount":7`)), "after", len(api.Calls()), "attempts")
+	fmt.Println(bytes.Contains(body, []byte(`"TotalCount":7`)), "after", len(api.Recorded()), "attempts")
 	// Output: true after 2 attempts
 }
 
 // Every mistake is reported at once.
 func ExampleNewTransport() {
-	_, err := tcretry.NewTransport(nil, tcretry.WithPeekLimit(0), tcretry.WithAttemptTimeout(-time.Second))
+	_, err := tcretry.NewTransport(nil, tcretry.WithMaxPeekBytes(0), tcretry.WithAttemptTimeout(-time.Second))
 	fmt.Println(err)
 	// Output:
-	// tcretry: WithPeekLimit(0): it must be at least 1
+	// tcretry: WithMaxPeekBytes(0): it must be at least 1
 	// tcretry: WithAttemptTimeout(-1s): it must be above zero
 }
 
@@ -80,7 +82,7 @@ func ExampleCheckResponse() {
 		return
 	}
 	defer resp.Body.Close()
-	var envelope *tcretry.Envelope
+	var envelope *tcretry.APIError
 	if errors.As(tcretry.CheckResponse(resp), &envelope) {
 		fmt.Println(resp.StatusCode, envelope.Code, "-", envelope.Message)
 	}
@@ -126,6 +128,24 @@ func ExampleWithHooks() {
 	// done after 2 attempts: answered
 }
 
+// Callers choose the actions, so a metric of one's own keeps the first of them
+// and counts the others together.
+func ExampleWithHooks_labels() {
+	calls := expvar.NewMap("calls")
+	actions := label.Limiter{Max: 2}
+	client := &http.Client{Transport: tcretry.New(tctest.NewAPI(), tcretry.WithHooks(tcretry.Hooks{
+		CallDone: func(_ context.Context, i tcretry.CallInfo) { calls.Add(actions.Label(i.Action), 1) },
+	}))}
+	for _, action := range []string{"DescribeZones", "DescribeImages", "DescribeDisks", "DescribeZones", "DescribeHosts"} {
+		resp, err := client.Do(newRequest(action, `{}`))
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+	fmt.Println(calls)
+	// Output: {"DescribeImages": 1, "DescribeZones": 2, "other": 2}
+}
+
 // What is written from Info on, which is where most programs log: a call that
 // succeeded after a retry, and one whose outcome is unknown. A terminal error of a
 // first attempt is written at Debug, because the caller gets it.
@@ -140,7 +160,7 @@ func ExampleLogHooks() {
 	api := tctest.NewAPI()
 	api.Script("StartInstances", tctest.Fail("InternalError", ""), tctest.OK(nil))
 	api.Script("StopInstances", tctest.Fail("InvalidInstanceId.NotFound", ""))
-	api.Script("RunInstances", tctest.DropAfter())
+	api.Script("RunInstances", tctest.DropAfterExecution())
 	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithHooks(tcretry.LogHooks(logger)))}
 	for _, action := range []string{"StartInstances", "StopInstances", "RunInstances"} {
 		resp, err := client.Do(newRequest(action, `{}`))
@@ -153,30 +173,12 @@ func ExampleLogHooks() {
 	// level=WARN msg="tcretry: call failed" api.action=RunInstances call.attempts=1 call.reason=not_idempotent call.outcome_unknown=true response.class=ambiguous response.error=EOF
 }
 
-// Callers choose the actions, so a metric of one's own keeps the first of them
-// and counts the others together.
-func ExampleLabelSet() {
-	calls := expvar.NewMap("calls")
-	actions := tcretry.LabelSet{Max: 2}
-	client := &http.Client{Transport: tcretry.New(tctest.NewAPI(), tcretry.WithHooks(tcretry.Hooks{
-		CallDone: func(_ context.Context, i tcretry.CallInfo) { calls.Add(actions.Label(i.Action), 1) },
-	}))}
-	for _, action := range []string{"DescribeZones", "DescribeImages", "DescribeDisks", "DescribeZones", "DescribeHosts"} {
-		resp, err := client.Do(newRequest(action, `{}`))
-		if err == nil {
-			resp.Body.Close()
-		}
-	}
-	fmt.Println(calls)
-	// Output: {"DescribeImages": 1, "DescribeZones": 2, "other": 2}
-}
-
 // A classifier of one's own sees what the API said, before the defaults do.
 func ExampleWithClassifier() {
 	api := tctest.NewAPI()
 	api.Script("CreateDisks", tctest.Fail("FailedOperation", "please try again later"), tctest.OK(nil))
 	again := tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
-		if o.Envelope != nil && strings.Contains(o.Envelope.Message, "try again later") {
+		if o.APIError != nil && strings.Contains(o.APIError.Message, "try again later") {
 			return tcretry.Transient
 		}
 		return tcretry.Undecided
@@ -184,17 +186,17 @@ func ExampleWithClassifier() {
 	client := &http.Client{Transport: tcretry.New(api, tcretry.WithClassifier(again))}
 	resp, err := client.Do(newRequest("CreateDisks", `{}`))
 	if err == nil {
-		fmt.Println(tcretry.CheckResponse(resp) == nil, len(api.Calls()))
+		fmt.Println(tcretry.CheckResponse(resp) == nil, len(api.Recorded()))
 		resp.Body.Close()
 	}
 	// Output: true 2
 }
 
 // An action that is not a read by its name, but is harmless to repeat.
-func ExampleWithIdempotent() {
+func ExampleWithIdempotency() {
 	api := tctest.NewAPI()
-	api.Script("StartInstances", tctest.DropAfter(), tctest.OK(nil))
-	client := &http.Client{Transport: tcretry.New(api, tcretry.WithIdempotent(func(req *http.Request) bool {
+	api.Script("StartInstances", tctest.DropAfterExecution(), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithIdempotency(func(req *http.Request) bool {
 		return tcretry.Idempotent(req) || req.Header.Get("X-TC-Action") == "StartInstances"
 	}))}
 	resp, err := client.Do(newRequest("StartInstances", `{"InstanceIds":["ins-1"]}`))
@@ -206,10 +208,10 @@ func ExampleWithIdempotent() {
 }
 
 // To repeat every POST is how to buy a second server.
-func ExampleWithIdempotent_incorrect() {
+func ExampleWithIdempotency_incorrect() {
 	api := tctest.NewAPI()
-	api.Script("RunInstances", tctest.DropAfter(), tctest.OK(nil))
-	client := &http.Client{Transport: tcretry.New(api, tcretry.WithIdempotent(func(*http.Request) bool { return true }))}
+	api.Script("RunInstances", tctest.DropAfterExecution(), tctest.OK(nil))
+	client := &http.Client{Transport: tcretry.New(api, tcretry.WithIdempotency(func(*http.Request) bool { return true }))}
 	resp, err := client.Do(newRequest("RunInstances", `{}`))
 	if err == nil {
 		resp.Body.Close()
@@ -240,7 +242,7 @@ func ExampleContextWithPolicy() {
 	if err == nil {
 		resp.Body.Close()
 	}
-	fmt.Println(len(api.Calls()))
+	fmt.Println(len(api.Recorded()))
 	// Output: 6
 }
 
@@ -255,7 +257,7 @@ func ExampleTransport_SetPolicy() {
 	if err == nil {
 		resp.Body.Close()
 	}
-	fmt.Println(len(api.Calls()))
+	fmt.Println(len(api.Recorded()))
 	// Output: 1
 }
 
@@ -268,14 +270,14 @@ func ExampleWithAttemptTimeout() {
 	if err == nil {
 		resp.Body.Close()
 	}
-	fmt.Println(err, len(api.Calls()))
+	fmt.Println(err, len(api.Recorded()))
 	// Output: <nil> 2
 }
 
 // Transports that share a budget spend its tokens together: here one token for
 // the retries of both, and nothing succeeds.
 func ExampleWithBudget() {
-	budget := &tcretry.TokenBudget{Capacity: 1}
+	budget := &budget.Tokens{Capacity: 1}
 	api := always(tctest.Fail("InternalError", ""))
 	for range 2 {
 		transport := tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithBudget(budget))
@@ -284,7 +286,7 @@ func ExampleWithBudget() {
 			resp.Body.Close()
 		}
 	}
-	fmt.Println(len(api.Calls()), "attempts of 2 calls")
+	fmt.Println(len(api.Recorded()), "attempts of 2 calls")
 	// Output: 3 attempts of 2 calls
 }
 
@@ -304,14 +306,14 @@ func ExampleCheckRetry() {
 	if err == nil {
 		resp.Body.Close()
 	}
-	fmt.Println(err, len(api.Calls()))
+	fmt.Println(err, len(api.Recorded()))
 	// Output: <nil> 2
 }
 
 // Whether an order may be placed again: not before somebody has looked whether the
 // one that was lost was executed.
 func ExampleError() {
-	api := always(tctest.DropAfter())
+	api := always(tctest.DropAfterExecution())
 	client := &http.Client{Transport: tcretry.New(api)}
 	_, err := client.Do(newRequest("RunInstances", `{}`))
 
@@ -358,8 +360,8 @@ func ExampleTrace() {
 
 // What a request asks for names a span, or a line of a log, that begins before
 // the call.
-func ExampleTargetOf() {
-	target := tcretry.TargetOf(newRequest("RunInstances", `{}`))
+func ExampleOperationOf() {
+	target := tcretry.OperationOf(newRequest("RunInstances", `{}`))
 	fmt.Println(target.Service, target.Action)
 	// Output:
 	// cvm RunInstances

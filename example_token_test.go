@@ -13,7 +13,7 @@ import (
 // one the API executes it once for both attempts.
 func ExampleWithClientTokens() {
 	for _, opts := range [][]tcretry.Option{nil, {tcretry.WithClientTokens()}} {
-		api := tctest.NewAPI(tctest.DropAfter())
+		api := tctest.NewAPI(tctest.DropAfterExecution())
 		client := &http.Client{Transport: tcretry.New(api, opts...)}
 		order, _ := http.NewRequest(http.MethodPost, "https://cvm.tencentcloudapi.com", strings.NewReader(`{"ImageId":"img-1"}`))
 		order.Header.Set("Content-Type", "application/json")

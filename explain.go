@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // Explanation says what a Transport does about an outcome, and why. It is for
@@ -42,8 +44,8 @@ type Explanation struct {
 	DidYouMean string `json:"didYouMean,omitempty"`
 	// Reason says what is behind the code, in words.
 	Reason string `json:"reason"`
-	// Repeat says when the request is retried, or why not, in words.
-	Repeat string `json:"repeat"`
+	// Retry says when the request is retried, or why not, in words.
+	Retry string `json:"repeat"`
 	// MaxAttempts is how many attempts of one call may end with the code; 1 is
 	// no retry, and 0 is no limit but MaxElapsed.
 	MaxAttempts int `json:"maxAttempts"`
@@ -87,7 +89,7 @@ func (p Policy) explain(r *rules, text string) Explanation {
 	s := subjectOf(text)
 	rule := r.judge(&s.outcome, Undecided)
 	e := Explanation{
-		Code: s.key.code, Service: s.key.service, Action: s.key.action,
+		Code: s.key.Code, Service: s.key.Service, Action: s.key.Action,
 		Class:          rule.class,
 		MaxAttempts:    r.attemptsOf(rule),
 		MaxElapsed:     r.elapsedOf(rule),
@@ -99,7 +101,7 @@ func (p Policy) explain(r *rules, text string) Explanation {
 	if s.isCode() {
 		p.explainCode(&e, s)
 	}
-	e.Repeat = e.retry(rule)
+	e.Retry = e.retry(rule)
 	return e
 }
 
@@ -107,18 +109,16 @@ func (p Policy) explain(r *rules, text string) Explanation {
 func (p Policy) explainCode(e *Explanation, s subject) {
 	for _, k := range p.keys() {
 		switch {
-		case k.covers(s.outcome.Target, s.key.code):
+		case k.Covers(s.outcome.Operation.Service, s.outcome.Operation.Action, s.key.Code):
 			e.PolicyRules = append(e.PolicyRules, k.String())
-		case k.coversCode(s.key.code) && (s.key.service == "" || k.service == s.key.service && s.key.action == ""):
+		case k.CoversCode(s.key.Code) && (s.key.Service == "" || k.Service == s.key.Service && s.key.Action == ""):
 			e.ScopedRules = append(e.ScopedRules, k.String())
 		}
 	}
-	row, known := codes().find(s.key.code)
-	if known && row.columns().products != "" {
-		e.Products = strings.Split(row.columns().products, ",")
-	}
-	if !known && codes().lookup(s.key.code).size == 0 {
-		e.DidYouMean = nearestCode(s.key.code)
+	products, _, listed := codes.Entry(s.key.Code)
+	e.Products = products
+	if !listed && codes.Lookup(s.key.Code).Size == 0 {
+		e.DidYouMean = codes.Nearest(s.key.Code)
 	}
 }
 
@@ -215,7 +215,7 @@ func (r *resolved) bound(delay time.Duration) time.Duration {
 
 // isRateLimited reports whether the rate limiter sets the time of the retry.
 func isRateLimited(rule *resolved, o *Outcome) bool {
-	return rule.class == Throttled && paceResult(o, rule).Verdict == PaceRejected
+	return rule.class == Throttled && paceResult(o, rule).Verdict == ratelimit.Throttled
 }
 
 // TransportErrors returns the names of the transport errors that [Explain] takes,
@@ -230,3 +230,7 @@ func TransportErrors() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Codes returns the codes that the built-in table has a row for, sorted. A code
+// that is not among them means what its family means; [Explain] tells.
+func Codes() []string { return codes.All() }

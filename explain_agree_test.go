@@ -113,7 +113,7 @@ func requireAgreement(t *testing.T, policy tcretry.Policy, action, subject, name
 	e := policy.Explain(asked)
 	var told told
 	base := &subjectBase{subject: subject}
-	rt := tcretry.New(base, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
+	rt := tcretry.New(base, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutRateLimiter())
 	resp, err := rt.RoundTrip(sdkRequest(t, action, strings.NewReader("{}")))
 	if err == nil {
 		_ = resp.Body.Close()
@@ -136,8 +136,8 @@ func TestExplainSaysWhichRetriesTheRateLimiterTimes(t *testing.T) {
 			var told told
 			rt := tcretry.New(&subjectBase{subject: subject}, tcretry.WithHooks(told.hooks()))
 			_, _ = rt.RoundTrip(sdkRequest(t, "DescribeInstances", strings.NewReader("{}")))
-			paced := len(told.retries) > 0 && told.retries[0].Paced
-			says := strings.Contains(tcretry.Explain(subject).Repeat, "at the learned rate limit")
+			paced := len(told.retries) > 0 && told.retries[0].RateLimited
+			says := strings.Contains(tcretry.Explain(subject).Retry, "at the learned rate limit")
 			require.Equal(t, paced, says, subject)
 		}
 	})

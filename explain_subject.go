@@ -10,14 +10,18 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/internal/watch"
 )
 
 // subject is what is explained: the outcome of an attempt that is like it.
 type subject struct {
-	key     ruleKey // of a code; the text of all others is its code
+	key     codes.Key // of a code; the text of all others is its code
 	outcome Outcome
 	failure *transportError // nil for all others
 }
@@ -41,7 +45,7 @@ var transportErrors = [...]transportError{
 	{"unexpected EOF", "", io.ErrUnexpectedEOF, true, "the connection ended before the end of the response"},
 	{"connection reset by peer", "reset", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, true, "the connection was reset before a response came"},
 	{"broken pipe", "", &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}, true, "the connection ended while the request was being sent"},
-	{"attempt timed out", "timeout", errAttemptTimeout, true, "no response came within the time of WithAttemptTimeout"},
+	{"attempt timed out", "timeout", watch.ErrTimeout, true, "no response came within the time of WithAttemptTimeout"},
 	{"timeout awaiting response headers", "", errors.New("net/http: timeout awaiting response headers"), true, "no response came within ResponseHeaderTimeout of the http.Transport"},
 	{"connection refused", "refused", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false, "nothing listens at the address: the request was never sent"},
 	{"dial timeout", "", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}, false, "no connection came about in time: the request was never sent"},
@@ -57,29 +61,29 @@ var transportErrors = [...]transportError{
 // does one that is documented and has its message behind it; a text that is none of these is an unknown code.
 func subjectOf(text string) subject {
 	code, message := cutMessage(text)
-	key, err := parseKey(code)
+	key, err := codes.ParseKey(code)
 	if err != nil {
-		key = ruleKey{code: text}
+		key = codes.Key{Code: text}
 	}
 	// Not narrowed means others than those that the rules name.
 	s := subject{key: key, outcome: Outcome{
-		Target:   Target{Service: key.service, Action: key.action}.known(),
-		Response: &http.Response{StatusCode: http.StatusOK},
-		Written:  true,
+		Operation: Operation{Service: key.Service, Action: key.Action}.known(),
+		Response:  &http.Response{StatusCode: http.StatusOK},
+		MaybeSent: true,
 	}}
-	_, listed := codes().find(key.code)
+	_, _, listed := codes.Entry(key.Code)
 	listed = listed || message != ""
-	number, notNumber := strconv.Atoi(key.code)
+	number, notNumber := strconv.Atoi(key.Code)
 	failure := transportErrorNamed(text)
 	switch {
 	case !listed && failure != nil:
-		s.key, s.failure = ruleKey{code: failure.name}, failure
-		s.outcome.Response, s.outcome.Err, s.outcome.Written = nil, failure.err, failure.written
+		s.key, s.failure = codes.Key{Code: failure.name}, failure
+		s.outcome.Response, s.outcome.Err, s.outcome.MaybeSent = nil, failure.err, failure.written
 	case notNumber == nil && number >= 100 && number <= 599:
 		s.outcome.Response.StatusCode = number
 	default:
 		// No code at all is one that nobody knows.
-		s.outcome.Envelope = &Envelope{Code: cmp.Or(key.code, noOther), Message: message}
+		s.outcome.APIError = &APIError{Code: cmp.Or(key.Code, noOther), Message: message}
 		if notNumber == nil {
 			s.outcome.legacy = number
 		}
@@ -97,43 +101,34 @@ func transportErrorNamed(text string) *transportError {
 		if strings.EqualFold(text, e.name) || text != "" && strings.EqualFold(text, e.short) {
 			return e
 		}
-		_, err := parseKey(text)
-		if err != nil && containsWords(text, e.name) && (found == nil || len(e.name) > len(found.name)) {
+		_, err := codes.ParseKey(text)
+		if err != nil && codes.ContainsWords(text, e.name) && (found == nil || len(e.name) > len(found.name)) {
 			found = e
 		}
 	}
 	return found
 }
 
-// containsWords reports whether a text holds words, without regard to case, that
-// do not begin or end amid others.
-func containsWords(text, words string) bool {
-	text, words = strings.ToLower(text), strings.ToLower(words)
-	before, after, found := strings.Cut(text, words)
-	letter := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
-	return found && (before == "" || !letter(before[len(before)-1])) && (after == "" || !letter(after[0]))
-}
-
 // isCode says that the subject is a code of the API, or may be one.
-func (s *subject) isCode() bool { return s.outcome.Envelope != nil && s.outcome.legacy == 0 }
+func (s *subject) isCode() bool { return s.outcome.APIError != nil && s.outcome.legacy == 0 }
 
 // because names what decided the class of the subject, and says what is behind it.
 func (s *subject) because(r *rules, rule *resolved) (decider, reason string) {
 	switch status := s.outcome.Response; {
 	case s.failure != nil:
 		return "built in, transport error", s.failure.reason
-	case s.outcome.Envelope == nil:
+	case s.outcome.APIError == nil:
 		text := cmp.Or(http.StatusText(status.StatusCode), "not a registered status")
 		return fmt.Sprintf("built in, HTTP status %d", status.StatusCode), text + ": " + statusMeanings[rule.class]
 	}
-	code, target := s.key.code, s.outcome.Target
-	table := verdictOf(s.outcome.Envelope)
+	code, target := s.key.Code, s.outcome.Operation
+	table := verdictOf(s.outcome.APIError)
 	if _, known := r.ofVerdict(target, code, table); !known && s.outcome.legacy != 0 {
 		return "built in, number of API 2.0", legacyMeaning(s.outcome.legacy)
 	}
 	v := r.variant(target, code)
 	_, known := v.resolve(table)
-	return v.decider(code, table), meaning(code, table, known)
+	return v.decider(code, table), meaningOf(code, table, known)
 }
 
 // statusMeanings say what an HTTP status without an API error means.
@@ -154,4 +149,20 @@ func legacyMeaning(number int) string {
 		return "API 2.0: an error of the service; its codeDesc, if there is one, decides"
 	}
 	return "API 2.0: the request was refused; its codeDesc, if there is one, decides"
+}
+
+// cutMessage returns the code that a text begins with, before a colon and a space,
+// and the message after them; all of the text and "" if it begins with none that is
+// documented.
+func cutMessage(text string) (code, message string) {
+	code, message, found := strings.Cut(text, ": ")
+	k, err := codes.ParseKey(code)
+	if !found || err != nil {
+		return text, ""
+	}
+	family, _, _ := strings.Cut(k.Code, ".")
+	if _, _, listed := codes.Entry(k.Code); !listed && !slices.Contains(codes.Families(), family) {
+		return text, ""
+	}
+	return code, message
 }

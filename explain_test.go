@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/require"
+
 	"github.com/tcretry/tcretry"
 )
 
@@ -38,7 +39,7 @@ func TestAnExplanationIsTextForPeople(t *testing.T) {
 }
 
 func TestAnExplanationIsJSONForPrograms(t *testing.T) {
-	text, err := json.Marshal(tcretry.Careful().Explain("cvm.RunInstances:InternalError.Test"))
+	text, err := json.Marshal(tcretry.ConservativePolicy().Explain("cvm.RunInstances:InternalError.Test"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"code": "InternalError.Test", "service": "cvm", "action": "RunInstances", "class": "terminal",
@@ -91,6 +92,6 @@ func TestExplainSaysWhichThrottlesThePacerPaces(t *testing.T) {
 		"FailedOperation.RateLimitExceeded":       true,
 		"InvalidParameter.OperationIsTooFrequent": false, // for a minute
 	} {
-		require.Equal(t, paced, strings.Contains(tcretry.Explain(code).Repeat, "at the learned rate limit"), code)
+		require.Equal(t, paced, strings.Contains(tcretry.Explain(code).Retry, "at the learned rate limit"), code)
 	}
 }

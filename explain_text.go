@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/tcretry/tcretry/internal/codes"
 )
 
 // String returns the range as text, "1s to 1.5s".
@@ -16,35 +18,34 @@ func (d DelayRange) String() string {
 }
 
 // decider names what decided the class of a code.
-func (v *variant) decider(code string, table verdict) string {
-	family, _ := familyOf(code)
+func (v *variant) decider(code string, table codes.Verdict) string {
 	switch {
 	case v.overrules(table):
 		return fmt.Sprintf("policy, rule %q", v.classKey)
-	case table.byText:
+	case table.ByText:
 		return "built in, text of " + code
-	case table.size == 0:
+	case table.Size == 0:
 		return "none, terminal by default"
-	case table.size == len(family):
-		return "built in, family " + family
+	case table.Size == len(codes.Family(code)):
+		return "built in, family " + codes.Family(code)
 	}
-	return "built in, code " + code[:table.size]
+	return "built in, code " + code[:table.Size]
 }
 
-// meaning says what the catalogue knows of a code: the reason of its entry, else
+// meaningOf says what the catalogue knows of a code: the reason of its entry, else
 // that of the code or family that decided.
-func meaning(code string, table verdict, known bool) string {
-	if table.byText {
+func meaningOf(code string, table codes.Verdict, known bool) string {
+	if table.ByText {
 		return "the text is that of a limit per second of the action"
 	}
-	for _, name := range []string{code, code[:table.size]} {
-		if row, ok := codes().find(name); ok && row.columns().reason != "" {
-			return row.columns().reason
+	for _, name := range []string{code, code[:table.Size]} {
+		if _, reason, _ := codes.Entry(name); reason != "" {
+			return reason
 		}
 	}
 	switch {
-	case table.size > 0:
-		return "documented as " + table.class.String()
+	case table.Size > 0:
+		return "documented as " + meaningClasses[table.Means].String()
 	case known:
 		return "defined by the policy"
 	}
@@ -86,7 +87,7 @@ func (e *Explanation) retry(rule *resolved) string {
 func (e Explanation) String() string {
 	var b strings.Builder
 	// The code may be one that came from the network.
-	code := printable(ruleKey{e.Service, e.Action, e.Code}.String(), 3*maxCode)
+	code := printable(codes.Key{Service: e.Service, Action: e.Action, Code: e.Code}.String(), 3*maxCode)
 	fmt.Fprintf(&b, "%s: %s\n", code, e.Class)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
@@ -96,7 +97,7 @@ func (e Explanation) String() string {
 	}
 	line("reason", e.Reason)
 	line("did you mean", e.DidYouMean)
-	line("retry", e.Repeat)
+	line("retry", e.Retry)
 	line("rule", e.Rule)
 	if len(e.PolicyRules) > 1 || len(e.PolicyRules) == 1 && !strings.HasPrefix(e.Rule, "policy") {
 		line("rules", strings.Join(e.PolicyRules, ", "))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -82,7 +83,7 @@ func TestASignatureInAFormThatCannotBeReadAgainIsNotSentOnceItIsTooOld(t *testin
 				var told told
 				rt := tcretry.New(aging(t, signed, row.read, &attempts), patient(), tcretry.WithoutBudget(), tcretry.WithHooks(told.hooks()))
 				_, _ = rt.RoundTrip(formRequest(t, strings.NewReader(signedForm(row.age))))
-				require.Equal(t, tcretry.StopSignature, told.done[0].Reason)
+				require.Equal(t, tcretry.StopSignatureExpired, told.done[0].Reason)
 				require.Equal(t, row.attempts, attempts)
 				require.Equal(t, "DescribeInstances", told.done[0].Action, "the action is known, too")
 			})
@@ -138,10 +139,10 @@ func TestAFormThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 		reason   tcretry.StopReason
 		attempts int
 	}{
-		"retried":          {nil, nil, tcretry.StopAttempts, 4},
+		"retried":          {nil, nil, tcretry.StopMaxAttempts, 4},
 		"canceled":         {canceledAfter(30 * time.Millisecond), nil, tcretry.StopCanceled, 1},
-		"no retry in time": {within(30 * time.Millisecond), nil, tcretry.StopDeadline, 1},
-		"no retry is made": {nil, []tcretry.Option{tcretry.WithBudget(noBudget{})}, tcretry.StopBudget, 1},
+		"no retry in time": {within(30 * time.Millisecond), nil, tcretry.StopDeadlineExceeded, 1},
+		"no retry is made": {nil, []tcretry.Option{tcretry.WithBudget(noBudget{})}, tcretry.StopBudgetExhausted, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -175,23 +176,23 @@ func TestAFormDoesNotWaitForItsFirstAttemptUntilItIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var latest time.Duration
 		start := time.Now()
-		pacer := turnFunc(func(turn tcretry.Turn) error {
-			latest = turn.Latest.Sub(start)
+		pacer := turnFunc(func(turn ratelimit.WaitOptions) error {
+			latest = turn.NotAfter.Sub(start)
 			return nil
 		})
-		rt := tcretry.New(tctest.NewAPI(), patient(), tcretry.WithPacer(pacer))
+		rt := tcretry.New(tctest.NewAPI(), patient(), tcretry.WithRateLimiter(pacer))
 		roundTrip(t, rt, formRequest(t, strings.NewReader(signedForm(0))))
 		require.Equal(t, 290*time.Second, latest)
 	})
 }
 
 // turnFunc is a pacer with one lane whose Wait gets the turn.
-type turnFunc func(tcretry.Turn) error
+type turnFunc func(ratelimit.WaitOptions) error
 
-func (f turnFunc) Lane(tcretry.PaceKey) tcretry.Lane { return f }
+func (f turnFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
 
-func (f turnFunc) Wait(_ context.Context, turn tcretry.Turn) error { return f(turn) }
+func (f turnFunc) Wait(_ context.Context, turn ratelimit.WaitOptions) error { return f(turn) }
 
-func (f turnFunc) Done(tcretry.PaceResult) {}
+func (f turnFunc) Done(ratelimit.Result) {}
 
 func (f turnFunc) Accepted() uint64 { return 0 }

@@ -3,6 +3,8 @@ package tcretry
 import (
 	"context"
 	"time"
+
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // Hooks are functions told of the events of a call. Any of them may be nil.
@@ -12,8 +14,8 @@ import (
 //
 // Each field that they are told says whether it is safe as a label of a metric:
 // whether it has few values, whatever callers ask and the API answers. A
-// [LabelSet] makes those safe that need a limit. Numbers, times and durations
-// are the values of metrics, never labels. The texts of a [Target] are parts of
+// [label.Limiter] makes those safe that need a limit. Numbers, times and durations
+// are the values of metrics, never labels. The texts of a [Operation] are parts of
 // the request: a hook that keeps one for longer than the call clones it.
 type Hooks struct {
 	// AttemptDone is told of every attempt, once its outcome is classified.
@@ -27,9 +29,9 @@ type Hooks struct {
 	OutOfScope func(context.Context, OutOfScopeInfo)
 }
 
-// Target is what a request asks for, as far as the request tells. Fields that
+// Operation is what a request asks for, as far as the request tells. Fields that
 // it does not tell are empty.
-type Target struct {
+type Operation struct {
 	// Service is the product, such as "cvm": the first label of the API's host, or
 	// the service in the credential scope, or what a base that signs reports, or
 	// that of [WithService]. Some three hundred are known; safe as a label unless
@@ -60,7 +62,7 @@ type OutOfScopeInfo struct {
 
 // AttemptInfo tells of one attempt.
 type AttemptInfo struct {
-	Target
+	Operation
 	// Attempt is the number of the attempt, from 1. A call that waits for the pace
 	// may make more than Policy.MaxAttempts.
 	Attempt int
@@ -92,11 +94,11 @@ type AttemptInfo struct {
 	// Duration is the time from Start to the classification of the outcome.
 	Duration time.Duration
 	// PaceWait is the time that the pacer made the attempt wait before its start.
-	PaceWait time.Duration
+	RateLimitWait time.Duration
 	// Pace is what the pacer knows of the key once it was told of the attempt: the
 	// mode, which is safe as a label, and the quota it learnt. It is the zero Pace
 	// if there is no pacer, or one that does not tell.
-	Pace Pace
+	RateLimit ratelimit.State
 	// Peeked is the number of bytes read of the body to decide.
 	Peeked int64
 }
@@ -104,7 +106,7 @@ type AttemptInfo struct {
 // RetryInfo tells of a retry that is about to be made. What AttemptInfo says of
 // its fields as labels holds here.
 type RetryInfo struct {
-	Target
+	Operation
 	// Attempt is the number of the attempt that just ended, from 1.
 	Attempt int
 	// Class, Code, Family, RequestID, Status and Err are those of that attempt.
@@ -118,7 +120,7 @@ type RetryInfo struct {
 	// pace it is the least: the pacer says when the next attempt starts.
 	Delay time.Duration
 	// Paced says that the pacer sets the time of the next attempt. Safe as a label.
-	Paced bool
+	RateLimited bool
 	// BudgetWait is the time that the budget held the retry, a part of Delay that
 	// has passed unless the hold took longer.
 	BudgetWait time.Duration
@@ -127,7 +129,7 @@ type RetryInfo struct {
 // CallInfo tells of one call that ended. What AttemptInfo says of its fields as
 // labels holds here.
 type CallInfo struct {
-	Target
+	Operation
 	// Attempts is the number of attempts made, 0 if the call ended before one.
 	Attempts int
 	// ClientToken is the one that WithClientTokens gave the call, "" if it gave
@@ -160,5 +162,5 @@ type CallInfo struct {
 	Waited time.Duration
 	// PaceWait and BudgetWait are the parts of Waited spent in waits for the pace
 	// and in holds of the budget.
-	PaceWait, BudgetWait time.Duration
+	RateLimitWait, BudgetWait time.Duration
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -51,26 +53,26 @@ func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"attempt", "retry", "attempt", "done"}, order)
 
-		target := tcretry.Target{
+		target := tcretry.Operation{
 			Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com", Method: "POST",
 		}
 		failed := told.attempts[0]
 		require.NotEmpty(t, failed.RequestID)
 		require.Positive(t, failed.Peeked)
 		require.Equal(t, tcretry.AttemptInfo{
-			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
+			Operation: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
 			Message: `again, please`, RequestID: failed.RequestID, Status: 200,
 			Start: start, Duration: 50 * time.Millisecond, Peeked: failed.Peeked,
-			Pace: tcretry.Pace{Host: "cvm.tencentcloudapi.com", Action: "RunInstances"},
+			RateLimit: ratelimit.State{Host: "cvm.tencentcloudapi.com", Action: "RunInstances"},
 		}, failed)
 		require.Equal(t, tcretry.Success, told.attempts[1].Class)
 		require.Equal(t, start.Add(1050*time.Millisecond), told.attempts[1].Start)
 		require.Equal(t, []tcretry.RetryInfo{{
-			Target: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
+			Operation: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
 			RequestID: failed.RequestID, Status: 200, Delay: time.Second,
 		}}, told.retries)
 		require.Equal(t, []tcretry.CallInfo{{
-			Target: target, Attempts: 2, Class: tcretry.Success, Status: 200, Reason: tcretry.StopAnswered,
+			Operation: target, Attempts: 2, Class: tcretry.Success, Status: 200, Reason: tcretry.StopSuccess,
 			Start: start, Duration: 1050 * time.Millisecond, Waited: time.Second,
 		}}, told.done)
 		require.NoError(t, resp.Body.Close())
@@ -93,7 +95,7 @@ func TestHooksRunInTheOrderOfTheirOptions(t *testing.T) {
 func TestARetryTellsTheErrorThatItIsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told told
-		rt := tcretry.New(tctest.NewAPI(tctest.DropAfter()), tcretry.WithHooks(told.hooks()))
+		rt := tcretry.New(tctest.NewAPI(tctest.DropAfterExecution()), tcretry.WithHooks(told.hooks()))
 		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.Len(t, told.retries, 1)
@@ -134,32 +136,32 @@ func TestHooksGetTheContextOfTheCall(t *testing.T) {
 func TestCallDoneComesExactlyOnceForEveryReason(t *testing.T) {
 	internal := tctest.Fail("InternalError", "")
 	rows := map[tcretry.StopReason]struct {
-		answer  tctest.Answer
+		answer  tctest.Reply
 		action  string
 		policy  tcretry.Policy
 		options []tcretry.Option
 		change  func(*http.Request) *http.Request
 	}{
-		tcretry.StopAnswered:      {answer: tctest.OK(nil)},
+		tcretry.StopSuccess:       {answer: tctest.OK(nil)},
 		tcretry.StopTerminal:      {answer: tctest.Fail("AuthFailure", "")},
-		tcretry.StopNotIdempotent: {answer: tctest.DropAfter(), action: "RunInstances"},
-		tcretry.StopNotReplayable: {answer: internal, options: []tcretry.Option{tcretry.WithReplayLimit(0)}, change: func(r *http.Request) *http.Request {
+		tcretry.StopNotIdempotent: {answer: tctest.DropAfterExecution(), action: "RunInstances"},
+		tcretry.StopNotReplayable: {answer: internal, options: []tcretry.Option{tcretry.WithMaxReplayBytes(0)}, change: func(r *http.Request) *http.Request {
 			r.Body, r.GetBody = io.NopCloser(strings.NewReader("{}")), nil
 			return r
 		}},
-		tcretry.StopAttempts: {answer: internal},
-		tcretry.StopElapsed:  {answer: internal, policy: tcretry.Policy{MaxElapsed: 1}},
-		tcretry.StopDelay:    {answer: retryAfter("3600")},
-		tcretry.StopDeadline: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
+		tcretry.StopMaxAttempts:       {answer: internal},
+		tcretry.StopMaxElapsed:        {answer: internal, policy: tcretry.Policy{MaxElapsed: 1}},
+		tcretry.StopRetryAfterTooLong: {answer: retryAfter("3600")},
+		tcretry.StopDeadlineExceeded: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
 			ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 			context.AfterFunc(ctx, cancel)
 			return r.WithContext(ctx)
 		}},
-		tcretry.StopSignature: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
+		tcretry.StopSignatureExpired: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
 			r.Header.Set("X-TC-Timestamp", timestamp(time.Now().Add(-280*time.Second)))
 			return r
 		}},
-		tcretry.StopBudget: {answer: internal, options: []tcretry.Option{tcretry.WithBudget(noBudget{})}},
+		tcretry.StopBudgetExhausted: {answer: internal, options: []tcretry.Option{tcretry.WithBudget(noBudget{})}},
 		tcretry.StopCanceled: {answer: internal, change: func(r *http.Request) *http.Request {
 			ctx, cancel := context.WithCancel(r.Context())
 			cancel()
@@ -194,8 +196,8 @@ func TestCallDoneComesExactlyOnceForEveryReason(t *testing.T) {
 // noBudget has no token.
 type noBudget struct{}
 
-func (noBudget) Withdraw(context.Context, tcretry.Withdrawal) error { return tcretry.ErrBudgetSpent }
-func (noBudget) Record(tcretry.BudgetReport)                        {}
+func (noBudget) Acquire(context.Context, budget.Request) error { return budget.ErrExhausted }
+func (noBudget) Record(budget.Report)                          {}
 
 func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -204,7 +206,7 @@ func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
 		resp, err := tcretry.New(api, tcretry.WithBudget(noBudget{})).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.NoError(t, tcretry.CheckResponse(resp))
-		require.Len(t, api.Calls(), 3)
+		require.Len(t, api.Recorded(), 3)
 	})
 }
 
@@ -214,7 +216,7 @@ type countingBudget struct {
 	records int
 }
 
-func (b *countingBudget) Record(tcretry.BudgetReport) { b.records++ }
+func (b *countingBudget) Record(budget.Report) { b.records++ }
 
 func TestTheBudgetIsNotToldOfTheCallersMistakes(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -249,7 +251,7 @@ func TestWithoutBudgetRetriesGoOnInAnOutage(t *testing.T) {
 			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
 		}
-		require.Len(t, api.Calls(), 160)
+		require.Len(t, api.Recorded(), 160)
 	})
 }
 
@@ -277,7 +279,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 func TestHooksAreToldNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("InternalError", ""), tctest.DropAfter(), tctest.OK(nil))
+		api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("InternalError", ""), tctest.DropAfterExecution(), tctest.OK(nil))
 		var told told
 		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(told.hooks()), tcretry.WithClientTokens())
 		resp, err := rt.RoundTrip(secretRequest(t, "DescribeInstances"))
@@ -285,7 +287,7 @@ func TestHooksAreToldNoSecret(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		v1, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=StopInstances&SecretId=AKIDSECRET&Token=SECRETTOKEN&Signature=SECRETSIG", nil)
 		require.NoError(t, err)
-		api.Script("StopInstances", tctest.Refuse(), tctest.DropAfter())
+		api.Script("StopInstances", tctest.RefuseConnection(), tctest.DropAfterExecution())
 		_, err = rt.RoundTrip(v1)
 		require.Error(t, err)
 

@@ -42,17 +42,17 @@ func TestOddBases(t *testing.T) {
 		class  tcretry.Class
 		reason tcretry.StopReason
 	}{
-		{"a nil body", &http.Response{StatusCode: 200, Header: http.Header{}}, nil, tcretry.Success, tcretry.StopAnswered},
-		{"a nil body of a failure", &http.Response{StatusCode: 502}, nil, tcretry.Ambiguous, tcretry.StopAttempts},
-		{"no status and no header", &http.Response{Body: http.NoBody}, nil, tcretry.Success, tcretry.StopAnswered},
-		{"an empty body of some length", &http.Response{StatusCode: 200, Body: http.NoBody, ContentLength: 7}, nil, tcretry.Success, tcretry.StopAnswered},
-		{"a body that gives nothing", &http.Response{StatusCode: 200, Body: io.NopCloser(emptyReader{})}, nil, tcretry.Success, tcretry.StopAnswered},
+		{"a nil body", &http.Response{StatusCode: 200, Header: http.Header{}}, nil, tcretry.Success, tcretry.StopSuccess},
+		{"a nil body of a failure", &http.Response{StatusCode: 502}, nil, tcretry.Ambiguous, tcretry.StopMaxAttempts},
+		{"no status and no header", &http.Response{Body: http.NoBody}, nil, tcretry.Success, tcretry.StopSuccess},
+		{"an empty body of some length", &http.Response{StatusCode: 200, Body: http.NoBody, ContentLength: 7}, nil, tcretry.Success, tcretry.StopSuccess},
+		{"a body that gives nothing", &http.Response{StatusCode: 200, Body: io.NopCloser(emptyReader{})}, nil, tcretry.Success, tcretry.StopSuccess},
 		{"a body that gives nothing, of a page", &http.Response{
 			StatusCode: 502, Header: http.Header{"Content-Type": {"text/html"}}, Body: io.NopCloser(emptyReader{}),
-		}, nil, tcretry.Ambiguous, tcretry.StopAttempts},
-		{"neither", nil, nil, tcretry.Ambiguous, tcretry.StopAttempts},
-		{"an answer and an error", &http.Response{StatusCode: 200, Body: http.NoBody}, io.EOF, tcretry.Ambiguous, tcretry.StopAttempts},
-		{"an error that cannot be compared", nil, errorList{"a", "b"}, tcretry.Ambiguous, tcretry.StopAttempts},
+		}, nil, tcretry.Ambiguous, tcretry.StopMaxAttempts},
+		{"neither", nil, nil, tcretry.Ambiguous, tcretry.StopMaxAttempts},
+		{"an answer and an error", &http.Response{StatusCode: 200, Body: http.NoBody}, io.EOF, tcretry.Ambiguous, tcretry.StopMaxAttempts},
+		{"an error that cannot be compared", nil, errorList{"a", "b"}, tcretry.Ambiguous, tcretry.StopMaxAttempts},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var told told
@@ -120,7 +120,7 @@ func TestALengthThatIsALieCostsNoMemory(t *testing.T) {
 	base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, ContentLength: 1 << 50, Body: io.NopCloser(strings.NewReader(`{"Response":{}}`))}, nil
 	})
-	rt := tcretry.New(base, tcretry.WithPeekLimit(math.MaxInt64))
+	rt := tcretry.New(base, tcretry.WithMaxPeekBytes(math.MaxInt64))
 	before := allocated()
 	resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
@@ -170,16 +170,16 @@ func askedToWait(t *testing.T, values []string, want time.Duration) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	var told told
-	rt := tcretry.New(api, tcretry.WithPolicy(quick()), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
+	rt := tcretry.New(api, tcretry.WithPolicy(quick()), tcretry.WithHooks(told.hooks()), tcretry.WithoutRateLimiter())
 	resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	if want == none {
-		require.Equal(t, tcretry.StopDelay, told.done[0].Reason)
+		require.Equal(t, tcretry.StopRetryAfterTooLong, told.done[0].Reason)
 		require.Equal(t, http.StatusTooManyRequests, resp.StatusCode)
 		return
 	}
-	require.Equal(t, tcretry.StopAnswered, told.done[0].Reason)
+	require.Equal(t, tcretry.StopSuccess, told.done[0].Reason)
 	require.GreaterOrEqual(t, time.Since(start), want)
 	require.Less(t, time.Since(start), want+2*time.Second)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/bodies/bodytest"
 )
 
 // fuzzAnswer is what a base leads to, again and again.
@@ -108,7 +109,7 @@ func FuzzRoundTrip(f *testing.F) {
 func fuzzCall(t *testing.T, a *fuzzAnswer, action string, opts []tcretry.Option) {
 	var told told
 	var log bytes.Buffer
-	inUse := tcretry.BuffersInUse()
+	inUse := bodytest.InUse()
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opts = append(opts, tcretry.WithHooks(told.hooks()), tcretry.WithHooks(tcretry.LogHooks(logger)))
 	req := sdkRequest(t, action, strings.NewReader("{}"))
@@ -130,7 +131,7 @@ func fuzzCall(t *testing.T, a *fuzzAnswer, action string, opts []tcretry.Option)
 	require.Same(t, req, resp.Request)
 	requireAsItCame(t, a, resp)
 	require.Len(t, a.bodies, told.done[0].Attempts)
-	require.Equal(t, inUse, tcretry.BuffersInUse())
+	require.Equal(t, inUse, bodytest.InUse())
 }
 
 // requireAsItCame requires that resp is the answer of a, whole.

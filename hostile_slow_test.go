@@ -55,19 +55,19 @@ func slowRows() []slowRow {
 	return []slowRow{
 		{
 			name: "headers, with a time for attempts", answer: drip(headers, long), timeout: 10500 * time.Millisecond,
-			attempts: 2, reason: tcretry.StopAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
+			attempts: 2, reason: tcretry.StopMaxAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
 		},
 		{
 			name: "headers, with a deadline", answer: drip(headers, long), deadline: 10500 * time.Millisecond,
-			attempts: 1, reason: tcretry.StopDeadline, err: context.DeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
+			attempts: 1, reason: tcretry.StopDeadlineExceeded, err: context.DeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 		},
 		{
 			name: "a body, with a time for attempts", answer: drip(headers+"\r\n", envelope), timeout: 10500 * time.Millisecond,
-			attempts: 2, reason: tcretry.StopAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
+			attempts: 2, reason: tcretry.StopMaxAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
 		},
 		{
 			name: "a body, with a deadline", answer: drip(headers+"\r\n", envelope), deadline: 10500 * time.Millisecond,
-			attempts: 1, reason: tcretry.StopDeadline, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
+			attempts: 1, reason: tcretry.StopDeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 			body: envelope[:10], bodyErr: context.DeadlineExceeded, answeredStatus: 200,
 		},
 		{
@@ -81,12 +81,12 @@ func slowRows() []slowRow {
 			answeredStatus: 200, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 		},
 		{
-			name: "a page that is given up", answer: drip(page, long), attempts: 2, reason: tcretry.StopAttempts,
+			name: "a page that is given up", answer: drip(page, long), attempts: 2, reason: tcretry.StopMaxAttempts,
 			answeredStatus: 502, atMost: 2 * time.Second,
 		},
 		{
 			name: "a page that is given up, with a time for attempts", answer: drip(page, long), timeout: 10500 * time.Millisecond, attempts: 2,
-			reason: tcretry.StopAttempts, answeredStatus: 502, atMost: 2 * time.Second,
+			reason: tcretry.StopMaxAttempts, answeredStatus: 502, atMost: 2 * time.Second,
 		},
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/race"
 )
 
 // wire serves connections with whatever bytes a row writes.
@@ -175,7 +176,7 @@ const (
 )
 
 func hostileRows(t *testing.T) []hostileRow {
-	const answered, terminal, twice = tcretry.StopAnswered, tcretry.StopTerminal, tcretry.StopAttempts
+	const answered, terminal, twice = tcretry.StopSuccess, tcretry.StopTerminal, tcretry.StopMaxAttempts
 	const success, ambiguous, transient = tcretry.Success, tcretry.Ambiguous, tcretry.Transient
 	nested := string(gzipped(t, string(gzipped(t, failure("InternalError", "m", "r")))))
 	large := bomb(2 << 20)
@@ -238,7 +239,7 @@ func TestHostileAnswers(t *testing.T) {
 			before := allocated()
 			resp, err := rt.RoundTrip(req)
 			after := allocated()
-			if !raceDetector {
+			if !race.Enabled {
 				require.LessOrEqual(t, after-before, uint64(hostileAlloc))
 			}
 			attempts := max(row.attempts, 1)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -26,7 +27,7 @@ func TestALimitExceededWithTheTextOfAThrottleIsOne(t *testing.T) {
 	for _, text := range []string{perSecondZH, perSecondEN} {
 		synctest.Test(t, func(t *testing.T) {
 			var told told
-			answers := slices.Repeat([]tctest.Answer{tctest.Fail("LimitExceeded", text)}, 9)
+			answers := slices.Repeat([]tctest.Reply{tctest.Fail("LimitExceeded", text)}, 9)
 			rt := tcretry.New(tctest.NewAPI(answers...), tcretry.WithHooks(told.hooks()))
 			resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader("{}"))) // an order, too
 			require.NoError(t, err)
@@ -36,9 +37,9 @@ func TestALimitExceededWithTheTextOfAThrottleIsOne(t *testing.T) {
 				require.Equal(t, tcretry.Throttled, attempt.Class)
 			}
 			for _, retry := range told.retries {
-				require.True(t, retry.Paced)
+				require.True(t, retry.RateLimited)
 			}
-			require.Equal(t, 5, rt.Paces()[0].Quota, "the limiter reads the numbers")
+			require.Equal(t, 5, rt.RateLimits()[0].Limit, "the limiter reads the numbers")
 		})
 	}
 }
@@ -64,7 +65,7 @@ func TestALimitExceededOfThingsStaysTerminal(t *testing.T) {
 			requireCode(t, "LimitExceeded", tcretry.CheckResponse(resp))
 			require.Equal(t, tcretry.StopTerminal, told.done[0].Reason, text)
 			require.Equal(t, 1, told.done[0].Attempts, text)
-			require.Equal(t, tcretry.PaceOpen, rt.Paces()[0].Mode)
+			require.Equal(t, ratelimit.Open, rt.RateLimits()[0].Mode)
 		})
 	}
 }
@@ -72,7 +73,7 @@ func TestALimitExceededOfThingsStaysTerminal(t *testing.T) {
 // The text says it of the very code: a sub-code, and other codes, mean what the
 // catalogue says. So does a failed task that a response reports.
 func TestTheTextOfAThrottleChangesNoOtherCode(t *testing.T) {
-	for _, answer := range []tctest.Answer{
+	for _, answer := range []tctest.Reply{
 		tctest.Fail("LimitExceeded.New", perSecondZH),
 		tctest.Fail("InvalidParameter", perSecondZH),
 		tctest.FailTask("LimitExceeded", perSecondZH, map[string]any{"Status": 3}),
@@ -91,7 +92,7 @@ func TestALimitPerSecondUnderLimitExceededIsPaced(t *testing.T) {
 		var mu sync.Mutex
 		second, taken := int64(0), 0
 		api := tctest.NewAPI()
-		api.Default(tctest.Func(func(call tctest.Call) tctest.Answer {
+		api.Default(tctest.Func(func(call tctest.Attempt) tctest.Reply {
 			if call.Action != "TextTranslate" {
 				return tctest.OK(nil)
 			}
@@ -154,7 +155,7 @@ func TestExplainReadsTheTextOfAThrottle(t *testing.T) {
 		require.Equal(t, "LimitExceeded", e.Code)
 		require.Equal(t, tcretry.Throttled, e.Class)
 		require.Equal(t, "built in, text of LimitExceeded", e.Rule)
-		require.Contains(t, e.Repeat, "at the learned rate limit")
+		require.Contains(t, e.Retry, "at the learned rate limit")
 		require.Contains(t, e.Reason, "per second")
 	}
 	require.Contains(t, tcretry.Explain("LimitExceeded").Reason, "per second", "says that the text decides")

@@ -29,15 +29,15 @@ func TestASignatureIsNotSentOnceItIsTooOld(t *testing.T) {
 		resp, err := rt.RoundTrip(req)
 		require.NoError(t, err)
 		requireCode(t, "InternalError", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopSignature, told.done[0].Reason)
+		require.Equal(t, tcretry.StopSignatureExpired, told.done[0].Reason)
 		require.Equal(t, 5, told.done[0].Attempts, "the last one after 240 s; the next would be at 300 s")
 	})
 }
 
 func TestASignatureIsSentUntilTenSecondsBeforeItsEnd(t *testing.T) {
 	for age, reason := range map[time.Duration]tcretry.StopReason{
-		290 * time.Second: tcretry.StopAnswered,
-		291 * time.Second: tcretry.StopSignature,
+		290 * time.Second: tcretry.StopSuccess,
+		291 * time.Second: tcretry.StopSignatureExpired,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			api := tctest.NewAPI()
@@ -56,7 +56,7 @@ func TestASignatureIsSentUntilTenSecondsBeforeItsEnd(t *testing.T) {
 
 func TestTheDefaultLimitsAreTheOnesThatAreStated(t *testing.T) {
 	// An answer of 64 KiB is looked at, one byte more is an answer.
-	for size, reason := range map[int]tcretry.StopReason{64 << 10: tcretry.StopTerminal, 64<<10 + 1: tcretry.StopAnswered} {
+	for size, reason := range map[int]tcretry.StopReason{64 << 10: tcretry.StopTerminal, 64<<10 + 1: tcretry.StopSuccess} {
 		var told told
 		answer := failure("AuthFailure", strings.Repeat("m", size-len(failure("AuthFailure", "", ""))), "")
 		api := always(tctest.RawBody("application/json", []byte(answer)))
@@ -67,7 +67,7 @@ func TestTheDefaultLimitsAreTheOnesThatAreStated(t *testing.T) {
 		require.Equal(t, reason, told.done[0].Reason)
 	}
 	// A body of 10 MiB is kept for the next attempt, one byte more is not.
-	for size, reason := range map[int]tcretry.StopReason{10 << 20: tcretry.StopAttempts, 10<<20 + 1: tcretry.StopNotReplayable} {
+	for size, reason := range map[int]tcretry.StopReason{10 << 20: tcretry.StopMaxAttempts, 10<<20 + 1: tcretry.StopNotReplayable} {
 		for _, known := range []bool{true, false} {
 			var told told
 			base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {

@@ -3,6 +3,9 @@ package tcretry
 import (
 	"context"
 	"log/slog"
+
+	"github.com/tcretry/tcretry/internal/request"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // LogHooks returns hooks that write to logger:
@@ -55,13 +58,13 @@ func (l callLog) attemptDone(ctx context.Context, i AttemptInfo) {
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "tcretry: attempt failed",
-		apiAttr(i.Target),
+		apiAttr(i.Operation),
 		slog.GroupAttrs("attempt", known(
 			slog.Int("number", i.Attempt),
 			slog.Duration("duration", i.Duration),
-			slog.Duration("pace_wait", i.PaceWait),
+			slog.Duration("pace_wait", i.RateLimitWait),
 		)...),
-		paceAttr(i.Pace),
+		paceAttr(i.RateLimit),
 		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()),
 			slog.String("code", i.Code),
@@ -78,12 +81,12 @@ func (l callLog) retryScheduled(ctx context.Context, i RetryInfo) {
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelDebug, "tcretry: retry scheduled",
-		apiAttr(i.Target),
+		apiAttr(i.Operation),
 		slog.GroupAttrs("attempt", known(
 			slog.Int("number", i.Attempt+1),
 			slog.Duration("delay", i.Delay),
 			slog.Duration("budget_wait", i.BudgetWait),
-			slog.Bool("paced", i.Paced),
+			slog.Bool("paced", i.RateLimited),
 		)...),
 		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()), slog.String("code", i.Code))...))
@@ -96,14 +99,14 @@ func (l callLog) callDone(ctx context.Context, i CallInfo) {
 		return
 	}
 	logger.LogAttrs(ctx, level, text,
-		apiAttr(i.Target),
+		apiAttr(i.Operation),
 		slog.GroupAttrs("call", known(
 			slog.Int("attempts", i.Attempts),
 			slog.String("reason", i.Reason.String()),
 			slog.Bool("outcome_unknown", i.OutcomeUnknown),
 			slog.Duration("duration", i.Duration),
 			slog.Duration("waited", i.Waited),
-			slog.Duration("pace_wait", i.PaceWait),
+			slog.Duration("pace_wait", i.RateLimitWait),
 			slog.Duration("budget_wait", i.BudgetWait),
 		)...),
 		slog.GroupAttrs("response", known(
@@ -120,11 +123,11 @@ func (l callLog) callDone(ctx context.Context, i CallInfo) {
 // [LogHooks].
 func callLine(i CallInfo) (level slog.Level, text string) {
 	// What a read-only request does may be unknown without harm.
-	unknown := i.OutcomeUnknown && !readOnly(i.Target)
+	unknown := i.OutcomeUnknown && !request.ReadOnly(i.Service, i.Action)
 	switch {
-	case i.Reason == StopAnswered && i.Attempts > 1:
+	case i.Reason == StopSuccess && i.Attempts > 1:
 		return slog.LevelInfo, "tcretry: call succeeded after retries"
-	case i.Reason == StopAnswered:
+	case i.Reason == StopSuccess:
 		return slog.LevelDebug, "tcretry: call succeeded"
 	case i.Reason == StopCanceled && unknown:
 		return slog.LevelWarn, "tcretry: call canceled"
@@ -137,7 +140,7 @@ func callLine(i CallInfo) (level slog.Level, text string) {
 }
 
 // apiAttr is what a request asks for.
-func apiAttr(t Target) slog.Attr {
+func apiAttr(t Operation) slog.Attr {
 	return slog.GroupAttrs("api", known(
 		slog.String("service", printable(t.Service, maxCode)),
 		slog.String("action", printable(t.Action, maxCode)),
@@ -147,13 +150,13 @@ func apiAttr(t Target) slog.Attr {
 }
 
 // paceAttr is what the pacer has learnt, nothing while it delays nothing.
-func paceAttr(p Pace) slog.Attr {
-	if p.Mode == PaceOpen {
+func paceAttr(p ratelimit.State) slog.Attr {
+	if p.Mode == ratelimit.Open {
 		return slog.Attr{}
 	}
 	return slog.GroupAttrs("pace", known(
 		slog.String("mode", p.Mode.String()),
-		slog.Int("quota", p.Quota),
+		slog.Int("quota", p.Limit),
 		slog.Int("waiting", p.Waiting),
 	)...)
 }

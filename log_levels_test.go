@@ -24,7 +24,7 @@ import (
 type logRow struct {
 	name    string
 	action  string
-	answers []tctest.Answer
+	answers []tctest.Reply
 	base    http.RoundTripper // in the place of answers
 	ctx     func(context.Context) context.Context
 	level   slog.Level
@@ -61,20 +61,20 @@ func withInvalidPolicy(ctx context.Context) context.Context {
 }
 
 func logRows() []logRow {
-	again := slices.Repeat([]tctest.Answer{tctest.Fail("InternalError", "")}, 4)
+	again := slices.Repeat([]tctest.Reply{tctest.Fail("InternalError", "")}, 4)
 	const read, write = "DescribeInstances", "RunInstances"
 	untrusted := failing(&tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")})
 	return []logRow{
 		{name: "succeeds", action: write, level: slog.LevelDebug, line: "call succeeded"},
 		{name: "succeeds after a retry", action: write, answers: again[:1], level: slog.LevelInfo, line: "call succeeded after retries"},
-		{name: "a terminal code", action: read, answers: []tctest.Answer{tctest.Fail("ResourceNotFound", "")}, level: slog.LevelDebug, line: "terminal error"},
-		{name: "a terminal status", action: read, answers: []tctest.Answer{tctest.Gateway(http.StatusNotFound)}, level: slog.LevelDebug, line: "terminal error"},
-		{name: "a failed task", action: read, answers: []tctest.Answer{tctest.FailTask("FailedOperation", "", map[string]any{"Status": "FAILED"})}, level: slog.LevelDebug, line: "terminal error"},
+		{name: "a terminal code", action: read, answers: []tctest.Reply{tctest.Fail("ResourceNotFound", "")}, level: slog.LevelDebug, line: "terminal error"},
+		{name: "a terminal status", action: read, answers: []tctest.Reply{tctest.GatewayError(http.StatusNotFound)}, level: slog.LevelDebug, line: "terminal error"},
+		{name: "a failed task", action: read, answers: []tctest.Reply{tctest.FailTask("FailedOperation", "", map[string]any{"Status": "FAILED"})}, level: slog.LevelDebug, line: "terminal error"},
 		{name: "an untrusted certificate", action: write, base: untrusted, level: slog.LevelDebug, line: "terminal error"},
 		{name: "a terminal code after a retry", action: write, answers: append(again[:1:1], tctest.Fail("InvalidParameter", "")), level: slog.LevelWarn, line: "call failed"},
 		{name: "retries run out", action: write, answers: again, level: slog.LevelWarn, line: "call failed"},
-		{name: "lost", action: write, answers: []tctest.Answer{tctest.DropAfter()}, level: slog.LevelWarn, line: "call failed", unknown: true},
-		{name: "a gateway's page", action: write, answers: []tctest.Answer{tctest.Gateway(http.StatusBadGateway)}, level: slog.LevelWarn, line: "call failed", unknown: true},
+		{name: "lost", action: write, answers: []tctest.Reply{tctest.DropAfterExecution()}, level: slog.LevelWarn, line: "call failed", unknown: true},
+		{name: "a gateway's page", action: write, answers: []tctest.Reply{tctest.GatewayError(http.StatusBadGateway)}, level: slog.LevelWarn, line: "call failed", unknown: true},
 		{name: "canceled, read-only", action: read, base: hanging(), ctx: canceledAfter(time.Second), level: slog.LevelDebug, line: "call canceled", unknown: true},
 		{name: "canceled in a backoff", action: write, answers: again, ctx: canceledAfter(300 * time.Millisecond), level: slog.LevelDebug, line: "call canceled"},
 		{name: "canceled after it was sent", action: write, base: hanging(), ctx: canceledAfter(time.Second), level: slog.LevelWarn, line: "call canceled", unknown: true},
@@ -128,7 +128,7 @@ func (row logRow) play(t *testing.T, from slog.Level) {
 // text of the error.
 func TestLogHooksWriteWhatEndedTheCallAsItsError(t *testing.T) {
 	var out bytes.Buffer
-	rt := tcretry.New(tctest.NewAPI(tctest.DropAfter()), tcretry.WithHooks(tcretry.LogHooks(logTo(&out, slog.LevelInfo))))
+	rt := tcretry.New(tctest.NewAPI(tctest.DropAfterExecution()), tcretry.WithHooks(tcretry.LogHooks(logTo(&out, slog.LevelInfo))))
 	_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
 	require.ErrorIs(t, err, io.EOF)
 	require.True(t, strings.HasSuffix(out.String(), " response.error=EOF\n"), out.String())

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -33,8 +34,8 @@ func TestLogHooksWriteALineACallAndNoSecret(t *testing.T) {
 		var out bytes.Buffer
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.OK(nil), tctest.Fail("InternalError", "oh\x1b[31m no\n"), tctest.OK(nil))
-		api.Script("RunInstances", tctest.Fail("InvalidParameter", "bad"), tctest.DropAfter())
-		api.Script("StopInstances", tctest.Throttle(tctest.Numbers(21, 20)), tctest.OK(nil))
+		api.Script("RunInstances", tctest.Fail("InvalidParameter", "bad"), tctest.DropAfterExecution())
+		api.Script("StopInstances", tctest.Throttle(tctest.WithCounts(21, 20)), tctest.OK(nil))
 		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(tcretry.LogHooks(logTo(&out, slog.LevelDebug))))
 		for _, action := range []string{"DescribeInstances", "DescribeInstances", "RunInstances", "RunInstances", "StopInstances"} {
 			_, _ = rt.RoundTrip(secretRequest(t, action))
@@ -80,7 +81,7 @@ func TestLogHooksTellHowLongTheBudgetHeldARetry(t *testing.T) {
 // slowBudget holds every retry for a while.
 type slowBudget struct{ noBudget }
 
-func (slowBudget) Withdraw(context.Context, tcretry.Withdrawal) error {
+func (slowBudget) Acquire(context.Context, budget.Request) error {
 	time.Sleep(400 * time.Millisecond)
 	return nil
 }

@@ -1,10 +1,14 @@
 package tcretry
 
-import "time"
+import (
+	"time"
+
+	"github.com/tcretry/tcretry/ratelimit"
+)
 
 // said is what the last answer said of its failure, fit to be shown.
-func (c *call) said() (shown Envelope) {
-	if e := c.out.Envelope; e != nil {
+func (c *call) said() (shown APIError) {
+	if e := c.out.APIError; e != nil {
 		shown.Code = printable(e.Code, maxCode)
 		shown.Message = printable(e.Message, maxMessage)
 		shown.RequestID = printable(e.RequestID, maxRequestID)
@@ -29,23 +33,23 @@ func (c *call) attemptDone() {
 	}
 	said := c.said()
 	info := AttemptInfo{
-		Target:      c.identify().Target,
-		Attempt:     c.attempts,
-		Class:       c.rule.class,
-		Code:        said.Code,
-		Family:      said.Family(),
-		Message:     said.Message,
-		RequestID:   said.RequestID,
-		Status:      c.status(),
-		Err:         c.out.Err,
-		Start:       c.began,
-		Duration:    c.ended.Sub(c.began),
-		PaceWait:    c.paceWait,
-		Peeked:      c.look.size,
-		ClientToken: c.token,
+		Operation:     c.target(),
+		Attempt:       c.attempts,
+		Class:         c.rule.class,
+		Code:          said.Code,
+		Family:        said.Family(),
+		Message:       said.Message,
+		RequestID:     said.RequestID,
+		Status:        c.status(),
+		Err:           c.out.Err,
+		Start:         c.began,
+		Duration:      c.ended.Sub(c.began),
+		RateLimitWait: c.paceWait,
+		Peeked:        c.look.Size,
+		ClientToken:   c.token,
 	}
-	if lane, ok := c.lane.(interface{ Pace() Pace }); ok {
-		info.Pace = lane.Pace()
+	if lane, ok := c.lane.(interface{ State() ratelimit.State }); ok {
+		info.RateLimit = lane.State()
 	}
 	if c.trace != nil {
 		c.traced = c.trace.attemptDone(c.traced, info)
@@ -63,17 +67,17 @@ func (c *call) retryScheduled(p plan) {
 	}
 	said := c.said()
 	info := RetryInfo{
-		Target:     c.identify().Target,
-		Attempt:    c.attempts,
-		Class:      c.rule.class,
-		Code:       said.Code,
-		Family:     said.Family(),
-		RequestID:  said.RequestID,
-		Status:     c.status(),
-		Err:        c.out.Err,
-		Delay:      p.delay,
-		Paced:      p.paced,
-		BudgetWait: c.held,
+		Operation:   c.target(),
+		Attempt:     c.attempts,
+		Class:       c.rule.class,
+		Code:        said.Code,
+		Family:      said.Family(),
+		RequestID:   said.RequestID,
+		Status:      c.status(),
+		Err:         c.out.Err,
+		Delay:       p.delay,
+		RateLimited: p.paced,
+		BudgetWait:  c.held,
 	}
 	if c.trace != nil {
 		c.traced = c.trace.retryScheduled(c.traced, info)
@@ -91,7 +95,7 @@ func (c *call) callDone(reason StopReason, err error) {
 	}
 	said := c.said()
 	info := CallInfo{
-		Target:         c.identify().Target,
+		Operation:      c.target(),
 		Attempts:       c.attempts,
 		Code:           said.Code,
 		Family:         said.Family(),
@@ -104,7 +108,7 @@ func (c *call) callDone(reason StopReason, err error) {
 		Start:          c.start,
 		Duration:       time.Since(c.start),
 		Waited:         c.waited.backoff + c.waited.budget + c.waited.pace,
-		PaceWait:       c.waited.pace,
+		RateLimitWait:  c.waited.pace,
 		BudgetWait:     c.waited.budget,
 		ClientToken:    c.token,
 	}

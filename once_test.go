@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/race"
 	"github.com/tcretry/tcretry/tc3"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -131,7 +132,7 @@ func TestTheUsersRuleSaysWhatIsAnOrder(t *testing.T) {
 	keyed.Header.Set("Idempotency-Key", "k")
 	for _, harmless := range []bool{true, false} {
 		asked := 0
-		rule := tcretry.WithIdempotent(func(*http.Request) bool { asked++; return harmless })
+		rule := tcretry.WithIdempotency(func(*http.Request) bool { asked++; return harmless })
 		require.Equal(t, harmless, handedOver(t, getRequest(t, "DescribeInstances"), rule).Body == nil)
 		require.Equal(t, harmless, handedOver(t, keyed, rule).GetBody != nil)
 		require.Equal(t, 2, asked, "once a call")
@@ -141,7 +142,7 @@ func TestTheUsersRuleSaysWhatIsAnOrder(t *testing.T) {
 func TestAReadCostsNoAllocationToTell(t *testing.T) {
 	body := success(4 << 10)
 	base := memoryBase(body, int64(len(body)))
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("allocations are counted without -race: go test .")
 	}
 	measure := func(req *http.Request) float64 {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // defaultReplayLimit is the API's own limit: it takes no larger request.
@@ -28,8 +31,8 @@ type settings struct {
 	peekLimit      int64                    // 0 means defaultPeekLimit
 	replayLimit    int64                    // 0 means defaultReplayLimit
 	attemptTimeout time.Duration            // 0 means none
-	budget         Budget                   // nil means the Transport's own
-	pacer          Pacer                    // nil means the Transport's own
+	budget         budget.Budget            // nil means the Transport's own
+	pacer          ratelimit.Limiter        // nil means the Transport's own
 	clientTokens   bool                     // give one to requests that lack it
 	service        string                   // of requests that do not name it
 	unbudgeted     bool
@@ -89,11 +92,11 @@ func WithScope(inScope func(*http.Request) bool) Option {
 	})
 }
 
-// WithIdempotent replaces the rule that tells which requests are harmless to
+// WithIdempotency replaces the rule that tells which requests are harmless to
 // repeat; the default is [Idempotent]. It is called from many goroutines at
 // once, must not read or change the request, and finds a request's body through
 // GetBody only. A rule that panics says no.
-func WithIdempotent(harmless func(*http.Request) bool) Option {
+func WithIdempotency(harmless func(*http.Request) bool) Option {
 	return optionFunc(func(s *settings) error {
 		if harmless == nil {
 			return &OptionError{Option: "WithIdempotent", Value: "nil", Reason: "it is nil"}
@@ -104,11 +107,11 @@ func WithIdempotent(harmless func(*http.Request) bool) Option {
 }
 
 // WithBudget bounds the retries of all calls together by b. The default is a
-// [TokenBudget] of the Transport's own; give one to several Transports to share
+// [budget.Tokens] of the Transport's own; give one to several Transports to share
 // it.
-func WithBudget(b Budget) Option {
+func WithBudget(b budget.Budget) Option {
 	return optionFunc(func(s *settings) error {
-		if own, ok := b.(*TokenBudget); b == nil || ok && own == nil {
+		if own, ok := b.(*budget.Tokens); b == nil || ok && own == nil {
 			return &OptionError{Option: "WithBudget", Value: b, Reason: "it is nil: WithoutBudget turns it off"}
 		}
 		if v, ok := b.(interface{ Validate() error }); ok {
@@ -130,13 +133,13 @@ func WithoutBudget() Option {
 	})
 }
 
-// WithPacer lets p say when attempts may start, first ones too. The default is
-// an [AdaptivePacer] of the Transport's own, which delays nothing until the API
+// WithRateLimiter lets p say when attempts may start, first ones too. The default is
+// an [ratelimit.Adaptive] of the Transport's own, which delays nothing until the API
 // refuses an attempt for its rate; give one to several Transports that share a
 // quota.
-func WithPacer(p Pacer) Option {
+func WithRateLimiter(p ratelimit.Limiter) Option {
 	return optionFunc(func(s *settings) error {
-		if own, ok := p.(*AdaptivePacer); p == nil || ok && own == nil {
+		if own, ok := p.(*ratelimit.Adaptive); p == nil || ok && own == nil {
 			return &OptionError{Option: "WithPacer", Value: p, Reason: "it is nil: WithoutPacer turns it off"}
 		}
 		s.pacer, s.unpaced = p, false
@@ -144,27 +147,27 @@ func WithPacer(p Pacer) Option {
 	})
 }
 
-// WithoutPacer lets attempts start at any time. Throttled calls then wait by
+// WithoutRateLimiter lets attempts start at any time. Throttled calls then wait by
 // backoff, each for itself, as all others do.
-func WithoutPacer() Option {
+func WithoutRateLimiter() Option {
 	return optionFunc(func(s *settings) error {
 		s.pacer, s.unpaced = nil, true
 		return nil
 	})
 }
 
-// WithPeekLimit sets how many bytes of an answer are read, and kept in memory
+// WithMaxPeekBytes sets how many bytes of an answer are read, and kept in memory
 // until the caller has read them, to find a failure; at least 1. The default is
 // 64 KiB. An answer that is longer is handed on as an answer.
-func WithPeekLimit(bytes int64) Option {
+func WithMaxPeekBytes(bytes int64) Option {
 	return limit("WithPeekLimit", bytes, 1, func(s *settings) { s.peekLimit = bytes })
 }
 
-// WithReplayLimit sets how much of a request's body is kept for the next
+// WithMaxReplayBytes sets how much of a request's body is kept for the next
 // attempt when the request has no GetBody; 0 keeps nothing. The default is
 // 10 MiB, the API's own limit. You do not need it for requests made with
 // http.NewRequest from a buffer or a string: nothing is copied of those.
-func WithReplayLimit(bytes int64) Option {
+func WithMaxReplayBytes(bytes int64) Option {
 	return limit("WithReplayLimit", bytes, 0, func(s *settings) {
 		s.replayLimit = bytes
 		if bytes == 0 {
@@ -179,7 +182,7 @@ func WithReplayLimit(bytes int64) Option {
 // what is sent. You do not need it if your requests have a token, as those of
 // the official SDK do when one of its own retry options is on.
 //
-// It is about POSTs of a JSON object, no longer than [WithReplayLimit] and the
+// It is about POSTs of a JSON object, no longer than [WithMaxReplayBytes] and the
 // API's own 10 MiB, to the actions of the official SDK that are known to honour
 // a token: clienttokens.tsv, 70 of them, RunInstances of cvm among them. The
 // ClientToken must be missing, empty or null. And the request must not be signed

@@ -7,13 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 	_, err := tcretry.NewTransport(nil,
-		nil, tcretry.WithPeekLimit(0), tcretry.WithReplayLimit(-1), tcretry.WithAttemptTimeout(-time.Second),
-		tcretry.WithClassifier(nil), tcretry.WithIdempotent(nil), tcretry.WithBudget(nil), tcretry.WithPacer(nil),
-		tcretry.WithBudget(&tcretry.TokenBudget{Capacity: -1}),
+		nil, tcretry.WithMaxPeekBytes(0), tcretry.WithMaxReplayBytes(-1), tcretry.WithAttemptTimeout(-time.Second),
+		tcretry.WithClassifier(nil), tcretry.WithIdempotency(nil), tcretry.WithBudget(nil), tcretry.WithRateLimiter(nil),
+		tcretry.WithBudget(&budget.Tokens{Capacity: -1}),
 		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1, MaxDelay: -1}), tcretry.WithScope(nil))
 	var all interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &all)
@@ -35,12 +37,12 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 }
 
 func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
-	var budget *tcretry.TokenBudget
-	var pacer *tcretry.AdaptivePacer
+	var budget *budget.Tokens
+	var pacer *ratelimit.Adaptive
 	var classify tcretry.ClassifierFunc
 	for want, option := range map[string]tcretry.Option{
 		"tcretry: WithBudget(<nil>): it is nil: WithoutBudget turns it off": tcretry.WithBudget(budget),
-		"tcretry: WithPacer(<nil>): it is nil: WithoutPacer turns it off":   tcretry.WithPacer(pacer),
+		"tcretry: WithPacer(<nil>): it is nil: WithoutPacer turns it off":   tcretry.WithRateLimiter(pacer),
 		"tcretry: WithClassifier(<nil>): it is nil":                         tcretry.WithClassifier(classify),
 	} {
 		_, err := tcretry.NewTransport(nil, option)
@@ -49,6 +51,6 @@ func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
 }
 
 func TestNewPanicsWithWhatNewTransportReturns(t *testing.T) {
-	_, err := tcretry.NewTransport(nil, tcretry.WithPeekLimit(-1))
-	require.PanicsWithError(t, err.Error(), func() { tcretry.New(nil, tcretry.WithPeekLimit(-1)) })
+	_, err := tcretry.NewTransport(nil, tcretry.WithMaxPeekBytes(-1))
+	require.PanicsWithError(t, err.Error(), func() { tcretry.New(nil, tcretry.WithMaxPeekBytes(-1)) })
 }

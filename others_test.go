@@ -63,7 +63,7 @@ func TestTheStatusesOfAnotherServiceSlowAndCountNothing(t *testing.T) {
 		}))
 		defer files.Close()
 		pacer := &countingPacer{}
-		rt := tcretry.New(nil, tcretry.WithPacer(pacer))
+		rt := tcretry.New(nil, tcretry.WithRateLimiter(pacer))
 		client := &http.Client{Transport: rt}
 		for i := range 10 {
 			resp, err := client.Do(otherRequest(t, "GET", fmt.Sprintf("%s/file/%d", files.URL, i), nil))

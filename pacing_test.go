@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -46,20 +48,20 @@ func burst(t *testing.T, rt http.RoundTripper, calls int) time.Duration {
 func TestABurstIsPacedUntilEachCallGotThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Quota("DescribeInstances", 20, tctest.FixedWindow)
+		api.RateLimit("DescribeInstances", 20, tctest.FixedWindow)
 		rt := tcretry.New(api)
 		require.Less(t, burst(t, rt, 100), 7*time.Second)
-		paces := rt.Paces()
+		paces := rt.RateLimits()
 		require.Len(t, paces, 1)
-		require.Equal(t, 20, paces[0].Quota)
-		require.NotEqual(t, tcretry.PaceOpen, paces[0].Mode)
+		require.Equal(t, 20, paces[0].Limit)
+		require.NotEqual(t, ratelimit.Open, paces[0].Mode)
 	})
 }
 
 func TestBelowTheQuotaNothingIsDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Quota("DescribeInstances", 20, tctest.FixedWindow)
+		api.RateLimit("DescribeInstances", 20, tctest.FixedWindow)
 		rt := tcretry.New(api, tcretry.WithHooks(tcretry.Hooks{CallDone: func(_ context.Context, i tcretry.CallInfo) {
 			if i.Waited != 0 {
 				t.Errorf("a call waited %v", i.Waited)
@@ -75,17 +77,17 @@ func TestBelowTheQuotaNothingIsDelayed(t *testing.T) {
 func TestWithoutAPacerAThrottledCallWaitsByBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told told
-		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
+		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithHooks(told.hooks()), tcretry.WithoutRateLimiter())
 		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Len(t, told.retries, 3)
 		for _, retry := range told.retries {
-			require.False(t, retry.Paced)
+			require.False(t, retry.RateLimited)
 			require.GreaterOrEqual(t, retry.Delay, time.Second)
 		}
-		require.Zero(t, told.done[0].PaceWait)
-		require.Empty(t, rt.Paces())
+		require.Zero(t, told.done[0].RateLimitWait)
+		require.Empty(t, rt.RateLimits())
 	})
 }
 
@@ -99,28 +101,28 @@ func TestBudgetsTellsOfEachHost(t *testing.T) {
 		host := rt.Budgets()[0]
 		require.Equal(t, "cvm.tencentcloudapi.com", host.Host)
 		require.InDelta(t, 47, host.Tokens, 1, "time refills half a token per second")
-		require.Equal(t, []tcretry.ActionBudget{{Action: "DescribeInstances", Tokens: host.Tokens}}, host.Actions)
+		require.Equal(t, []budget.ActionState{{Action: "DescribeInstances", Tokens: host.Tokens}}, host.Actions)
 		require.Empty(t, tcretry.New(nil, tcretry.WithoutBudget()).Budgets())
 	})
 }
 
 func TestAThrottledAttemptNeverCountsAgainstMaxAttempts(t *testing.T) {
-	throttles := func(n int) []tctest.Answer { return slices.Repeat([]tctest.Answer{tctest.Throttle()}, n) }
+	throttles := func(n int) []tctest.Reply { return slices.Repeat([]tctest.Reply{tctest.Throttle()}, n) }
 	rule := func(r tcretry.Rule) tcretry.Option {
 		return tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{"RequestLimitExceeded": r}})
 	}
 	for _, tt := range []struct {
 		name     string
-		answers  []tctest.Answer
+		answers  []tctest.Reply
 		opts     []tcretry.Option
 		reason   tcretry.StopReason
 		attempts int
 	}{
-		{"it goes on until it gets through", throttles(20), nil, tcretry.StopAnswered, 21},
-		{"the attempts that fail otherwise count alone", append(throttles(9), slices.Repeat([]tctest.Answer{tctest.Fail("InternalError", "")}, 9)...), nil, tcretry.StopAttempts, 13},
-		{"without a limiter it counts", throttles(20), []tcretry.Option{tcretry.WithoutPacer()}, tcretry.StopAttempts, 4},
-		{"a rule for the code bounds it", throttles(20), []tcretry.Option{rule(tcretry.Rule{MaxAttempts: 3})}, tcretry.StopAttempts, 3},
-		{"MaxAttempts 1 turns retries off", throttles(20), []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1})}, tcretry.StopAttempts, 1},
+		{"it goes on until it gets through", throttles(20), nil, tcretry.StopSuccess, 21},
+		{"the attempts that fail otherwise count alone", append(throttles(9), slices.Repeat([]tctest.Reply{tctest.Fail("InternalError", "")}, 9)...), nil, tcretry.StopMaxAttempts, 13},
+		{"without a limiter it counts", throttles(20), []tcretry.Option{tcretry.WithoutRateLimiter()}, tcretry.StopMaxAttempts, 4},
+		{"a rule for the code bounds it", throttles(20), []tcretry.Option{rule(tcretry.Rule{MaxAttempts: 3})}, tcretry.StopMaxAttempts, 3},
+		{"MaxAttempts 1 turns retries off", throttles(20), []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1})}, tcretry.StopMaxAttempts, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -143,7 +145,7 @@ func TestAThrottleThatNothingGetsThroughEndsWithMaxElapsed(t *testing.T) {
 		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopElapsed, told.done[0].Reason)
+		require.Equal(t, tcretry.StopMaxElapsed, told.done[0].Reason)
 		require.InDelta(t, 120, time.Since(start).Seconds(), 30)
 		require.Less(t, told.done[0].Attempts, 40, "rarer and rarer")
 	})
@@ -156,7 +158,7 @@ func productLimit(perSecond int, code string) http.RoundTripper {
 	var mu sync.Mutex
 	var second int64
 	taken := 0
-	api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+	api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
 		mu.Lock()
 		defer mu.Unlock()
 		if now := time.Now().Unix(); now != second {
@@ -207,6 +209,6 @@ func TestALimitOfAMinuteIsNoneOfTheRateLimiters(t *testing.T) {
 		resp, err := rt.RoundTrip(sdkRequest(t, "CreateRecord", nil))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		require.Equal(t, tcretry.PaceOpen, rt.Paces()[0].Mode)
+		require.Equal(t, ratelimit.Open, rt.RateLimits()[0].Mode)
 	})
 }

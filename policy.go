@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/tcretry/tcretry/internal/codes"
 )
 
 // Policy bounds one call and says what its codes mean. It is data: written as a
@@ -117,11 +119,11 @@ type Backoff struct {
 // NoJitter as a Backoff's Jitter means delays without a random part.
 const NoJitter = -1
 
-// Careful returns a policy that does not repeat an InternalError, or any of its
+// ConservativePolicy returns a policy that does not repeat an InternalError, or any of its
 // sub-codes, unless that is harmless. InternalError is also what a backend that
 // timed out looks like, so the action may have happened. The price: an order
 // without a ClientToken that fails in passing is the caller's to repeat.
-func Careful() Policy {
+func ConservativePolicy() Policy {
 	return Policy{Codes: map[string]Rule{"InternalError": {IdempotentOnly: true}}}
 }
 
@@ -204,7 +206,7 @@ func (m *mistakes) policy(p Policy) {
 	m.bound(m.under("", "MaxDelay"), p.MaxDelay)
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
 		path := keyPath(m.under("", "Codes"), key)
-		if _, err := parseKey(key); err != nil {
+		if _, err := codes.ParseKey(key); err != nil {
 			m.add(path, nil, err.Error())
 		}
 		m.rule(path, p.Codes[key])

@@ -18,7 +18,7 @@ import (
 func TestCallsObeyTheRules(t *testing.T) {
 	const s = time.Second
 	constant := tcretry.Backoff{Initial: s, Max: s, Multiplier: 1, Jitter: tcretry.NoJitter}
-	fail := func(code string) tctest.Answer { return tctest.Fail(code, "") }
+	fail := func(code string) tctest.Reply { return tctest.Fail(code, "") }
 	internal, throttled, minute := fail("InternalError"), tctest.Throttle(), fail("InvalidParameter.OperationIsTooFrequent")
 
 	rows := []struct {
@@ -26,7 +26,7 @@ func TestCallsObeyTheRules(t *testing.T) {
 		action   string
 		rules    map[string]tcretry.Rule
 		bound    time.Duration // MaxDelay
-		answers  []tctest.Answer
+		answers  []tctest.Reply
 		attempts int
 		delays   []time.Duration // not compared if nil
 		reason   tcretry.StopReason
@@ -37,71 +37,71 @@ func TestCallsObeyTheRules(t *testing.T) {
 				"RequestLimitExceeded": {MaxAttempts: 3, Backoff: tcretry.Backoff{Initial: s, Max: 9 * s, Multiplier: 2, Jitter: tcretry.NoJitter}},
 				"InternalError":        {MaxAttempts: 2, Backoff: tcretry.Backoff{Initial: 5 * s, Max: 5 * s, Jitter: tcretry.NoJitter}},
 			},
-			answers:  []tctest.Answer{throttled, internal, throttled, tctest.OK(nil)},
-			attempts: 4, delays: []time.Duration{s, 5 * s, 2 * s}, reason: tcretry.StopAnswered,
+			answers:  []tctest.Reply{throttled, internal, throttled, tctest.OK(nil)},
+			attempts: 4, delays: []time.Duration{s, 5 * s, 2 * s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name:     "the second InternalError is the last, whatever else came between",
 			rules:    map[string]tcretry.Rule{"InternalError": {MaxAttempts: 2, Backoff: constant}, "RequestLimitExceeded": {Backoff: constant}},
-			answers:  []tctest.Answer{internal, throttled, internal},
-			attempts: 3, delays: []time.Duration{s, s}, reason: tcretry.StopAttempts,
+			answers:  []tctest.Reply{internal, throttled, internal},
+			attempts: 3, delays: []time.Duration{s, s}, reason: tcretry.StopMaxAttempts,
 		},
 		{
 			name:    "a default turned off",
 			rules:   map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}},
-			answers: []tctest.Answer{fail("InternalError.ServerBusy")}, attempts: 1, reason: tcretry.StopTerminal,
+			answers: []tctest.Reply{fail("InternalError.ServerBusy")}, attempts: 1, reason: tcretry.StopTerminal,
 		},
 		{
 			name:    "another code turned on",
 			rules:   map[string]tcretry.Rule{"ServiceUnavailable": {Class: tcretry.Transient, Backoff: constant}},
-			answers: []tctest.Answer{fail("ServiceUnavailable"), tctest.OK(nil)}, attempts: 2,
-			delays: []time.Duration{s}, reason: tcretry.StopAnswered,
+			answers: []tctest.Reply{fail("ServiceUnavailable"), tctest.OK(nil)}, attempts: 2,
+			delays: []time.Duration{s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name:   "no InternalError repeated for writes",
-			action: "RunInstances", rules: tcretry.Careful().Codes,
-			answers: []tctest.Answer{internal}, attempts: 1, reason: tcretry.StopNotIdempotent,
+			action: "RunInstances", rules: tcretry.ConservativePolicy().Codes,
+			answers: []tctest.Reply{internal}, attempts: 1, reason: tcretry.StopNotIdempotent,
 		},
 		{
 			name:    "but for reads",
-			rules:   tcretry.Careful().Codes,
-			answers: []tctest.Answer{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopAnswered,
+			rules:   tcretry.ConservativePolicy().Codes,
+			answers: []tctest.Reply{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
 			name:    "a rule for the request's service",
 			rules:   map[string]tcretry.Rule{"cvm:ResourceInUse": {Class: tcretry.Terminal}},
-			answers: []tctest.Answer{fail("ResourceInUse")}, attempts: 1, reason: tcretry.StopTerminal,
+			answers: []tctest.Reply{fail("ResourceInUse")}, attempts: 1, reason: tcretry.StopTerminal,
 		},
 		{
 			name:    "a rule for another service",
 			rules:   map[string]tcretry.Rule{"vpc:ResourceInUse": {Class: tcretry.Terminal}},
-			answers: []tctest.Answer{fail("ResourceInUse"), tctest.OK(nil)}, attempts: 2, reason: tcretry.StopAnswered,
+			answers: []tctest.Reply{fail("ResourceInUse"), tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
 			name:   "a rule for the request's action",
 			action: "RunInstances", rules: map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}},
-			answers: []tctest.Answer{internal}, attempts: 1, reason: tcretry.StopTerminal,
+			answers: []tctest.Reply{internal}, attempts: 1, reason: tcretry.StopTerminal,
 		},
 		{
 			name:    "a rule for another action",
 			rules:   map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}},
-			answers: []tctest.Answer{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopAnswered,
+			answers: []tctest.Reply{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
 			name: "a sequence of one's own, whose Stop ends the call",
 			rules: map[string]tcretry.Rule{"InternalError": {Backoff: tcretry.Backoff{New: func() backoff.BackOff {
 				return backoff.WithMaxRetries(backoff.NewConstantBackOff(3*s), 1)
 			}}}},
-			answers: []tctest.Answer{internal, internal}, attempts: 2, delays: []time.Duration{3 * s}, reason: tcretry.StopAttempts,
+			answers: []tctest.Reply{internal, internal}, attempts: 2, delays: []time.Duration{3 * s}, reason: tcretry.StopMaxAttempts,
 		},
 		{
 			name: "a documented wait that MaxDelay does not allow", bound: 30 * s,
-			answers: []tctest.Answer{minute}, attempts: 1, reason: tcretry.StopDelay,
+			answers: []tctest.Reply{minute}, attempts: 1, reason: tcretry.StopRetryAfterTooLong,
 		},
 		{
 			name: "a documented wait that it does", bound: time.Minute,
-			answers: []tctest.Answer{minute, tctest.OK(nil)}, attempts: 2,
-			delays: []time.Duration{time.Minute}, reason: tcretry.StopAnswered,
+			answers: []tctest.Reply{minute, tctest.OK(nil)}, attempts: 2,
+			delays: []time.Duration{time.Minute}, reason: tcretry.StopSuccess,
 		},
 	}
 	for _, row := range rows {
@@ -140,7 +140,7 @@ func TestACallInFlightKeepsItsPolicy(t *testing.T) {
 			resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, resp.StatusCode)
-			require.Len(t, api.Calls(), want, "four attempts of the first call, one of the second")
+			require.Len(t, api.Recorded(), want, "four attempts of the first call, one of the second")
 		}
 	})
 }
@@ -152,7 +152,7 @@ func TestThePolicyOfOneCallReplacesTheTransports(t *testing.T) {
 		ctx := tcretry.ContextWithPolicy(t.Context(), tcretry.Policy{MaxAttempts: 2})
 		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		require.NoError(t, err)
-		require.Len(t, api.Calls(), 2)
+		require.Len(t, api.Recorded(), 2)
 	})
 }
 
@@ -165,7 +165,7 @@ func TestACallWithAnInvalidPolicyMakesNoAttempt(t *testing.T) {
 	req := sdkRequest(t, "DescribeInstances", body).WithContext(tcretry.ContextWithPolicy(t.Context(), bad))
 	_, err := rt.RoundTrip(req)
 	require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 0 attempts (terminal): policy: MaxAttempts: -3: want 0, which means the default, or more")
-	require.Empty(t, api.Calls())
+	require.Empty(t, api.Recorded())
 	require.Equal(t, 1, body.closed)
 	require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)
 	require.Error(t, rt.SetPolicy(bad))

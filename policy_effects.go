@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/codes"
 )
 
 // effects warns of the fields of a rule that change nothing: those without which
 // every outcome that the rule covers is treated alike. A code that is misspelled
 // was warned of, and that is why.
-func (l *linter) effects(k ruleKey, misspelled bool) {
+func (l *linter) effects(k codes.Key, misspelled bool) {
 	rule := l.policy.Codes[k.String()]
 	fields := setFields(rule)
 	if len(fields) == 0 {
@@ -74,15 +76,15 @@ func setFields(r Rule) []ruleField {
 
 // related returns the policy with the rules alone that have a say in what those of
 // a key and its sub-codes mean.
-func (p Policy) related(k ruleKey) Policy {
-	codes := map[string]Rule{}
+func (p Policy) related(k codes.Key) Policy {
+	related := map[string]Rule{}
 	for key, rule := range p.Codes {
-		other, err := parseKey(key)
-		if err == nil && (k.coversCode(other.code) || other.coversCode(k.code)) {
-			codes[key] = rule
+		other, err := codes.ParseKey(key)
+		if err == nil && (k.CoversCode(other.Code) || other.CoversCode(k.Code)) {
+			related[key] = rule
 		}
 	}
-	p.Codes = codes
+	p.Codes = related
 	return p
 }
 
@@ -102,7 +104,7 @@ type effect struct {
 
 // effectOf returns what r decides about a code of a target, of which the built-in
 // table says v.
-func (r *rules) effectOf(t Target, code string, v verdict) effect {
+func (r *rules) effectOf(t Operation, code string, v codes.Verdict) effect {
 	rule, _ := r.ofVerdict(t, code, v)
 	e := effect{class: rule.class, rateLimited: rule.rateLimits(code), attempts: r.attemptsOf(rule)}
 	if e.attempts == 1 {
@@ -122,10 +124,10 @@ func (r *rules) effectOf(t Target, code string, v verdict) effect {
 
 // differs reports whether r and other decide anything in the scope of a key in
 // two ways.
-func (r *rules) differs(other *rules, k ruleKey) bool {
+func (r *rules) differs(other *rules, k codes.Key) bool {
 	for _, target := range r.targetsOf(k) {
 		for _, code := range r.coveredBy(k) {
-			for _, v := range verdictsOf(code) {
+			for _, v := range codes.LookupAll(code) {
 				if r.effectOf(target, code, v) != other.effectOf(target, code, v) {
 					return true
 				}
@@ -137,11 +139,11 @@ func (r *rules) differs(other *rules, k ruleKey) bool {
 
 // targetsOf returns a target of every kind in the scope of a key: those that the
 // rules name, and others.
-func (r *rules) targetsOf(k ruleKey) []Target {
-	targets := []Target{Target{Service: k.service, Action: k.action}.known()}
+func (r *rules) targetsOf(k codes.Key) []Operation {
+	targets := []Operation{Operation{Service: k.Service, Action: k.Action}.known()}
 	for _, own := range r.byCode {
 		for _, v := range own {
-			t := Target{Service: cmp.Or(k.service, v.key.service), Action: cmp.Or(k.action, v.key.action)}.known()
+			t := Operation{Service: cmp.Or(k.Service, v.key.Service), Action: cmp.Or(k.Action, v.key.Action)}.known()
 			if !slices.Contains(targets, t) {
 				targets = append(targets, t)
 			}
@@ -152,16 +154,16 @@ func (r *rules) targetsOf(k ruleKey) []Target {
 
 // known returns the target with noOther in the place of what it does not name: a
 // service or action that is known, and that no rule names.
-func (t Target) known() Target {
-	return Target{Service: cmp.Or(t.Service, noOther), Action: cmp.Or(t.Action, noOther)}
+func (t Operation) known() Operation {
+	return Operation{Service: cmp.Or(t.Service, noOther), Action: cmp.Or(t.Action, noOther)}
 }
 
 // coveredBy returns a code of every kind that a key covers: its own, those of the
 // catalogue and of other rules, and one that nothing is known about.
-func (r *rules) coveredBy(k ruleKey) []string {
-	covered := []string{k.code, k.code + "." + noOther}
+func (r *rules) coveredBy(k codes.Key) []string {
+	covered := []string{k.Code, k.Code + "." + noOther}
 	for _, code := range append(Codes(), slices.Sorted(maps.Keys(r.byCode))...) {
-		if code != k.code && k.coversCode(code) {
+		if code != k.Code && k.CoversCode(code) {
 			covered = append(covered, code)
 		}
 	}
@@ -169,21 +171,21 @@ func (r *rules) coveredBy(k ruleKey) []string {
 }
 
 // whyNone says why a field of the rule of a key has no effect.
-func (r *rules) whyNone(k ruleKey, field string, without *rules) string {
-	target := Target{Service: k.service, Action: k.action}.known()
-	rule, _ := without.ofCode(target, k.code)
+func (r *rules) whyNone(k codes.Key, field string, without *rules) string {
+	target := Operation{Service: k.Service, Action: k.Action}.known()
+	rule, _ := without.ofCode(target, k.Code)
 	retried := r.firstRetried(k)
 	switch {
 	case field == "RateLimit" && rule.class != Throttled:
-		return fmt.Sprintf("%s is %s, and throttled codes alone are rate limited", k.code, rule.class)
+		return fmt.Sprintf("%s is %s, and throttled codes alone are rate limited", k.Code, rule.class)
 	case field == "Class":
-		return fmt.Sprintf("%s is %s without it", k.code, rule.class)
+		return fmt.Sprintf("%s is %s without it", k.Code, rule.class)
 	case r.maxAttempts == 1:
 		return "MaxAttempts 1 of the policy turns retries off"
 	case retried == nil:
-		return fmt.Sprintf("%s is %s, which is not retried; a Class turns retries on", k.code, rule.class)
+		return fmt.Sprintf("%s is %s, which is not retried; a Class turns retries on", k.Code, rule.class)
 	case retried.tooSlow():
-		return fmt.Sprintf("%s lasts %v at least, and MaxDelay, which is %s, ends the call", k.code, retried.leastDelay, durationText(retried.maxDelay))
+		return fmt.Sprintf("%s lasts %v at least, and MaxDelay, which is %s, ends the call", k.Code, retried.leastDelay, durationText(retried.maxDelay))
 	case r.attemptsOf(retried) == 1:
 		return "MaxAttempts 1 of the rule turns retries off"
 	case field == "IdempotentOnly" && retried.class == Ambiguous:

@@ -35,7 +35,7 @@ func TestARulesAttemptsHoldAboveThePolicysNumberAndBelow(t *testing.T) {
 				p := tcretry.Policy{MaxAttempts: row.policy, Codes: map[string]tcretry.Rule{inOperating: row.rule}}
 				told := callOf(t, p, always(tctest.Fail(inOperating, "")))
 				require.Equal(t, row.attempts, told.done[0].Attempts)
-				require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+				require.Equal(t, tcretry.StopMaxAttempts, told.done[0].Reason)
 				require.Equal(t, row.attempts, p.Explain(inOperating).MaxAttempts)
 			})
 		})
@@ -59,7 +59,7 @@ func TestARulesNumberIsThatOfItsCodeAndSubCodesTogether(t *testing.T) {
 func TestOtherCodesKeepTheirAttemptsWhileOneIsBusyForMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		var answers []tctest.Answer
+		var answers []tctest.Reply
 		for range 3 {
 			answers = append(answers, tctest.Fail("InternalError", ""))
 			for range 9 {
@@ -69,7 +69,7 @@ func TestOtherCodesKeepTheirAttemptsWhileOneIsBusyForMinutes(t *testing.T) {
 		api.Script("DescribeInstances", append(answers, tctest.OK(nil))...)
 		told := callOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{inOperating: {MaxAttempts: 30}}}, api)
 		require.Equal(t, 31, told.done[0].Attempts)
-		require.Equal(t, tcretry.StopAnswered, told.done[0].Reason)
+		require.Equal(t, tcretry.StopSuccess, told.done[0].Reason)
 	})
 }
 
@@ -78,18 +78,18 @@ func TestOneRuleIsEnoughToWaitTenMinutesForACode(t *testing.T) {
 		p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}}}
 		start := time.Now()
 		api := tctest.NewAPI()
-		api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+		api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
 			if time.Since(start) < 9*time.Minute {
 				return tctest.Fail("ResourceInUse", "")
 			}
 			return tctest.OK(nil)
 		}))
 		told := callOf(t, p, api)
-		require.Equal(t, tcretry.StopAnswered, told.done[0].Reason)
+		require.Equal(t, tcretry.StopSuccess, told.done[0].Reason)
 		require.GreaterOrEqual(t, told.done[0].Duration, 9*time.Minute)
 
 		told = callOf(t, p, always(tctest.Fail("ResourceInUse", "")))
-		require.Equal(t, tcretry.StopElapsed, told.done[0].Reason)
+		require.Equal(t, tcretry.StopMaxElapsed, told.done[0].Reason)
 		require.Greater(t, told.done[0].Duration, 9*time.Minute+30*time.Second-time.Second)
 		require.LessOrEqual(t, told.done[0].Duration, 10*time.Minute)
 	})
@@ -99,7 +99,7 @@ func TestWhatFailsInPassingDuringALongWaitIsRetriedAsWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		api := tctest.NewAPI()
-		api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+		api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
 			if time.Since(start) < 5*time.Minute {
 				return tctest.Fail("ResourceInUse", "")
 			}
@@ -107,7 +107,7 @@ func TestWhatFailsInPassingDuringALongWaitIsRetriedAsWell(t *testing.T) {
 		}))
 		told := callOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}}}, api)
 		require.Equal(t, "InternalError", told.done[0].Code)
-		require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+		require.Equal(t, tcretry.StopMaxAttempts, told.done[0].Reason)
 		last := told.attempts[len(told.attempts)-4:]
 		require.Equal(t, "InternalError", last[0].Code, "four attempts end with it, five minutes after the start")
 	})
@@ -137,11 +137,11 @@ func TestTheDeadlineAndASignatureEndALongWaitSooner(t *testing.T) {
 		reason   tcretry.StopReason
 		most     time.Duration
 	}{
-		"deadline":                   {deadline: time.Minute, reason: tcretry.StopDeadline, most: time.Minute},
-		"signature made outside":     {signed: true, reason: tcretry.StopSignature, most: 5 * time.Minute},
-		"signature made anew below":  {signed: true, below: true, reason: tcretry.StopElapsed, most: 10 * time.Minute},
-		"none of them, by the rule":  {reason: tcretry.StopElapsed, most: 10 * time.Minute},
-		"deadline after all of them": {deadline: time.Hour, reason: tcretry.StopElapsed, most: 10 * time.Minute},
+		"deadline":                   {deadline: time.Minute, reason: tcretry.StopDeadlineExceeded, most: time.Minute},
+		"signature made outside":     {signed: true, reason: tcretry.StopSignatureExpired, most: 5 * time.Minute},
+		"signature made anew below":  {signed: true, below: true, reason: tcretry.StopMaxElapsed, most: 10 * time.Minute},
+		"none of them, by the rule":  {reason: tcretry.StopMaxElapsed, most: 10 * time.Minute},
+		"deadline after all of them": {deadline: time.Hour, reason: tcretry.StopMaxElapsed, most: 10 * time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(row.deadline, 24*time.Hour))

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/internal/request"
 )
 
 // PolicyWarning is something in a valid Policy that is probably not meant.
@@ -70,7 +73,7 @@ func (p Policy) Lint() []PolicyWarning {
 		l.warn("MaxDelay", p.MaxDelay, fmt.Sprintf("has no effect: MaxElapsed, which is %s, ends a call before so long a delay", durationText(elapsed)))
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
-		k, err := parseKey(key)
+		k, err := codes.ParseKey(key)
 		var m mistakes
 		if m.rule("", p.Codes[key]); err != nil || len(m.list) > 0 {
 			continue
@@ -104,55 +107,38 @@ func (l *linter) pathOf(field string) string {
 
 // names warns of a code, a service or an action that is misspelled or not
 // documented, and reports whether the code is.
-func (l *linter) names(k ruleKey) (wrongCode bool) {
+func (l *linter) names(k codes.Key) (wrongCode bool) {
 	name := func(what, near string) {
 		l.warn("", nil, what)
 		if near != "" {
 			l.warnings[len(l.warnings)-1].DidYouMean = near
 		}
 	}
-	family, rest, _ := strings.Cut(k.code, ".")
-	switch near := nearestCode(k.code); {
-	case !slices.Contains(documented().families, family):
+	family, rest, _ := strings.Cut(k.Code, ".")
+	switch near := codes.Nearest(k.Code); {
+	case !slices.Contains(codes.Families(), family):
 		if near == "" {
-			if near = nearest(family, documented().families, min(3, len(family)/6)); near != "" && rest != "" {
+			if near = codes.NearestName(family, codes.Families(), min(3, len(family)/6)); near != "" && rest != "" {
 				near += "." + rest
 			}
 		}
-		name(fmt.Sprintf("the code %q is not in the catalogue, and no documented code begins so", k.code), near)
+		name(fmt.Sprintf("the code %q is not in the catalogue, and no documented code begins so", k.Code), near)
 		wrongCode = true
-	case near != "" && !slices.Contains(documented().families, k.code):
-		name(fmt.Sprintf("the code %q is not in the catalogue", k.code), near)
+	case near != "" && !slices.Contains(codes.Families(), k.Code):
+		name(fmt.Sprintf("the code %q is not in the catalogue", k.Code), near)
 		wrongCode = true
 	}
-	if k.service != "" && !slices.Contains(documented().services, k.service) {
-		name(fmt.Sprintf("the service %q is not known", k.service), nearest(k.service, documented().services, 1))
+	if k.Service != "" && !slices.Contains(codes.Services(), k.Service) {
+		name(fmt.Sprintf("the service %q is not known", k.Service), codes.NearestName(k.Service, codes.Services(), 1))
 	}
-	if near := nearest(k.action, actionsOf(k.service), 2); near != "" {
-		name(fmt.Sprintf("the action %q of %s is not known", k.action, k.service), near)
+	if near := codes.NearestName(k.Action, request.KnownActions(k.Service), 2); near != "" {
+		name(fmt.Sprintf("the action %q of %s is not known", k.Action, k.Service), near)
 	}
 	return wrongCode
 }
 
-// actionsOf returns the actions of a service that are known by name.
-func actionsOf(service string) []string {
-	var actions []string
-	for action, rows := range tokenActions() {
-		if slices.ContainsFunc(rows, func(a tokenAction) bool { return a.service == service }) {
-			actions = append(actions, action)
-		}
-	}
-	for _, e := range writers {
-		if e.service == service && !strings.Contains(e.action, "*") {
-			actions = append(actions, e.action)
-		}
-	}
-	slices.Sort(actions)
-	return actions
-}
-
 // limits warns of limits of the rule that cannot be reached, by reason of others.
-func (l *linter) limits(k ruleKey) {
+func (l *linter) limits(k codes.Key) {
 	rule, compiled := l.policy.Codes[k.String()], l.policy.compile()
 	for _, d := range []struct {
 		field string
@@ -209,10 +195,10 @@ func (r *resolved) total(n int, enough time.Duration, of func(DelayRange) time.D
 
 // firstRetried returns what holds for the first outcome in the scope of a key that
 // is retried at all; nil if there is none.
-func (r *rules) firstRetried(k ruleKey) *resolved {
-	target := Target{Service: k.service, Action: k.action}.known()
+func (r *rules) firstRetried(k codes.Key) *resolved {
+	target := Operation{Service: k.Service, Action: k.Action}.known()
 	for _, code := range r.coveredBy(k) {
-		for _, v := range verdictsOf(code) {
+		for _, v := range codes.LookupAll(code) {
 			if rule, _ := r.ofVerdict(target, code, v); rule.class.repeated() {
 				return rule
 			}

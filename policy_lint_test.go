@@ -114,5 +114,5 @@ func TestLintLeavesAFunctionAloneAndWhatIsNotValid(t *testing.T) {
 	p = tcretry.Policy{Codes: map[string]tcretry.Rule{"NoSuchProduct": {Backoff: tcretry.Backoff{New: constant}}}}
 	require.Len(t, p.Lint(), 1)
 	require.Empty(t, tcretry.Policy{}.Lint())
-	require.Empty(t, tcretry.Careful().Lint())
+	require.Empty(t, tcretry.ConservativePolicy().Lint())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -86,7 +87,7 @@ func (m *model) next(code string, elapsed time.Duration) tcretry.StopReason {
 	case rule.Class == tcretry.Terminal, rule.Class == tcretry.Undecided && !known:
 		return tcretry.StopTerminal
 	case m.policy.MaxAttempts == 1:
-		return tcretry.StopAttempts
+		return tcretry.StopMaxAttempts
 	}
 	raised, longer := rule.MaxAttempts > attempts, rule.MaxElapsed > limit
 	if raised && rule.MaxElapsed == 0 && m.policy.MaxElapsed == 0 {
@@ -101,7 +102,7 @@ func (m *model) next(code string, elapsed time.Duration) tcretry.StopReason {
 		m.counted++
 	}
 	if rule.MaxAttempts > 0 && m.byRule[numbered] >= rule.MaxAttempts || !raised && !limited && m.counted >= attempts {
-		return tcretry.StopAttempts
+		return tcretry.StopMaxAttempts
 	}
 	m.longest = max(m.longest, rule.MaxElapsed, limit)
 	if rule.MaxElapsed > 0 && rule.MaxElapsed < limit {
@@ -110,7 +111,7 @@ func (m *model) next(code string, elapsed time.Duration) tcretry.StopReason {
 		limit = m.longest
 	}
 	if elapsed+modelDelay > limit {
-		return tcretry.StopElapsed
+		return tcretry.StopMaxElapsed
 	}
 	return 0
 }
@@ -133,7 +134,7 @@ func TestCallsOfRandomPoliciesMakeTheAttemptsOfTheModel(t *testing.T) {
 			want = m.next(codes[attempts], time.Duration(attempts)*modelDelay)
 		}
 		if want == 0 {
-			want, attempts = tcretry.StopAnswered, attempts+1
+			want, attempts = tcretry.StopSuccess, attempts+1
 		}
 		reasons[want]++
 		synctest.Test(t, func(t *testing.T) {
@@ -143,13 +144,13 @@ func TestCallsOfRandomPoliciesMakeTheAttemptsOfTheModel(t *testing.T) {
 			}
 			api.Script("DescribeInstances", tctest.OK(nil))
 			// A limiter that never waits: the model has no time for one.
-			limiter := reportPacer(func(tcretry.PaceResult) {})
-			told := callOf(t, p, api, tcretry.WithoutBudget(), tcretry.WithPacer(limiter))
+			limiter := reportPacer(func(ratelimit.Result) {})
+			told := callOf(t, p, api, tcretry.WithoutBudget(), tcretry.WithRateLimiter(limiter))
 			got := fmt.Sprintf("%d attempts, %s", told.done[0].Attempts, told.done[0].Reason)
 			require.Equal(t, fmt.Sprintf("%d attempts, %s", attempts, want), got, "%+v\n%v", p, codes)
 		})
 	}
-	for _, reason := range []tcretry.StopReason{tcretry.StopAnswered, tcretry.StopTerminal, tcretry.StopAttempts, tcretry.StopElapsed} {
+	for _, reason := range []tcretry.StopReason{tcretry.StopSuccess, tcretry.StopTerminal, tcretry.StopMaxAttempts, tcretry.StopMaxElapsed} {
 		require.Greater(t, reasons[reason], 10, "the policies reach it: %s", reason)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/codes"
 )
 
 // policyLimit bounds what ParsePolicy reads: a rule for every documented code
@@ -232,7 +234,7 @@ func (d *policyDecoder) fields(path string, value any, at func(path, name string
 
 // fieldPath is the path of a field with a name of any form.
 func fieldPath(path, name string) string {
-	if !isWord(name, false) {
+	if !codes.IsWord(name, false) {
 		return keyPath(path, name)
 	}
 	return strings.TrimPrefix(path+"."+name, ".")

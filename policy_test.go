@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/require"
+
 	"github.com/tcretry/tcretry"
 )
 
@@ -28,7 +29,7 @@ func lines(t *testing.T, err error) []string {
 func TestTheZeroPolicyIsValid(t *testing.T) {
 	require.NoError(t, tcretry.Policy{}.Validate())
 	require.NoError(t, tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {}}}.Validate())
-	require.NoError(t, tcretry.Careful().Validate())
+	require.NoError(t, tcretry.ConservativePolicy().Validate())
 }
 
 func TestValidateReportsEveryMistakeWithItsPath(t *testing.T) {
@@ -137,14 +138,14 @@ func TestCarefulRepeatsInternalErrorsOnlyIfThatIsHarmless(t *testing.T) {
 		"InternalError": true, "InternalError.NoSuchCode": true, "InternalError.ServerBusy": true,
 		"RequestLimitExceeded": false, "ResourceInUse": false, "InternalError.Test": false,
 	} {
-		require.Equal(t, want, tcretry.Careful().Explain(code).IdempotentOnly, code)
+		require.Equal(t, want, tcretry.ConservativePolicy().Explain(code).IdempotentOnly, code)
 		require.False(t, tcretry.Explain(code).IdempotentOnly, code)
-		require.Equal(t, tcretry.Explain(code).Class, tcretry.Careful().Explain(code).Class, code)
+		require.Equal(t, tcretry.Explain(code).Class, tcretry.ConservativePolicy().Explain(code).Class, code)
 	}
 }
 
 func TestCarefulIsTheCallersToChange(t *testing.T) {
-	p := tcretry.Careful()
+	p := tcretry.ConservativePolicy()
 	p.Codes["InternalError"] = tcretry.Rule{}
-	require.True(t, tcretry.Careful().Codes["InternalError"].IdempotentOnly)
+	require.True(t, tcretry.ConservativePolicy().Codes["InternalError"].IdempotentOnly)
 }

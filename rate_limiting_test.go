@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -22,22 +23,22 @@ func limiting(key string, r tcretry.Rule) tcretry.Policy {
 func TestARuleSaysThatACodeIsNotRateLimited(t *testing.T) {
 	for _, key := range []string{"RequestLimitExceeded", "cvm:RequestLimitExceeded", "cvm.DescribeInstances:RequestLimitExceeded"} {
 		synctest.Test(t, func(t *testing.T) {
-			api := tctest.NewAPI(slices.Repeat([]tctest.Answer{tctest.Throttle()}, 20)...)
+			api := tctest.NewAPI(slices.Repeat([]tctest.Reply{tctest.Throttle()}, 20)...)
 			var told told
 			rt := tcretry.New(api, tcretry.WithHooks(told.hooks()), tcretry.WithPolicy(limiting(key, tcretry.Rule{RateLimit: tcretry.NotRateLimited})))
 			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
-			require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+			require.Equal(t, tcretry.StopMaxAttempts, told.done[0].Reason)
 			require.Equal(t, 4, told.done[0].Attempts, "it counts against MaxAttempts")
 			for i, retry := range told.retries {
-				require.False(t, retry.Paced)
+				require.False(t, retry.RateLimited)
 				require.Equal(t, tcretry.Throttled, told.attempts[i].Class)
 				delay := tcretry.Explain("RequestLimitExceeded").Delays[i]
 				require.GreaterOrEqual(t, retry.Delay, delay.Min)
 				require.LessOrEqual(t, retry.Delay, delay.Max)
 			}
-			require.Equal(t, tcretry.PaceOpen, rt.Paces()[0].Mode, "the limiter learned nothing of it")
-			require.Zero(t, rt.Paces()[0].Quota)
+			require.Equal(t, ratelimit.Open, rt.RateLimits()[0].Mode, "the limiter learned nothing of it")
+			require.Zero(t, rt.RateLimits()[0].Limit)
 		})
 	}
 }
@@ -45,35 +46,35 @@ func TestARuleSaysThatACodeIsNotRateLimited(t *testing.T) {
 // A Pacer of one's own is given no throttle, and no success either: of a code of the
 // API's own layer nothing is said, while a product answered within the limit.
 func TestALimiterGetsNoReportOfACodeThatIsNotRateLimited(t *testing.T) {
-	for code, want := range map[string]tcretry.PaceVerdict{
-		"RequestLimitExceeded":            tcretry.PaceUnknown,
-		"LimitExceeded.RateLimitExceeded": tcretry.PaceAccepted,
+	for code, want := range map[string]ratelimit.Verdict{
+		"RequestLimitExceeded":            ratelimit.Unknown,
+		"LimitExceeded.RateLimitExceeded": ratelimit.Accepted,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var results []tcretry.PaceResult
-			pacer := reportPacer(func(r tcretry.PaceResult) { results = append(results, r) })
-			callOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.NotRateLimited}), tctest.NewAPI(tctest.Fail(code, perSecondEN)), tcretry.WithPacer(pacer))
-			require.Equal(t, []tcretry.PaceResult{{Verdict: want}, {Verdict: tcretry.PaceAccepted}}, results)
+			var results []ratelimit.Result
+			pacer := reportPacer(func(r ratelimit.Result) { results = append(results, r) })
+			callOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.NotRateLimited}), tctest.NewAPI(tctest.Fail(code, perSecondEN)), tcretry.WithRateLimiter(pacer))
+			require.Equal(t, []ratelimit.Result{{Verdict: want}, {Verdict: ratelimit.Accepted}}, results)
 
 			results = nil
-			callOf(t, tcretry.Policy{}, tctest.NewAPI(tctest.Fail(code, perSecondEN)), tcretry.WithPacer(pacer))
-			require.Equal(t, tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: code, Count: 6, Limit: 5}, results[0])
+			callOf(t, tcretry.Policy{}, tctest.NewAPI(tctest.Fail(code, perSecondEN)), tcretry.WithRateLimiter(pacer))
+			require.Equal(t, ratelimit.Result{Verdict: ratelimit.Throttled, Code: code, Count: 6, Limit: 5}, results[0])
 		})
 	}
 }
 
 // reportPacer lets every attempt start, and reports how it ended.
-type reportPacer func(tcretry.PaceResult)
+type reportPacer func(ratelimit.Result)
 
-func (p reportPacer) Lane(tcretry.PaceKey) tcretry.Lane        { return p }
-func (p reportPacer) Wait(context.Context, tcretry.Turn) error { return nil }
-func (p reportPacer) Done(r tcretry.PaceResult)                { p(r) }
+func (p reportPacer) ForKey(ratelimit.Key) ratelimit.KeyLimiter         { return p }
+func (p reportPacer) Wait(context.Context, ratelimit.WaitOptions) error { return nil }
+func (p reportPacer) Done(r ratelimit.Result)                           { p(r) }
 
 func TestARuleSaysThatALimitOfAMinuteIsRateLimited(t *testing.T) {
 	const code = "InvalidParameter.OperationIsTooFrequent"
 	synctest.Test(t, func(t *testing.T) {
 		told := callOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.RateLimited}), tctest.NewAPI(tctest.Fail(code, "")))
-		require.True(t, told.retries[0].Paced)
+		require.True(t, told.retries[0].RateLimited)
 		require.GreaterOrEqual(t, told.retries[0].Delay.Minutes(), 1.0, "the limiter starts it no sooner than the code can pass")
 	})
 }
@@ -86,7 +87,7 @@ func TestAMoreSpecificRuleRateLimitsAgain(t *testing.T) {
 	}}
 	require.Empty(t, policy.Lint())
 	synctest.Test(t, func(t *testing.T) {
-		require.True(t, callOf(t, policy, tctest.NewAPI(tctest.Throttle())).retries[0].Paced)
+		require.True(t, callOf(t, policy, tctest.NewAPI(tctest.Throttle())).retries[0].RateLimited)
 	})
 	require.True(t, policy.Explain("cvm:RequestLimitExceeded").RateLimited)
 	require.False(t, policy.Explain("vpc:RequestLimitExceeded").RateLimited)
@@ -99,8 +100,8 @@ func TestARuleHoldsForACodeThatA429Explains(t *testing.T) {
 		told := callOf(t, limiting("Mine", tcretry.Rule{RateLimit: tcretry.NotRateLimited, MaxAttempts: 2}), always(answer))
 		require.Equal(t, tcretry.Throttled, told.attempts[0].Class)
 		require.Equal(t, 2, told.done[0].Attempts)
-		require.False(t, told.retries[0].Paced)
-		require.True(t, callOf(t, tcretry.Policy{}, always(answer)).retries[0].Paced)
+		require.False(t, told.retries[0].RateLimited)
+		require.True(t, callOf(t, tcretry.Policy{}, always(answer)).retries[0].RateLimited)
 	})
 }
 
@@ -108,7 +109,7 @@ func TestExplainSaysWhatARuleChangesOfRateLimiting(t *testing.T) {
 	e := limiting("RequestLimitExceeded", tcretry.Rule{RateLimit: tcretry.NotRateLimited}).Explain("RequestLimitExceeded")
 	require.False(t, e.RateLimited)
 	require.Equal(t, []string{"rate limited: yes → no"}, e.Changes)
-	require.Equal(t, "every request, after the delays: it was rejected before execution", e.Repeat)
+	require.Equal(t, "every request, after the delays: it was rejected before execution", e.Retry)
 	require.True(t, tcretry.Explain("RequestLimitExceeded").RateLimited)
 	require.False(t, tcretry.Explain("InternalError").RateLimited)
 	once := limiting("RequestLimitExceeded", tcretry.Rule{MaxAttempts: 1})

@@ -10,6 +10,8 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/internal/test/race"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // The numbers to reach, in virtual time, through whole Transports. A seed that misses
@@ -17,7 +19,7 @@ import (
 // whatever its seed: goroutines of one moment run in any order.
 
 // seeds is how many runs of each scene there are: one with -race, which is for races.
-var seeds = map[bool]uint64{false: 3, true: 1}[raceDetector]
+var seeds = map[bool]uint64{false: 3, true: 1}[race.Enabled]
 
 // seeded is a Transport as it comes, or with slow start, whose random moments
 // follow from a seed.
@@ -25,9 +27,9 @@ func seeded(slow bool, seed uint64) scene.Strategy {
 	return scene.Through("tcretry", func(base http.RoundTripper) http.RoundTripper {
 		seed++
 		if slow {
-			p := &tcretry.AdaptivePacer{SlowStart: true}
-			p.Seed(seed)
-			return tcretry.New(base, tcretry.WithPacer(p))
+			p := &ratelimit.Adaptive{SlowStart: true}
+			p.Seed = seed
+			return tcretry.New(base, tcretry.WithRateLimiter(p))
 		}
 		rt := tcretry.New(base)
 		rt.Seed(seed)
@@ -41,7 +43,7 @@ func TestABurstEndsAlmostAsSoonAsTheQuotaAllows(t *testing.T) {
 			// Processes that do not know of each other meet by chance: their figures are
 			// means. One seed, as with -race, is no mean.
 			n := seeds
-			if target.Processes > 1 && !raceDetector {
+			if target.Processes > 1 && !race.Enabled {
 				n *= 2
 			}
 			var waste, fairness float64
@@ -57,7 +59,7 @@ func TestABurstEndsAlmostAsSoonAsTheQuotaAllows(t *testing.T) {
 				waste += out.Waste() / float64(n)
 				fairness += out.Fairness() / float64(n)
 			}
-			if target.Processes > 1 && raceDetector {
+			if target.Processes > 1 && race.Enabled {
 				return
 			}
 			require.LessOrEqual(t, waste, target.Waste, "rejected")
@@ -90,7 +92,7 @@ func TestNothingIsDelayedBelowTheQuota(t *testing.T) {
 
 func skipWithRaceDetector(t *testing.T) {
 	t.Helper()
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("thousands of calls at once in virtual time crash Go's race detector, go.dev/issue/78156: go test .")
 	}
 }

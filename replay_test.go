@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -26,8 +27,8 @@ func TestABodyWithoutGetBodyIsRepeatedUpToTheReplayLimit(t *testing.T) {
 		attempts int
 		reason   tcretry.StopReason
 	}{
-		{"within", 1000, true, 2, tcretry.StopAnswered},
-		{"within, of unknown length", 1000, false, 2, tcretry.StopAnswered},
+		{"within", 1000, true, 2, tcretry.StopSuccess},
+		{"within, of unknown length", 1000, false, 2, tcretry.StopSuccess},
 		{"beyond", 1001, true, 1, tcretry.StopNotReplayable},
 		{"beyond, of unknown length", 1001, false, 1, tcretry.StopNotReplayable},
 	} {
@@ -44,7 +45,7 @@ func TestABodyWithoutGetBodyIsRepeatedUpToTheReplayLimit(t *testing.T) {
 			}))
 			defer srv.Close()
 			var told told
-			rt := tcretry.New(nil, tcretry.WithPolicy(quick()), tcretry.WithReplayLimit(1000), tcretry.WithHooks(told.hooks()))
+			rt := tcretry.New(nil, tcretry.WithPolicy(quick()), tcretry.WithMaxReplayBytes(1000), tcretry.WithHooks(told.hooks()))
 			text := strings.Repeat("x", row.size)
 			body := &closeCounter{Reader: strings.NewReader(text)}
 			req := sdkRequest(t, "RunInstances", body)
@@ -148,7 +149,7 @@ func TestABodyIsClosedWhenTheCallEndsBeforeAnAttempt(t *testing.T) {
 	body := &closeCounter{Reader: strings.NewReader("{}")}
 	var told told
 	pacer := pacerFunc(func(ctx context.Context) error { return context.Cause(ctx) })
-	rt := tcretry.New(tctest.NewAPI(), tcretry.WithPacer(pacer), tcretry.WithHooks(told.hooks()))
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(told.hooks()))
 	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", body).WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, body.closed)
@@ -165,9 +166,9 @@ func TestTheCopyForARetryThatIsNotMadeIsClosed(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				turns := 0
-				opts := []tcretry.Option{tcretry.WithPacer(pacerFunc(func(context.Context) error {
+				opts := []tcretry.Option{tcretry.WithRateLimiter(pacerFunc(func(context.Context) error {
 					if turns++; turns == 2 && ends == "too late" {
-						return tcretry.ErrPaceLate
+						return ratelimit.ErrTooLate
 					}
 					return nil
 				})), tcretry.WithPolicy(exact())}

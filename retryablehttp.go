@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/contain"
+	"github.com/tcretry/tcretry/internal/envelope"
+
 	"github.com/hashicorp/go-retryablehttp"
 )
 
@@ -40,7 +44,7 @@ func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 		o := judgedOutcome(resp, err)
 		decided := Undecided
 		if c != nil {
-			decided = contained(func() Class { return c.Classify(o.withoutBody()) })
+			decided = contain.Result(func() Class { return c.Classify(o.withoutBody()) })
 		}
 		rule := defaultRules().judge(&o, decided)
 		class := rule.class
@@ -72,7 +76,7 @@ func mayBeAPI(resp *http.Response, err error) bool {
 
 // judgedOutcome is what a retryablehttp.Client tells of an attempt.
 func judgedOutcome(resp *http.Response, err error) Outcome {
-	o := Outcome{Response: resp, Err: err, Written: true}
+	o := Outcome{Response: resp, Err: err, MaybeSent: true}
 	if resp == nil {
 		if u, ok := err.(*url.Error); ok {
 			// As the base returned it.
@@ -80,13 +84,13 @@ func judgedOutcome(resp *http.Response, err error) Outcome {
 		}
 		return o
 	}
-	look := peek(resp, defaultPeekLimit, new(peekedBody))
-	o.Envelope, o.Task, o.legacy = look.envelope, look.task, look.legacy
+	look := envelope.Peek(resp, envelope.DefaultLimit, new(bodies.Peeked))
+	o.APIError, o.TaskFailure, o.legacy = (*APIError)(look.Failure), look.Task, look.Legacy
 	if err == nil {
-		o.Err = look.err
+		o.Err = look.Err
 	}
 	if o.Request = resp.Request; o.Request != nil {
-		o.Target = identify(o.Request).Target
+		o.Operation = OperationOf(o.Request)
 	}
 	return o
 }

@@ -37,21 +37,21 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 	rows := []struct {
 		name     string
 		action   string
-		answers  []tctest.Answer
+		answers  []tctest.Reply
 		attempts int
 		code     string
 		fails    bool
 	}{
-		{"a success", "RunInstances", []tctest.Answer{tctest.OK(nil)}, 1, "", false},
-		{"a failure that passes", "RunInstances", []tctest.Answer{tctest.Fail("InternalError", ""), tctest.Throttle(), tctest.OK(nil)}, 3, "", false},
-		{"a terminal failure", "RunInstances", []tctest.Answer{tctest.Fail("InvalidParameter", "")}, 1, "InvalidParameter", false},
-		{"a gateway's page for a read", "DescribeInstances", []tctest.Answer{tctest.Status(502, "<html>"), tctest.OK(nil)}, 2, "", false},
-		{"a gateway's page for a write", "RunInstances", []tctest.Answer{tctest.Status(502, "<html>")}, 1, "", false},
-		{"an error of another service for a read", "DescribeClusters", []tctest.Answer{tctest.Fail("InternalError.CvmCommon", ""), tctest.OK(nil)}, 2, "", false},
-		{"an error of another service for a write", "CreateCluster", []tctest.Answer{tctest.Fail("InternalError.CvmCommon", "")}, 1, "InternalError.CvmCommon", false},
-		{"a lost connection", "RunInstances", []tctest.Answer{tctest.DropAfter()}, 1, "", true},
-		{"retries that run out", "RunInstances", []tctest.Answer{tctest.Throttle(), tctest.Throttle(), tctest.Throttle(), tctest.Fail("ResourceInUse", "")}, 4, "ResourceInUse", false},
-		{"a server that asks for an hour", "DescribeInstances", []tctest.Answer{retryAfter("3600")}, 1, "", false},
+		{"a success", "RunInstances", []tctest.Reply{tctest.OK(nil)}, 1, "", false},
+		{"a failure that passes", "RunInstances", []tctest.Reply{tctest.Fail("InternalError", ""), tctest.Throttle(), tctest.OK(nil)}, 3, "", false},
+		{"a terminal failure", "RunInstances", []tctest.Reply{tctest.Fail("InvalidParameter", "")}, 1, "InvalidParameter", false},
+		{"a gateway's page for a read", "DescribeInstances", []tctest.Reply{tctest.Status(502, "<html>"), tctest.OK(nil)}, 2, "", false},
+		{"a gateway's page for a write", "RunInstances", []tctest.Reply{tctest.Status(502, "<html>")}, 1, "", false},
+		{"an error of another service for a read", "DescribeClusters", []tctest.Reply{tctest.Fail("InternalError.CvmCommon", ""), tctest.OK(nil)}, 2, "", false},
+		{"an error of another service for a write", "CreateCluster", []tctest.Reply{tctest.Fail("InternalError.CvmCommon", "")}, 1, "InternalError.CvmCommon", false},
+		{"a lost connection", "RunInstances", []tctest.Reply{tctest.DropAfterExecution()}, 1, "", true},
+		{"retries that run out", "RunInstances", []tctest.Reply{tctest.Throttle(), tctest.Throttle(), tctest.Throttle(), tctest.Fail("ResourceInUse", "")}, 4, "ResourceInUse", false},
+		{"a server that asks for an hour", "DescribeInstances", []tctest.Reply{retryAfter("3600")}, 1, "", false},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 			require.NoError(t, err)
 			again.Header = req.Header
 			resp, err := retryableClient(policy).Do(again)
-			require.Len(t, api.Calls(), row.attempts)
+			require.Len(t, api.Recorded(), row.attempts)
 			if row.fails {
 				require.Error(t, err)
 				return
@@ -97,7 +97,7 @@ func TestRetryableBackoffFollowsThePolicyByCode(t *testing.T) {
 
 // judged is what a client is told to do about an answer, and the answer with its
 // body read, as the client leaves it before it asks for the delay.
-func judged(t *testing.T, action string, answer tctest.Answer) (*http.Response, bool) {
+func judged(t *testing.T, action string, answer tctest.Reply) (*http.Response, bool) {
 	t.Helper()
 	resp, err := always(answer).RoundTrip(sdkRequest(t, action, nil))
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestCheckRetryJudgesWhatTheClientTells(t *testing.T) {
 	cut := tctest.Truncate(20, tctest.OK(nil))
 	for _, row := range []struct {
 		name, action string
-		answer       tctest.Answer
+		answer       tctest.Reply
 		again        bool
 	}{
 		{"a read that was cut short", "DescribeInstances", cut, true},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/codes"
 )
 
 // What a zero field of a Policy means.
@@ -45,12 +47,12 @@ type rules struct {
 // variant is what the rules that cover a code, or all of its sub-codes, say
 // together for one scope.
 type variant struct {
-	key   ruleKey
+	key   codes.Key
 	class Class // Undecided if no rule says
 	// classKey is the key of the rule that said class, and backoffSize the
 	// length of the code of the one that said Backoff: a row of the built-in
 	// table for a longer code is more specific.
-	classKey    ruleKey
+	classKey    codes.Key
 	backoffSize int
 	// merged is what the rules say, whatever the class.
 	merged resolved
@@ -77,7 +79,7 @@ type resolved struct {
 	// have the same counter: the key of the rule that set the number, or one that
 	// no rule can have, an action without a service.
 	maxAttempts int
-	counter     ruleKey
+	counter     codes.Key
 	// maxElapsed is Rule.MaxElapsed; 0 is that of the policy.
 	maxElapsed time.Duration
 	// backoff has every field set, but for classes that are never repeated.
@@ -107,7 +109,7 @@ func (p Policy) compile() *rules {
 		maxElapsed:  orDefault(p.MaxElapsed, defaultMaxElapsed),
 		maxDelay:    orDefault(p.MaxDelay, defaultMaxDelay),
 	}
-	r.plain = p.newVariant(ruleKey{}, nil)
+	r.plain = p.newVariant(codes.Key{}, nil)
 	keys := p.keys()
 	if len(keys) == 0 {
 		return r
@@ -115,10 +117,10 @@ func (p Policy) compile() *rules {
 	r.byCode = make(map[string][]*variant, len(keys))
 	r.byPart = map[string][]*variant{}
 	for _, k := range keys {
-		r.longest = max(r.longest, len(k.code))
-		if r.byCode[k.code] == nil {
-			own := p.variants(k.code, keys)
-			r.byCode[k.code], r.byPart[k.code] = own, p.partlyKnown(k.code, own)
+		r.longest = max(r.longest, len(k.Code))
+		if r.byCode[k.Code] == nil {
+			own := p.variants(k.Code, keys)
+			r.byCode[k.Code], r.byPart[k.Code] = own, p.partlyKnown(k.Code, own)
 		}
 	}
 	return r
@@ -133,44 +135,43 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 
 // keys returns the keys of the policy's rules, the most specific first, less
 // those that have a mistake in them.
-func (p Policy) keys() []ruleKey {
-	keys := make([]ruleKey, 0, len(p.Codes))
+func (p Policy) keys() []codes.Key {
+	keys := make([]codes.Key, 0, len(p.Codes))
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
 		var m mistakes
 		m.rule("", p.Codes[key])
-		if k, err := parseKey(key); err == nil && len(m.list) == 0 {
+		if k, err := codes.ParseKey(key); err == nil && len(m.list) == 0 {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortStableFunc(keys, ruleKey.compare)
+	slices.SortStableFunc(keys, codes.Key.Compare)
 	return keys
 }
 
 // variants returns what the rules say together for a code, once for every scope
 // that a rule about it has, the narrowest scope first. The last one is for any.
-func (p Policy) variants(code string, keys []ruleKey) []*variant {
-	scopes := map[ruleKey]bool{{code: code}: true}
+func (p Policy) variants(code string, keys []codes.Key) []*variant {
+	scopes := map[codes.Key]bool{{Code: code}: true}
 	for _, k := range keys {
-		if k.coversCode(code) {
-			scopes[ruleKey{k.service, k.action, code}] = true
+		if k.CoversCode(code) {
+			scopes[codes.Key{Service: k.Service, Action: k.Action, Code: code}] = true
 		}
 	}
 	var all []*variant
 	for scope := range scopes {
 		all = append(all, p.newVariant(scope, keys))
 	}
-	slices.SortFunc(all, func(a, b *variant) int { return a.key.compare(b.key) })
+	slices.SortFunc(all, func(a, b *variant) int { return a.key.Compare(b.key) })
 	return all
 }
 
 // newVariant merges the rules that hold in the scope of at and for its code; keys
 // are in order, the most specific first.
-func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
+func (p Policy) newVariant(at codes.Key, keys []codes.Key) *variant {
 	v := &variant{key: at, merged: resolved{maxDelay: orDefault(p.MaxDelay, defaultMaxDelay)}}
 	merged := &v.merged
-	target := Target{Service: at.service, Action: at.action}
 	for _, k := range keys {
-		if !k.covers(target, at.code) {
+		if !k.Covers(at.Service, at.Action, at.Code) {
 			continue
 		}
 		rule := p.Codes[k.String()]
@@ -181,7 +182,7 @@ func (p Policy) newVariant(at ruleKey, keys []ruleKey) *variant {
 			v.class, v.classKey = rule.Class, k
 		}
 		if v.backoffSize == 0 && rule.Backoff.own() {
-			v.backoffSize = len(k.code)
+			v.backoffSize = len(k.Code)
 		}
 		if merged.maxAttempts == 0 && rule.MaxAttempts > 0 {
 			merged.maxAttempts, merged.counter = rule.MaxAttempts, k
@@ -208,7 +209,7 @@ func (p Policy) lift(r *resolved) {
 	case r.maxElapsed == 0 && p.MaxElapsed <= 0 && r.maxAttempts > orDefault(p.MaxAttempts, defaultMaxAttempts):
 		r.maxElapsed = unlimitedElapsed
 	case r.maxAttempts == 0 && p.MaxAttempts <= 0 && r.maxElapsed > orDefault(p.MaxElapsed, defaultMaxElapsed):
-		r.maxAttempts, r.counter = unlimitedAttempts, ruleKey{action: "MaxElapsed"}
+		r.maxAttempts, r.counter = unlimitedAttempts, codes.Key{Action: "MaxElapsed"}
 	}
 }
 
@@ -227,12 +228,12 @@ func (v *variant) fill(p Policy) {
 		v.byClass[class] = v.merged.as(class)
 	}
 	v.slow = nil
-	for _, row := range codes().slow {
-		slow := v.merged.as(row.class)
-		slow.leastDelay = row.least
+	for _, row := range codes.Slow() {
+		slow := v.merged.as(meaningClasses[row.Means])
+		slow.leastDelay = row.LeastDelay
 		if p.MaxDelay <= 0 {
 			// Nobody has said how long is too long, and a shorter wait is in vain.
-			slow.maxDelay += row.least
+			slow.maxDelay += row.LeastDelay
 		}
 		v.slow = append(v.slow, slow)
 	}
@@ -252,12 +253,12 @@ func (r resolved) as(class Class) *resolved {
 // ofCode returns what to do about a code that a target was answered with, and
 // whether the code means anything to the policy or the built-in table: one that
 // does not is terminal. It does not allocate.
-func (r *rules) ofCode(t Target, code string) (*resolved, bool) {
-	return r.ofVerdict(t, code, codes().lookup(code))
+func (r *rules) ofCode(t Operation, code string) (*resolved, bool) {
+	return r.ofVerdict(t, code, codes.Lookup(code))
 }
 
 // ofVerdict is the same for a code of which the built-in table says v.
-func (r *rules) ofVerdict(t Target, code string, v verdict) (*resolved, bool) {
+func (r *rules) ofVerdict(t Operation, code string, v codes.Verdict) (*resolved, bool) {
 	return r.variant(t, code).resolve(v)
 }
 
@@ -274,7 +275,7 @@ func (v *variant) ofClass(c Class) *resolved {
 
 // ofCodeAs returns what to do about a code that a classifier of the user gave a
 // class: that goes before the class of the code's rules, whose other fields hold.
-func (r *rules) ofCodeAs(t Target, e *Envelope, c Class) *resolved {
+func (r *rules) ofCodeAs(t Operation, e *APIError, c Class) *resolved {
 	v := r.variant(t, e.Code)
 	if rule, _ := v.resolve(verdictOf(e)); rule.class == c {
 		return rule
@@ -283,11 +284,11 @@ func (r *rules) ofCodeAs(t Target, e *Envelope, c Class) *resolved {
 }
 
 // variant returns what the policy's rules say of a code of a target.
-func (r *rules) variant(t Target, code string) *variant {
+func (r *rules) variant(t Operation, code string) *variant {
 	if len(r.byCode) == 0 {
 		return r.plain
 	}
-	for prefix := cutCode(code, r.longest); prefix != ""; prefix = parentCode(prefix) {
+	for prefix := codes.Cut(code, r.longest); prefix != ""; prefix = codes.Parent(prefix) {
 		if t.Service == "" || t.Action == "" {
 			if v := r.partly(t, prefix); v != nil {
 				return v
@@ -302,7 +303,7 @@ func (r *rules) variant(t Target, code string) *variant {
 
 // resolve returns what to do when the built-in table says what it does, and
 // whether anything is known about the code.
-func (v *variant) resolve(table verdict) (*resolved, bool) {
+func (v *variant) resolve(table codes.Verdict) (*resolved, bool) {
 	class, known := v.classOf(table)
 	careful := v.asksIdempotent(table)
 	for _, p := range v.possible {
@@ -313,9 +314,9 @@ func (v *variant) resolve(table verdict) (*resolved, bool) {
 	if careful {
 		limits = v.careful
 	}
-	if table.least > 0 && table.size > v.backoffSize {
+	if table.LeastDelay > 0 && table.Size > v.backoffSize {
 		for _, slow := range limits.slow {
-			if slow.class == class && slow.leastDelay == table.least {
+			if slow.class == class && slow.leastDelay == table.LeastDelay {
 				return slow, known
 			}
 		}
@@ -325,26 +326,26 @@ func (v *variant) resolve(table verdict) (*resolved, bool) {
 
 // classOf returns the class that the rules or, if that is the more specific, the
 // built-in table give a code, and whether either does.
-func (v *variant) classOf(table verdict) (Class, bool) {
+func (v *variant) classOf(table codes.Verdict) (Class, bool) {
 	if v.overrules(table) {
 		return v.class, true
 	}
-	return table.class, table.size > 0
+	return meaningClasses[table.Means], table.Size > 0
 }
 
 // asksIdempotent reports whether the code is retried for idempotent requests only
 // because of its class: a rule that gives the class of an entry of the table takes
 // the place of what the entry says of that, too.
-func (v *variant) asksIdempotent(table verdict) bool {
+func (v *variant) asksIdempotent(table codes.Verdict) bool {
 	if v.overrules(table) {
 		return v.class == Ambiguous
 	}
-	return table.idempotentOnly
+	return table.IdempotentOnly
 }
 
 // overrules reports whether the class of the rules goes before that of the
 // built-in table, which is the more specific if its code is longer. But Terminal
 // stands: whoever turns a family off means all of it.
-func (v *variant) overrules(table verdict) bool {
-	return v.class != Undecided && (v.class == Terminal || len(v.classKey.code) >= table.size)
+func (v *variant) overrules(table codes.Verdict) bool {
+	return v.class != Undecided && (v.class == Terminal || len(v.classKey.Code) >= table.Size)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var runInstances = Target{Service: "cvm", Action: "RunInstances"}
+var runInstances = Operation{Service: "cvm", Action: "RunInstances"}
 
 // scoped is a policy with rules in every scope.
 var scoped = Policy{Codes: map[string]Rule{
@@ -27,7 +27,7 @@ func TestLookingUpACodeDoesNotAllocate(t *testing.T) {
 		} {
 			allocs := testing.AllocsPerRun(100, func() {
 				r.ofCode(runInstances, code)
-				r.ofCodeAs(runInstances, &Envelope{Code: code}, Busy)
+				r.ofCodeAs(runInstances, &APIError{Code: code}, Busy)
 			})
 			require.Zero(t, allocs, "%s: %.60s", name, code)
 		}
@@ -55,37 +55,12 @@ func BenchmarkOfCode(b *testing.B) {
 }
 
 // BenchmarkCodeTable is what the first lookup of a process costs.
-func BenchmarkCodeTable(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		newCodeTable(codesText)
-	}
-}
 
 func BenchmarkCompile(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		scoped.compile()
 	}
-}
-
-func TestEveryRowOfTheTableIsFoundAndFitsItsFields(t *testing.T) {
-	table := codes()
-	require.Len(t, table.rows, strings.Count(codesText, "\n")-1)
-	for _, row := range table.rows {
-		c := row.columns()
-		require.Len(t, c.code, int(row.size))
-		found, ok := table.find(c.code)
-		require.True(t, ok, c.code)
-		require.Equal(t, row, found)
-		if c.least != "" {
-			least, err := time.ParseDuration(c.least)
-			require.NoError(t, err)
-			require.Equal(t, least, row.verdict().least)
-		}
-	}
-	_, ok := table.find("NoSuchCode")
-	require.False(t, ok)
 }
 
 func TestOutcomesOfOneClassShareOneSequenceByDefault(t *testing.T) {
@@ -126,11 +101,11 @@ func TestACodeIsKnownIfTheTableOrARuleGivesItAClass(t *testing.T) {
 func TestAClassifiersClassTakesTheOtherFieldsOfTheRule(t *testing.T) {
 	r := Policy{Codes: map[string]Rule{"Mine": {Class: Busy, MaxAttempts: 2}}}.compile()
 	for _, class := range []Class{Busy, Transient} {
-		rule := r.ofCodeAs(runInstances, &Envelope{Code: "Mine"}, class)
+		rule := r.ofCodeAs(runInstances, &APIError{Code: "Mine"}, class)
 		require.Equal(t, class, rule.class)
 		require.Equal(t, 2, rule.maxAttempts)
 	}
-	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, &Envelope{Code: "Another"}, Transient))
+	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, &APIError{Code: "Another"}, Transient))
 }
 
 func TestAClassThatIsNoneIsTerminal(t *testing.T) {
@@ -138,7 +113,7 @@ func TestAClassThatIsNoneIsTerminal(t *testing.T) {
 	require.Equal(t, Terminal, r.ofClass(Undecided).class)
 	require.Equal(t, Terminal, r.ofClass(classCount).class)
 	require.Equal(t, Terminal, r.ofClass(255).class)
-	require.Equal(t, Terminal, r.ofCodeAs(runInstances, &Envelope{Code: "InternalError"}, 99).class)
+	require.Equal(t, Terminal, r.ofCodeAs(runInstances, &APIError{Code: "InternalError"}, 99).class)
 }
 
 func TestZeroFieldsOfAPolicyAreTheDefaults(t *testing.T) {

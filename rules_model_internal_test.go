@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/codes"
 )
 
 // The words of the universe that random policies are made of.
 var (
-	someScopes = []ruleKey{
+	someScopes = []codes.Key{
 		{},
-		{service: "cvm"},
-		{service: "vpc"},
-		{service: "cvm", action: "RunInstances"},
-		{service: "cvm", action: "StopInstances"},
-		{service: "vpc", action: "RunInstances"},
+		{Service: "cvm"},
+		{Service: "vpc"},
+		{Service: "cvm", Action: "RunInstances"},
+		{Service: "cvm", Action: "StopInstances"},
+		{Service: "vpc", Action: "RunInstances"},
 	}
 	someCodes = []string{
 		"InternalError", "InternalError.Test", "InternalError.Test.Sub", "InternalError.ServerBusy", "InternalError.New",
@@ -50,7 +52,7 @@ func randomPolicy(r *rand.Rand) Policy {
 	p := Policy{Codes: map[string]Rule{}}
 	for range 1 + r.IntN(12) {
 		key := someScopes[r.IntN(len(someScopes))]
-		key.code = someCodes[r.IntN(len(someCodes))]
+		key.Code = someCodes[r.IntN(len(someCodes))]
 		p.Codes[key.String()] = randomRule(r)
 	}
 	return p
@@ -67,7 +69,7 @@ type said struct {
 
 // expected is what the rules say of a target, or of the strictest of those that it
 // may be if its service or its action is not known.
-func expected(p Policy, target Target, code string) said {
+func expected(p Policy, target Operation, code string) said {
 	services, actions := []string{target.Service}, []string{target.Action}
 	if target.Service == "" {
 		services = []string{"other", "cvm", "vpc"}
@@ -75,11 +77,11 @@ func expected(p Policy, target Target, code string) said {
 	if target.Action == "" {
 		actions = []string{"Other", "RunInstances", "StopInstances"}
 	}
-	want := expectedOf(p, Target{Service: services[0], Action: actions[0]}, code)
+	want := expectedOf(p, Operation{Service: services[0], Action: actions[0]}, code)
 	number := func(n int) int { return cmp.Or(n, defaultMaxAttempts) }
 	for _, service := range services {
 		for _, action := range actions {
-			may := expectedOf(p, Target{Service: service, Action: action}, code)
+			may := expectedOf(p, Operation{Service: service, Action: action}, code)
 			if number(may.attempts) < number(want.attempts) {
 				want.attempts = may.attempts
 			}
@@ -97,7 +99,7 @@ func expected(p Policy, target Target, code string) said {
 
 // expectedOf is the documented precedence, word by word and without a plan: sort
 // the rules that cover the code, then ask them one after the other.
-func expectedOf(p Policy, target Target, code string) said {
+func expectedOf(p Policy, target Operation, code string) said {
 	type ranked struct {
 		size, scope int
 		rule        Rule
@@ -119,10 +121,10 @@ func expectedOf(p Policy, target Target, code string) said {
 	slices.SortFunc(rules, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(b.scope, a.scope))
 	})
-	table := codes().lookup(code)
-	want := said{class: table.class}
+	table := codes.Lookup(code)
+	want := said{class: meaningClasses[table.Means]}
 	if i := slices.IndexFunc(rules, func(r ranked) bool { return r.rule.Class != Undecided }); i >= 0 {
-		if first := rules[i]; first.rule.Class == Terminal || first.size >= table.size {
+		if first := rules[i]; first.rule.Class == Terminal || first.size >= table.Size {
 			want.class = first.rule.Class
 		}
 	}
@@ -141,7 +143,7 @@ func expectedOf(p Policy, target Target, code string) said {
 
 func TestTheMostSpecificRuleWinsFieldByField(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	targets := []Target{
+	targets := []Operation{
 		{},
 		{Service: "cvm"},
 		{Service: "tke", Action: "RunInstances"},

@@ -1,6 +1,10 @@
 package tcretry
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tcretry/tcretry/internal/codes"
+)
 
 // A call whose service or action is not known may be one that a scoped rule is
 // about. It is treated as strictly as any call that it may be: a rule that forbids
@@ -16,17 +20,17 @@ const noOther = "*"
 func (p Policy) partlyKnown(code string, own []*variant) []*variant {
 	services, actions := []string{noOther}, []string{noOther}
 	for _, v := range own {
-		services, actions = with(services, v.key.service), with(actions, v.key.action)
+		services, actions = with(services, v.key.Service), with(actions, v.key.Action)
 	}
 	if len(services) == 1 {
 		return nil // no rule has a scope
 	}
-	all := []*variant{p.strictest(ruleKey{code: code}, own, services, actions)}
+	all := []*variant{p.strictest(codes.Key{Code: code}, own, services, actions)}
 	for _, action := range actions {
-		all = append(all, p.strictest(ruleKey{action: action, code: code}, own, services, []string{action}))
+		all = append(all, p.strictest(codes.Key{Action: action, Code: code}, own, services, []string{action}))
 	}
 	for _, service := range services[1:] {
-		all = append(all, p.strictest(ruleKey{service: service, code: code}, own, []string{service}, actions))
+		all = append(all, p.strictest(codes.Key{Service: service, Code: code}, own, []string{service}, actions))
 	}
 	return all
 }
@@ -41,18 +45,18 @@ func with(list []string, name string) []string {
 
 // strictest returns what holds for a call that may be for any of the services and
 // actions: what holds where no rule names them, as strictly as for the strictest.
-func (p Policy) strictest(at ruleKey, own []*variant, services, actions []string) *variant {
+func (p Policy) strictest(at codes.Key, own []*variant, services, actions []string) *variant {
 	var possible []*variant
 	for _, service := range services {
 		for _, action := range actions {
-			v := inScope(own, Target{Service: service, Action: action})
+			v := inScope(own, Operation{Service: service, Action: action})
 			if !slices.Contains(possible, v) {
 				possible = append(possible, v)
 			}
 		}
 	}
 	// The first of both lists is noOther, or the only one that it can be.
-	strict := *inScope(own, Target{Service: services[0], Action: actions[0]})
+	strict := *inScope(own, Operation{Service: services[0], Action: actions[0]})
 	strict.key, strict.possible = at, possible
 	for _, v := range possible {
 		p.tighten(&strict.merged, v.merged)
@@ -63,8 +67,8 @@ func (p Policy) strictest(at ruleKey, own []*variant, services, actions []string
 
 // inScope returns the variant of the narrowest scope that a target is in. The last
 // one is for any.
-func inScope(own []*variant, t Target) *variant {
-	return own[slices.IndexFunc(own, func(v *variant) bool { return v.key.inScope(t) })]
+func inScope(own []*variant, t Operation) *variant {
+	return own[slices.IndexFunc(own, func(v *variant) bool { return v.key.InScope(t.Service, t.Action) })]
 }
 
 // tighten takes over the limits of other that are tighter than those of r.
@@ -81,14 +85,14 @@ func (p Policy) tighten(r *resolved, other resolved) {
 
 // partly returns what the rules say of a code that they name, for a target that is
 // known in part; nil if that part tells that no scoped rule is about it.
-func (r *rules) partly(t Target, code string) *variant {
+func (r *rules) partly(t Operation, code string) *variant {
 	var other *variant
 	for _, v := range r.byPart[code] {
 		switch {
-		case v.key.service != t.Service:
-		case v.key.action == t.Action:
+		case v.key.Service != t.Service:
+		case v.key.Action == t.Action:
 			return v
-		case v.key.action == noOther && t.Action != "":
+		case v.key.Action == noOther && t.Action != "":
 			other = v
 		}
 	}
@@ -97,7 +101,7 @@ func (r *rules) partly(t Target, code string) *variant {
 
 // stricter returns the class of a code, and whether anything is known about it, for
 // calls that have class so far and may be those of p as well.
-func stricter(class Class, known bool, p *variant, table verdict) (Class, bool) {
+func stricter(class Class, known bool, p *variant, table codes.Verdict) (Class, bool) {
 	other, says := p.classOf(table)
 	switch {
 	case !says || other.repeated():

@@ -3,6 +3,10 @@ package tcretry
 import (
 	"net/http"
 	"strings"
+
+	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/internal/contain"
+	"github.com/tcretry/tcretry/internal/request"
 )
 
 // WithService sets the service of requests that do not name it themselves: those
@@ -23,7 +27,7 @@ import (
 // Policy.Codes.
 func WithService(service string) Option {
 	return optionFunc(func(s *settings) error {
-		if !isWord(service, true) {
+		if !codes.IsWord(service, true) {
 			return &OptionError{Option: "WithService", Value: service, Reason: `it must be the name of a service in lower case, such as "cvm"`}
 		}
 		s.service = service
@@ -43,8 +47,8 @@ func (t *Transport) serviceOf(req *http.Request) string {
 		if s, ok := base.(interface {
 			ServiceOf(*http.Request) string
 		}); ok {
-			if service := contained(func() string { return s.ServiceOf(req) }); service != "" {
-				return strings.ToLower(name(service))
+			if service := contain.Result(func() string { return s.ServiceOf(req) }); service != "" {
+				return strings.ToLower(request.Name(service))
 			}
 		}
 		if base = inside(base); base == nil {
@@ -59,9 +63,9 @@ func (t *Transport) serviceOf(req *http.Request) string {
 func inside(rt http.RoundTripper) http.RoundTripper {
 	switch w := rt.(type) {
 	case interface{ Unwrap() http.RoundTripper }:
-		return contained(w.Unwrap)
+		return contain.Result(w.Unwrap)
 	case interface{ WrappedRoundTripper() http.RoundTripper }:
-		return contained(w.WrappedRoundTripper)
+		return contain.Result(w.WrappedRoundTripper)
 	}
 	return nil
 }

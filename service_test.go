@@ -110,12 +110,12 @@ func TestScopedRulesHoldOnAnyHostIfTheServiceIsKnown(t *testing.T) {
 func TestATokenIsGivenOnAnyHostIfTheBaseKnowsTheService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Script("RunInstances", tctest.DropAfter(), tctest.OK(nil))
+		api.Script("RunInstances", tctest.DropAfterExecution(), tctest.OK(nil))
 		key := tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"}
 		base := &tc3.Transport{Source: tc3.Static(key), Service: "cvm", Base: api}
 		_, err := tcretry.New(base, tcretry.WithClientTokens()).RoundTrip(toGateway(t, "RunInstances"))
 		require.NoError(t, err)
-		require.Len(t, api.Calls(), 2)
+		require.Len(t, api.Recorded(), 2)
 		require.Equal(t, 1, api.Executions("RunInstances"))
 	})
 }
@@ -126,23 +126,23 @@ func TestAnUnknownServiceIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 	for name, row := range map[string]struct {
 		rules    map[string]tcretry.Rule
 		action   string
-		answer   []tctest.Answer // InternalError if it is nil
+		answer   []tctest.Reply // InternalError if it is nil
 		attempts int
 		reason   tcretry.StopReason
 	}{
 		"terminal for a service":          {rules: scopedRule("cvm:InternalError", tcretry.Rule{Class: tcretry.Terminal}), attempts: 1, reason: tcretry.StopTerminal},
 		"a success for a service":         {rules: scopedRule("cvm:InternalError", tcretry.Rule{Class: tcretry.Success}), attempts: 1, reason: tcretry.StopTerminal},
 		"terminal for the action":         {rules: scopedRule("cvm.RunInstances:InternalError", tcretry.Rule{Class: tcretry.Terminal}), attempts: 1, reason: tcretry.StopTerminal},
-		"terminal for another action":     {rules: scopedRule("cvm.StopInstances:InternalError", tcretry.Rule{Class: tcretry.Terminal}), attempts: 4, reason: tcretry.StopAttempts},
+		"terminal for another action":     {rules: scopedRule("cvm.StopInstances:InternalError", tcretry.Rule{Class: tcretry.Terminal}), attempts: 4, reason: tcretry.StopMaxAttempts},
 		"idempotent only":                 {rules: scopedRule("cvm:InternalError", tcretry.Rule{IdempotentOnly: true}), attempts: 1, reason: tcretry.StopNotIdempotent},
 		"ambiguous":                       {rules: scopedRule("cvm:InternalError", tcretry.Rule{Class: tcretry.Ambiguous}), attempts: 1, reason: tcretry.StopNotIdempotent},
-		"ambiguous, a read":               {rules: scopedRule("cvm:InternalError", tcretry.Rule{Class: tcretry.Ambiguous}), action: "DescribeZones", attempts: 4, reason: tcretry.StopAttempts},
-		"fewer attempts":                  {rules: scopedRule("cvm:InternalError", tcretry.Rule{MaxAttempts: 2}), attempts: 2, reason: tcretry.StopAttempts},
-		"more attempts":                   {rules: scopedRule("cvm:InternalError", tcretry.Rule{MaxAttempts: 9}), attempts: 4, reason: tcretry.StopAttempts},
-		"another code is turned on":       {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Busy}), answer: []tctest.Answer{tctest.Fail("Mine", "")}, attempts: 1, reason: tcretry.StopTerminal},
-		"terminal, with HTTP status 429":  {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Terminal}), answer: []tctest.Answer{tctest.Status(429, `{"Response":{"Error":{"Code":"Mine"}}}`)}, attempts: 1, reason: tcretry.StopTerminal},
-		"two services, the strictest":     {rules: map[string]tcretry.Rule{"cvm:InternalError": {MaxAttempts: 3}, "vpc:InternalError": {MaxAttempts: 2}}, attempts: 2, reason: tcretry.StopAttempts},
-		"a narrower rule for the service": {rules: map[string]tcretry.Rule{"cvm:InternalError": {Class: tcretry.Terminal}, "cvm.RunInstances:InternalError": {Class: tcretry.Transient}, "vpc:InternalError": {MaxAttempts: 3}}, attempts: 3, reason: tcretry.StopAttempts},
+		"ambiguous, a read":               {rules: scopedRule("cvm:InternalError", tcretry.Rule{Class: tcretry.Ambiguous}), action: "DescribeZones", attempts: 4, reason: tcretry.StopMaxAttempts},
+		"fewer attempts":                  {rules: scopedRule("cvm:InternalError", tcretry.Rule{MaxAttempts: 2}), attempts: 2, reason: tcretry.StopMaxAttempts},
+		"more attempts":                   {rules: scopedRule("cvm:InternalError", tcretry.Rule{MaxAttempts: 9}), attempts: 4, reason: tcretry.StopMaxAttempts},
+		"another code is turned on":       {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Busy}), answer: []tctest.Reply{tctest.Fail("Mine", "")}, attempts: 1, reason: tcretry.StopTerminal},
+		"terminal, with HTTP status 429":  {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Terminal}), answer: []tctest.Reply{tctest.Status(429, `{"Response":{"Error":{"Code":"Mine"}}}`)}, attempts: 1, reason: tcretry.StopTerminal},
+		"two services, the strictest":     {rules: map[string]tcretry.Rule{"cvm:InternalError": {MaxAttempts: 3}, "vpc:InternalError": {MaxAttempts: 2}}, attempts: 2, reason: tcretry.StopMaxAttempts},
+		"a narrower rule for the service": {rules: map[string]tcretry.Rule{"cvm:InternalError": {Class: tcretry.Terminal}, "cvm.RunInstances:InternalError": {Class: tcretry.Transient}, "vpc:InternalError": {MaxAttempts: 3}}, attempts: 3, reason: tcretry.StopMaxAttempts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -198,6 +198,6 @@ func ExampleWithService() {
 	req := newRequest("RunInstances", `{}`)
 	req.URL.Host = "gateway.local"
 	_, _ = rt.RoundTrip(req)
-	fmt.Println(len(api.Calls()), "attempt")
+	fmt.Println(len(api.Recorded()), "attempt")
 	// Output: 1 attempt
 }

@@ -50,7 +50,7 @@ var strayHosts = []string{"cvm", "vpc", "cbs"}
 // stray makes 201 sequential calls of 30 ms, the first attempt of which is throttled,
 // though there is no limit, and returns how long they take. With spread, each call has
 // another action and host than the one before.
-func stray(t *testing.T, seed uint64, spread bool, throttle tctest.Answer) time.Duration {
+func stray(t *testing.T, seed uint64, spread bool, throttle tctest.Reply) time.Duration {
 	t.Helper()
 	api := tctest.NewAPI()
 	api.Latency(func() time.Duration { return 30 * time.Millisecond })
@@ -79,10 +79,10 @@ func TestAStrayThrottlingResponseCostsASequentialProgramLittle(t *testing.T) {
 			name string
 			opts []tctest.ThrottleOption
 		}{
-			{"a count of us alone", []tctest.ThrottleOption{tctest.Numbers(21, 20)}},
-			{"a count of many", []tctest.ThrottleOption{tctest.Numbers(400, 20)}},
-			{"Chinese", []tctest.ThrottleOption{tctest.Numbers(21, 20), tctest.Chinese()}},
-			{"no numbers", []tctest.ThrottleOption{tctest.WithoutNumbers()}},
+			{"a count of us alone", []tctest.ThrottleOption{tctest.WithCounts(21, 20)}},
+			{"a count of many", []tctest.ThrottleOption{tctest.WithCounts(400, 20)}},
+			{"Chinese", []tctest.ThrottleOption{tctest.WithCounts(21, 20), tctest.Chinese()}},
+			{"no numbers", []tctest.ThrottleOption{tctest.WithoutCounts()}},
 		} {
 			for _, spread := range []bool{false, true} {
 				if spread && code != "IPLimitExceeded" && code != "GlobalRegionUinLimitExceeded" {

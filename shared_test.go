@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/internal/test/race"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -19,7 +20,7 @@ var (
 // what other programs send. No constant was chosen on the seeds from 20001 on. More of
 // them: go test -run TestNoCallFailsThatTheLimitHasRoomFor -v . -shared.scenes 2000
 func TestNoCallFailsThatTheLimitHasRoomFor(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("hundreds of calls at once in virtual time crash Go's race detector, go.dev/issue/78156: go test .")
 	}
 	var outs, crowded, documented []scene.Outcome

@@ -36,10 +36,10 @@ func TestACallUnderABaseThatSignsAnewOutlivesItsSignature(t *testing.T) {
 		reason        tcretry.StopReason
 		attempts      int
 	}{
-		"tc3":                          {"TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", nil, tcretry.StopElapsed, 10},
-		"a wrapper that forwards":      {"TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", forwarding, tcretry.StopElapsed, 10},
-		"a wrapper that does not":      {"TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", hidden, tcretry.StopSignature, 5},
-		"tc3, which leaves SKIP alone": {"SKIP", nil, tcretry.StopSignature, 5},
+		"tc3":                          {"TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", nil, tcretry.StopMaxElapsed, 10},
+		"a wrapper that forwards":      {"TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", forwarding, tcretry.StopMaxElapsed, 10},
+		"a wrapper that does not":      {"TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", hidden, tcretry.StopSignatureExpired, 5},
+		"tc3, which leaves SKIP alone": {"SKIP", nil, tcretry.StopSignatureExpired, 5},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			api := always(tctest.Fail("InternalError", ""))
@@ -76,18 +76,18 @@ func TestASignedRequestIsGivenATokenUnderABaseThatSignsAnew(t *testing.T) {
 		for given, authorization := range map[bool]string{
 			true: "TC3-HMAC-SHA256 Credential=OTHER/2000-01-01/cvm/tc3_request, …", false: "SKIP",
 		} {
-			api := tctest.NewAPI(tctest.DropAfter())
+			api := tctest.NewAPI(tctest.DropAfterExecution())
 			api.CheckSignatures(map[string]string{key.SecretID: key.SecretKey})
 			rt := tcretry.New(&tc3.Transport{Source: tc3.Static(key), Base: api}, tcretry.WithClientTokens())
 			req := sdkRequest(t, "RunInstances", strings.NewReader(`{}`))
 			req.Header.Set("Authorization", authorization)
 			resp, err := rt.RoundTrip(req)
-			require.Equal(t, given, api.Calls()[0].ClientToken != "", authorization)
+			require.Equal(t, given, api.Recorded()[0].ClientToken != "", authorization)
 			require.Equal(t, 1, api.Executions("RunInstances"))
 			if given {
 				require.NoError(t, err)
 				require.NoError(t, tcretry.CheckResponse(resp), "the signature covers the token")
-				require.Len(t, api.Calls(), 2)
+				require.Len(t, api.Recorded(), 2)
 			}
 		}
 	})

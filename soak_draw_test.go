@@ -14,21 +14,21 @@ import (
 )
 
 // soakAnswer draws what the server does with an attempt.
-func soakAnswer(rng *rand.Rand) tctest.Answer {
+func soakAnswer(rng *rand.Rand) tctest.Reply {
 	ok := tctest.OK(map[string]any{"Items": strings.Repeat("i", rng.IntN(30_000))})
 	switch rng.IntN(40) {
 	case 0:
-		return tctest.DropBefore()
+		return tctest.DropBeforeExecution()
 	case 1:
-		return tctest.DropAfter()
+		return tctest.DropAfterExecution()
 	case 2:
 		return tctest.ResetInHeaders()
 	case 3:
 		return tctest.Truncate(rng.IntN(100), ok)
 	case 4:
-		return tctest.Gateway(http.StatusBadGateway)
+		return tctest.GatewayError(http.StatusBadGateway)
 	case 5:
-		return tctest.Executed(tctest.Gateway(http.StatusServiceUnavailable))
+		return tctest.AfterExecution(tctest.GatewayError(http.StatusServiceUnavailable))
 	case 6:
 		return tctest.Header("Retry-After", "0", tctest.Status(http.StatusTooManyRequests, "slow down"))
 	case 7:

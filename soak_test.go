@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/bodies/bodytest"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -74,10 +75,10 @@ type soak struct {
 }
 
 func newSoak(secure bool, seed uint64) *soak {
-	s := &soak{seed: seed, api: tctest.NewAPI(), others: goleak.IgnoreCurrent(), buffers: tcretry.BuffersInUse()}
+	s := &soak{seed: seed, api: tctest.NewAPI(), others: goleak.IgnoreCurrent(), buffers: bodytest.InUse()}
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 1))
-	s.api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+	s.api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
 		mu.Lock()
 		defer mu.Unlock()
 		return soakAnswer(rng)
@@ -104,7 +105,7 @@ func newSoak(secure bool, seed uint64) *soak {
 	s.transports = []*tcretry.Transport{
 		tcretry.New(base, hooks, tcretry.WithPolicy(soakPolicy(rng))),
 		tcretry.New(base, hooks, tcretry.WithPolicy(soakPolicy(rng)), tcretry.WithAttemptTimeout(300*time.Millisecond)),
-		tcretry.New(base, hooks, tcretry.WithPolicy(soakPolicy(rng)), tcretry.WithoutPacer(), tcretry.WithoutBudget()),
+		tcretry.New(base, hooks, tcretry.WithPolicy(soakPolicy(rng)), tcretry.WithoutRateLimiter(), tcretry.WithoutBudget()),
 	}
 	return s
 }
@@ -142,7 +143,7 @@ func (s *soak) disturb(ctx context.Context) {
 		}
 		rt := s.transports[rng.IntN(len(s.transports))]
 		_ = rt.SetPolicy(soakPolicy(rng)) // it is valid
-		_, _ = rt.Paces(), rt.Budgets()
+		_, _ = rt.RateLimits(), rt.Budgets()
 		if rng.IntN(50) == 0 {
 			rt.CloseIdleConnections()
 		}
@@ -189,13 +190,13 @@ func (s *soak) check(t *testing.T) {
 	})
 	s.server.Close()
 	goleak.VerifyNone(t, s.others)
-	settled("buffers", func() bool { return tcretry.BuffersInUse() == s.buffers })
+	settled("buffers", func() bool { return bodytest.InUse() == s.buffers })
 	for _, rt := range s.transports {
-		for _, p := range rt.Paces() {
+		for _, p := range rt.RateLimits() {
 			require.Zero(t, p.Waiting+p.InFlight, "%+v", p)
 		}
 		for _, b := range rt.Budgets() {
-			require.Zero(t, b.Held)
+			require.Zero(t, b.Deferred)
 		}
 	}
 	require.Zero(t, s.undone.Load(), "calls whose CallDone was not told once")
@@ -206,7 +207,7 @@ func (s *soak) check(t *testing.T) {
 // ends lists how many calls ended for each reason.
 func (s *soak) ends() string {
 	var b strings.Builder
-	for r := tcretry.StopAnswered; r <= tcretry.StopCanceled; r++ {
+	for r := tcretry.StopSuccess; r <= tcretry.StopCanceled; r++ {
 		fmt.Fprintf(&b, " %s %d", r, s.reasons[r].Load())
 	}
 	return b.String()
@@ -217,7 +218,7 @@ func (s *soak) ends() string {
 func (s *soak) checkExecutions(t *testing.T) {
 	t.Helper()
 	executed := map[string]int{}
-	for _, c := range s.api.Calls() {
+	for _, c := range s.api.Recorded() {
 		if c.Action != "RunInstances" || !c.Executed {
 			continue
 		}

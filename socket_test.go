@@ -54,7 +54,7 @@ func TestARefusedConnectionIsRepeatedForEveryAction(t *testing.T) {
 	require.ErrorContains(t, err, "refused")
 	require.Len(t, told.attempts, 4)
 	require.Equal(t, tcretry.Transient, told.attempts[0].Class)
-	require.Equal(t, tcretry.StopAttempts, told.done[0].Reason)
+	require.Equal(t, tcretry.StopMaxAttempts, told.done[0].Reason)
 }
 
 func TestAFailedHandshakeIsRepeatedForEveryAction(t *testing.T) {

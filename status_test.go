@@ -31,11 +31,11 @@ func TestEveryHTTPStatusWithoutAnEnvelopeIsRetriedOrNot(t *testing.T) {
 		for action, attempts := range map[string]int{"DescribeInstances": want.read, "RunInstances": want.write} {
 			synctest.Test(t, func(t *testing.T) {
 				api := always(tctest.Status(status, "<html>"))
-				resp, err := tcretry.New(api, tcretry.WithoutPacer(), tcretry.WithoutBudget()).RoundTrip(sdkRequest(t, action, nil))
+				resp, err := tcretry.New(api, tcretry.WithoutRateLimiter(), tcretry.WithoutBudget()).RoundTrip(sdkRequest(t, action, nil))
 				require.NoError(t, err)
 				require.Equal(t, status, resp.StatusCode)
 				require.NoError(t, resp.Body.Close())
-				require.Len(t, api.Calls(), attempts, "%d %s", status, action)
+				require.Len(t, api.Recorded(), attempts, "%d %s", status, action)
 			})
 		}
 	}

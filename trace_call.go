@@ -84,7 +84,7 @@ func (t *CallTrace) String() string {
 }
 
 // keep returns k, or something new in the place of nil. t.mu must be held.
-func (t *CallTrace) keep(k *TracedCall, target Target) *TracedCall {
+func (t *CallTrace) keep(k *TracedCall, target Operation) *TracedCall {
 	if k != nil {
 		return k
 	}
@@ -92,7 +92,7 @@ func (t *CallTrace) keep(k *TracedCall, target Target) *TracedCall {
 		t.calls = slices.Delete(t.calls, 0, 1)
 		t.dropped++
 	}
-	k = &TracedCall{Call: CallInfo{Target: target.clone()}}
+	k = &TracedCall{Call: CallInfo{Operation: target.clone()}}
 	t.calls = append(t.calls, k)
 	return k
 }
@@ -103,8 +103,8 @@ func (t *CallTrace) keep(k *TracedCall, target Target) *TracedCall {
 func (t *CallTrace) attemptDone(k *TracedCall, i AttemptInfo) *TracedCall {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k = t.keep(k, i.Target)
-	i.Target = k.Call.Target
+	k = t.keep(k, i.Operation)
+	i.Operation = k.Call.Operation
 	k.Attempts = appendLast(k.Attempts, i)
 	return k
 }
@@ -112,8 +112,8 @@ func (t *CallTrace) attemptDone(k *TracedCall, i AttemptInfo) *TracedCall {
 func (t *CallTrace) retryScheduled(k *TracedCall, i RetryInfo) *TracedCall {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k = t.keep(k, i.Target)
-	i.Target = k.Call.Target
+	k = t.keep(k, i.Operation)
+	i.Operation = k.Call.Operation
 	k.Retries = appendLast(k.Retries, i)
 	return k
 }
@@ -121,8 +121,8 @@ func (t *CallTrace) retryScheduled(k *TracedCall, i RetryInfo) *TracedCall {
 func (t *CallTrace) callDone(k *TracedCall, i CallInfo) *TracedCall {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k = t.keep(k, i.Target)
-	i.Target = k.Call.Target
+	k = t.keep(k, i.Operation)
+	i.Operation = k.Call.Operation
 	k.Call = i
 	return k
 }
@@ -136,8 +136,8 @@ func appendLast[T any](kept []T, last T) []T {
 }
 
 // clone returns a copy of t that keeps nothing of the request alive.
-func (t Target) clone() Target {
-	return Target{
+func (t Operation) clone() Operation {
+	return Operation{
 		Service: strings.Clone(t.Service), Action: strings.Clone(t.Action), Region: strings.Clone(t.Region),
 		Host: strings.Clone(t.Host), Method: strings.Clone(t.Method),
 	}
@@ -191,7 +191,7 @@ func (c *TracedCall) writeEnd(b *strings.Builder) {
 // start: a delay, a hold of the budget and a wait for the pace.
 func (c *TracedCall) waitedBefore(i int) time.Duration {
 	if i == 0 {
-		return c.Attempts[0].PaceWait
+		return c.Attempts[0].RateLimitWait
 	}
 	before := c.Attempts[i-1]
 	return c.Attempts[i].Start.Sub(before.Start.Add(before.Duration))

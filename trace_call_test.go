@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/race"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -48,13 +50,13 @@ func TestATraceNeedsNoHooks(t *testing.T) {
 // slowPacer lets an attempt start after two seconds.
 type slowPacer struct{}
 
-func (p slowPacer) Lane(tcretry.PaceKey) tcretry.Lane { return p }
+func (p slowPacer) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return p }
 
 func (slowPacer) Accepted() uint64 { return 0 }
 
-func (slowPacer) Done(tcretry.PaceResult) {}
+func (slowPacer) Done(ratelimit.Result) {}
 
-func (slowPacer) Wait(context.Context, tcretry.Turn) error {
+func (slowPacer) Wait(context.Context, ratelimit.WaitOptions) error {
 	time.Sleep(2 * time.Second) // virtual
 	return nil
 }
@@ -62,7 +64,7 @@ func (slowPacer) Wait(context.Context, tcretry.Turn) error {
 func TestATraceShowsTheWaitForThePaceOfTheFirstAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, trace := tcretry.Trace(t.Context())
-		rt := tcretry.New(tctest.NewAPI(), tcretry.WithPacer(slowPacer{}))
+		rt := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(slowPacer{}))
 		roundTrip(t, rt, sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		require.Regexp(t, `success +- +200 +0s +2s +- +-\n`, trace.String())
 	})
@@ -72,10 +74,10 @@ func TestATracePrintsATable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Latency(func() time.Duration { return 12345 * time.Microsecond })
-		api.Script("RunInstances", tctest.Throttle(), tctest.Fail("InternalError", "An\tinternal\nerror."), tctest.Refuse())
+		api.Script("RunInstances", tctest.Throttle(), tctest.Fail("InternalError", "An\tinternal\nerror."), tctest.RefuseConnection())
 		api.Script("StopInstances", tctest.Fail("InvalidInstanceId.NotFound", "The instance is not found."))
 		policy := with(func(p *tcretry.Policy) { p.MaxAttempts = 3 })
-		rt := tcretry.New(api, tcretry.WithPolicy(*policy), tcretry.WithoutPacer())
+		rt := tcretry.New(api, tcretry.WithPolicy(*policy), tcretry.WithoutRateLimiter())
 		ctx, trace := tcretry.Trace(t.Context())
 		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{}`)).WithContext(ctx))
 		require.Error(t, err)
@@ -116,7 +118,7 @@ func TestATraceTellsACallThatEndedBeforeItsFirstAttempt(t *testing.T) {
 
 func TestATraceSaysThatTheOutcomeOfACallIsUnknown(t *testing.T) {
 	ctx, trace := tcretry.Trace(t.Context())
-	_, err := tcretry.New(tctest.NewAPI(tctest.DropAfter())).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	_, err := tcretry.New(tctest.NewAPI(tctest.DropAfterExecution())).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
 	require.ErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 	require.True(t, trace.Calls()[0].Call.OutcomeUnknown)
 	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(not_idempotent\) after 1 attempt in .*, outcome unknown\n`, trace.String())
@@ -136,7 +138,7 @@ func TestATraceAndAPolicyOfOneContextKeepEachOther(t *testing.T) {
 		rt := tcretry.New(tctest.NewAPI(tctest.Fail("InternalError", "")))
 		roundTrip(t, rt, sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		require.Len(t, trace.Calls(), 1)
-		require.Equal(t, tcretry.StopAttempts, trace.Calls()[0].Call.Reason)
+		require.Equal(t, tcretry.StopMaxAttempts, trace.Calls()[0].Call.Reason)
 	}
 }
 
@@ -201,7 +203,7 @@ func TestATraceOfConcurrentCallsKeepsThemApart(t *testing.T) {
 	for _, call := range trace.Calls() {
 		require.Len(t, call.Attempts, 3)
 		require.Equal(t, []int{1, 2, 3}, []int{call.Attempts[0].Attempt, call.Attempts[1].Attempt, call.Attempts[2].Attempt})
-		require.Equal(t, tcretry.StopAttempts, call.Call.Reason)
+		require.Equal(t, tcretry.StopMaxAttempts, call.Call.Reason)
 	}
 }
 
@@ -212,7 +214,7 @@ func TestATraceKeepsNoPartOfARequest(t *testing.T) {
 	req := sdkRequest(t, strings.Clone("RunInstances"), nil).WithContext(ctx)
 	roundTrip(t, tcretry.New(tctest.NewAPI()), req)
 	call := trace.Calls()[0]
-	for _, target := range []tcretry.Target{call.Call.Target, call.Attempts[0].Target} {
+	for _, target := range []tcretry.Operation{call.Call.Operation, call.Attempts[0].Operation} {
 		for kept, part := range map[string]string{
 			target.Action: req.Header.Get("X-TC-Action"), target.Region: req.Header.Get("X-TC-Region"), target.Host: req.URL.Host,
 		} {
@@ -238,7 +240,7 @@ func TestTheInnermostTraceCollects(t *testing.T) {
 }
 
 func TestACallWithoutATraceAllocatesNothingForIt(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("allocations cannot be counted")
 	}
 	body := success(4 << 10)

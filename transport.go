@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/tcretry/tcretry/budget"
 	"github.com/tcretry/tcretry/internal/base"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // Transport is an http.RoundTripper that repeats calls which failed in passing.
@@ -21,8 +23,8 @@ type Transport struct {
 	nilBase base.Default
 	settings
 	policy    atomic.Pointer[rules] // nil means the zero Policy
-	ownBudget TokenBudget
-	ownPacer  AdaptivePacer
+	ownBudget budget.Tokens
+	ownPacer  ratelimit.Adaptive
 }
 
 // New returns a Transport that wraps base. Like regexp.MustCompile it panics when an
@@ -159,28 +161,28 @@ func (t *Transport) plain() http.RoundTripper {
 	return t.base
 }
 
-// Paces returns what the Transport's pacer knows of every key, if it is an
-// [AdaptivePacer] or another with its method Paces; nil otherwise. It is for a page
+// RateLimits returns what the Transport's pacer knows of every key, if it is an
+// [ratelimit.Adaptive] or another with its method Paces; nil otherwise. It is for a page
 // that a person reads, or a scrape, and may be called from any goroutine.
-func (t *Transport) Paces() []Pace {
-	if p, ok := t.pacerOf().(interface{ Paces() []Pace }); ok {
-		return p.Paces()
+func (t *Transport) RateLimits() []ratelimit.State {
+	if p, ok := t.pacerOf().(interface{ States() []ratelimit.State }); ok {
+		return p.States()
 	}
 	return nil
 }
 
 // Budgets returns what the Transport's budget knows of every host, if it is a
-// [TokenBudget] or another with its method Hosts; nil otherwise. It is for a page
+// [budget.Tokens] or another with its method Hosts; nil otherwise. It is for a page
 // that a person reads, or a scrape, and may be called from any goroutine.
-func (t *Transport) Budgets() []HostBudget {
-	if b, ok := t.budgetOf().(interface{ Hosts() []HostBudget }); ok {
-		return b.Hosts()
+func (t *Transport) Budgets() []budget.HostState {
+	if b, ok := t.budgetOf().(interface{ States() []budget.HostState }); ok {
+		return b.States()
 	}
 	return nil
 }
 
 // pacerOf returns the pacer of the calls, nil if they have none.
-func (t *Transport) pacerOf() Pacer {
+func (t *Transport) pacerOf() ratelimit.Limiter {
 	switch {
 	case t.unpaced:
 		return nil
@@ -191,7 +193,7 @@ func (t *Transport) pacerOf() Pacer {
 }
 
 // budgetOf returns the budget of the calls, nil if they have none.
-func (t *Transport) budgetOf() Budget {
+func (t *Transport) budgetOf() budget.Budget {
 	switch {
 	case t.unbudgeted:
 		return nil

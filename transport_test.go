@@ -56,7 +56,7 @@ func (t *told) delays() []time.Duration {
 }
 
 // retryAfter is a throttled answer that asks for a wait.
-func retryAfter(value string) tctest.Answer {
+func retryAfter(value string) tctest.Reply {
 	return tctest.Header("Retry-After", value, tctest.Status(http.StatusTooManyRequests, "slow down"))
 }
 
@@ -64,14 +64,14 @@ func retryAfter(value string) tctest.Answer {
 func TestTransport(t *testing.T) {
 	const s = time.Second
 	ok := tctest.OK(nil)
-	fail := func(code string) tctest.Answer { return tctest.Fail(code, "for the test") }
+	fail := func(code string) tctest.Reply { return tctest.Fail(code, "for the test") }
 	internal, throttled, busy := fail("InternalError"), tctest.Throttle(), fail("ResourceInUse")
-	page := tctest.Gateway(http.StatusBadGateway)
+	page := tctest.GatewayError(http.StatusBadGateway)
 
 	rows := []struct {
 		name     string
 		action   string // DescribeInstances if empty
-		answers  []tctest.Answer
+		answers  []tctest.Reply
 		policy   *tcretry.Policy // exact() if nil
 		deadline time.Duration
 		attempts int
@@ -80,122 +80,122 @@ func TestTransport(t *testing.T) {
 		code     string // of the response; "" is a success
 		status   int    // of the response; 200 if zero, -1 for an error
 	}{
-		{name: "a success is handed on", answers: []tctest.Answer{ok}, attempts: 1, reason: tcretry.StopAnswered},
+		{name: "a success is handed on", answers: []tctest.Reply{ok}, attempts: 1, reason: tcretry.StopSuccess},
 		{
-			name: "an InternalError passes", answers: []tctest.Answer{internal, ok},
-			attempts: 2, delays: []time.Duration{s}, reason: tcretry.StopAnswered,
+			name: "an InternalError passes", answers: []tctest.Reply{internal, ok},
+			attempts: 2, delays: []time.Duration{s}, reason: tcretry.StopSuccess,
 		},
 		{
-			name: "delays double", answers: []tctest.Answer{internal, internal, internal, ok},
-			attempts: 4, delays: []time.Duration{s, 2 * s, 4 * s}, reason: tcretry.StopAnswered,
+			name: "delays double", answers: []tctest.Reply{internal, internal, internal, ok},
+			attempts: 4, delays: []time.Duration{s, 2 * s, 4 * s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name: "a write is repeated after an answer that says it failed", action: "RunInstances",
-			answers:  []tctest.Answer{throttled, internal, busy, ok},
-			attempts: 4, delays: []time.Duration{s, s, s}, reason: tcretry.StopAnswered,
+			answers:  []tctest.Reply{throttled, internal, busy, ok},
+			attempts: 4, delays: []time.Duration{s, s, s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name: "each class has its own sequence of delays",
-			answers: []tctest.Answer{
+			answers: []tctest.Reply{
 				internal, busy, internal, busy, throttled, ok,
 			},
 			policy:   with(func(p *tcretry.Policy) { p.MaxAttempts = 6 }),
-			attempts: 6, delays: []time.Duration{s, s, 2 * s, 2 * s, s}, reason: tcretry.StopAnswered,
+			attempts: 6, delays: []time.Duration{s, s, 2 * s, 2 * s, s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name:    "the last answer is returned when attempts run out",
-			answers: []tctest.Answer{internal, internal, internal, busy}, attempts: 4,
-			delays: []time.Duration{s, 2 * s, 4 * s}, reason: tcretry.StopAttempts, code: "ResourceInUse",
+			answers: []tctest.Reply{internal, internal, internal, busy}, attempts: 4,
+			delays: []time.Duration{s, 2 * s, 4 * s}, reason: tcretry.StopMaxAttempts, code: "ResourceInUse",
 		},
 		{
-			name: "one attempt is no retry", answers: []tctest.Answer{internal},
+			name: "one attempt is no retry", answers: []tctest.Reply{internal},
 			policy:   with(func(p *tcretry.Policy) { p.MaxAttempts = 1 }),
-			attempts: 1, reason: tcretry.StopAttempts, code: "InternalError",
+			attempts: 1, reason: tcretry.StopMaxAttempts, code: "InternalError",
 		},
 		{
-			name: "one attempt is none for a throttle either", answers: []tctest.Answer{throttled},
+			name: "one attempt is none for a throttle either", answers: []tctest.Reply{throttled},
 			policy:   with(func(p *tcretry.Policy) { p.MaxAttempts = 1 }),
-			attempts: 1, reason: tcretry.StopAttempts, code: "RequestLimitExceeded",
+			attempts: 1, reason: tcretry.StopMaxAttempts, code: "RequestLimitExceeded",
 		},
 		{
-			name: "a terminal code ends the call", answers: []tctest.Answer{internal, fail("InvalidParameter")},
+			name: "a terminal code ends the call", answers: []tctest.Reply{internal, fail("InvalidParameter")},
 			attempts: 2, delays: []time.Duration{s}, reason: tcretry.StopTerminal, code: "InvalidParameter",
 		},
 		{
-			name: "an unknown code is terminal", answers: []tctest.Answer{fail("NeverHeardOf.It")},
+			name: "an unknown code is terminal", answers: []tctest.Reply{fail("NeverHeardOf.It")},
 			attempts: 1, reason: tcretry.StopTerminal, code: "NeverHeardOf.It",
 		},
 		{
-			name: "a failed task is not a failed call", answers: []tctest.Answer{tctest.FailTask("InternalError", "no", map[string]any{"Status": 3})},
+			name: "a failed task is not a failed call", answers: []tctest.Reply{tctest.FailTask("InternalError", "no", map[string]any{"Status": 3})},
 			attempts: 1, reason: tcretry.StopTerminal, code: "InternalError",
 		},
 		{
-			name: "no attempt starts later than MaxElapsed", answers: []tctest.Answer{internal, internal, internal},
+			name: "no attempt starts later than MaxElapsed", answers: []tctest.Reply{internal, internal, internal},
 			policy:   with(func(p *tcretry.Policy) { p.MaxElapsed = 6 * s }),
-			attempts: 3, delays: []time.Duration{s, 2 * s}, reason: tcretry.StopElapsed, code: "InternalError",
+			attempts: 3, delays: []time.Duration{s, 2 * s}, reason: tcretry.StopMaxElapsed, code: "InternalError",
 		},
 		{
-			name: "our delays are cut to MaxDelay", answers: []tctest.Answer{internal, internal, internal, ok},
+			name: "our delays are cut to MaxDelay", answers: []tctest.Reply{internal, internal, internal, ok},
 			policy:   with(func(p *tcretry.Policy) { p.MaxDelay = 1500 * time.Millisecond }),
-			attempts: 4, delays: []time.Duration{s, 1500 * time.Millisecond, 1500 * time.Millisecond}, reason: tcretry.StopAnswered,
+			attempts: 4, delays: []time.Duration{s, 1500 * time.Millisecond, 1500 * time.Millisecond}, reason: tcretry.StopSuccess,
 		},
 		{
-			name: "a server's delay is kept", answers: []tctest.Answer{retryAfter("7"), ok},
-			attempts: 2, delays: []time.Duration{7 * s}, reason: tcretry.StopAnswered,
+			name: "a server's delay is kept", answers: []tctest.Reply{retryAfter("7"), ok},
+			attempts: 2, delays: []time.Duration{7 * s}, reason: tcretry.StopSuccess,
 		},
 		{
-			name: "above MaxDelay it ends the call", answers: []tctest.Answer{retryAfter("31"), ok},
-			attempts: 1, reason: tcretry.StopDelay, status: 429,
+			name: "above MaxDelay it ends the call", answers: []tctest.Reply{retryAfter("31"), ok},
+			attempts: 1, reason: tcretry.StopRetryAfterTooLong, status: 429,
 		},
 		{
-			name: "however absurd it is", answers: []tctest.Answer{retryAfter("99999999999999999999999"), ok},
-			attempts: 1, reason: tcretry.StopDelay, status: 429,
+			name: "however absurd it is", answers: []tctest.Reply{retryAfter("99999999999999999999999"), ok},
+			attempts: 1, reason: tcretry.StopRetryAfterTooLong, status: 429,
 		},
 		{
-			name: "a deadline that the next attempt cannot meet ends the call now", answers: []tctest.Answer{internal, internal},
+			name: "a deadline that the next attempt cannot meet ends the call now", answers: []tctest.Reply{internal, internal},
 			deadline: 2500 * time.Millisecond,
-			attempts: 2, delays: []time.Duration{s}, reason: tcretry.StopDeadline, code: "InternalError",
+			attempts: 2, delays: []time.Duration{s}, reason: tcretry.StopDeadlineExceeded, code: "InternalError",
 		},
 		{
-			name: "a gateway's page may hide an execution: reads are repeated", answers: []tctest.Answer{page, ok},
-			attempts: 2, delays: nil, reason: tcretry.StopAnswered,
+			name: "a gateway's page may hide an execution: reads are repeated", answers: []tctest.Reply{page, ok},
+			attempts: 2, delays: nil, reason: tcretry.StopSuccess,
 		},
 		{
-			name: "a gateway's page may hide an execution: writes are not", action: "RunInstances", answers: []tctest.Answer{page, ok},
+			name: "a gateway's page may hide an execution: writes are not", action: "RunInstances", answers: []tctest.Reply{page, ok},
 			attempts: 1, reason: tcretry.StopNotIdempotent, status: 502,
 		},
 		{
-			name: "a lost connection may hide an execution: reads are repeated", answers: []tctest.Answer{tctest.DropAfter(), ok},
-			attempts: 2, reason: tcretry.StopAnswered,
+			name: "a lost connection may hide an execution: reads are repeated", answers: []tctest.Reply{tctest.DropAfterExecution(), ok},
+			attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
-			name: "a lost connection may hide an execution: writes are not", action: "RunInstances", answers: []tctest.Answer{tctest.DropAfter(), ok},
+			name: "a lost connection may hide an execution: writes are not", action: "RunInstances", answers: []tctest.Reply{tctest.DropAfterExecution(), ok},
 			attempts: 1, reason: tcretry.StopNotIdempotent, status: -1,
 		},
 		{
-			name: "a refused connection hides none", action: "RunInstances", answers: []tctest.Answer{tctest.Refuse(), ok},
-			attempts: 2, reason: tcretry.StopAnswered,
+			name: "a refused connection hides none", action: "RunInstances", answers: []tctest.Reply{tctest.RefuseConnection(), ok},
+			attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
-			name: "a client error without an envelope is terminal", answers: []tctest.Answer{tctest.Status(414, "<html>414</html>")},
+			name: "a client error without an envelope is terminal", answers: []tctest.Reply{tctest.Status(414, "<html>414</html>")},
 			attempts: 1, reason: tcretry.StopTerminal, status: 414,
 		},
 		{
-			name: "a status of 501 is terminal", answers: []tctest.Answer{tctest.Status(501, "")},
+			name: "a status of 501 is terminal", answers: []tctest.Reply{tctest.Status(501, "")},
 			attempts: 1, reason: tcretry.StopTerminal, status: 501,
 		},
 		{
-			name: "an envelope says more than the status", answers: []tctest.Answer{
+			name: "an envelope says more than the status", answers: []tctest.Reply{
 				tctest.Header("Content-Type", "application/json",
 					tctest.Status(503, `{"Response":{"Error":{"Code":"AuthFailure","Message":""},"RequestId":"r"}}`)),
 			},
 			attempts: 1, reason: tcretry.StopTerminal, status: 503, code: "AuthFailure",
 		},
 		{
-			name: "the 2.0 envelope's quota passes", answers: []tctest.Answer{
+			name: "the 2.0 envelope's quota passes", answers: []tctest.Reply{
 				tctest.RawBody("application/json", []byte(`{"code":4400,"message":"quota","codeDesc":"SomeQuota"}`)), ok,
 			},
-			attempts: 2, reason: tcretry.StopAnswered,
+			attempts: 2, reason: tcretry.StopSuccess,
 		},
 	}
 	for _, row := range rows {
@@ -211,7 +211,7 @@ func TestTransport(t *testing.T) {
 				api := tctest.NewAPI()
 				api.Script(row.action, row.answers...)
 				var told told
-				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutPacer())
+				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutRateLimiter())
 				req := sdkRequest(t, row.action, strings.NewReader(`{}`))
 				if row.deadline > 0 {
 					ctx, cancel := context.WithTimeout(req.Context(), row.deadline)
@@ -253,7 +253,7 @@ func TestTransport(t *testing.T) {
 
 func requireCode(t *testing.T, code string, err error) {
 	t.Helper()
-	var envelope *tcretry.Envelope
+	var envelope *tcretry.APIError
 	if code == "" {
 		require.NoError(t, err)
 		return
@@ -274,7 +274,7 @@ func TestTheZeroTransportIsReadyToUse(t *testing.T) {
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Len(t, api.Calls(), 2)
+	require.Len(t, api.Recorded(), 2)
 }
 
 func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
@@ -284,7 +284,7 @@ func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
 		var e *tcretry.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, tcretry.Error{
-			Reason: tcretry.StopAttempts, Attempts: 4, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
+			Reason: tcretry.StopMaxAttempts, Attempts: 4, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
 		}, *e)
 		require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 4 attempts (attempts): unexpected EOF")
 	})
@@ -296,13 +296,13 @@ func TestTheErrorOfACallThatItsDeadlineEndedIsATimeout(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		api := tctest.NewAPI()
-		api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.Delay(time.Second-1, tctest.DropAfter()))
+		api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.Delay(time.Second-1, tctest.DropAfterExecution()))
 		b := tcretry.Backoff{Initial: time.Second, Max: time.Second, Jitter: tcretry.NoJitter}
 		rt := tcretry.New(api, tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {Backoff: b}}}))
 		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		var e *tcretry.Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, tcretry.StopDeadline, e.Reason)
+		require.Equal(t, tcretry.StopDeadlineExceeded, e.Reason)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.True(t, e.Timeout())
 		require.ErrorIs(t, err, io.EOF)

@@ -150,7 +150,7 @@ func TestAnOrderThatMetAConnectionEndingIsNotRepeated(t *testing.T) {
 		eachRequest([]string{wire}, func(request, wire, shape, kind string) {
 			t.Run(request, func(t *testing.T) {
 				api, ask := tctest.NewAPI(), asked[kind]
-				api.Script(ask.action, tctest.DropBefore(), tctest.OK(nil))
+				api.Script(ask.action, tctest.DropBeforeExecution(), tctest.OK(nil))
 				scheme, base := wires[wire](t, api)
 				useConnection(t, scheme, base)
 				o := twiceCall(scheme, base, shapes[shape](t, ask.action, ask.params))

@@ -24,15 +24,15 @@ func goAway(before, code uint32) func(uint32) frame {
 // http2Lost are the ways of HTTP/2 in which a server that has executed a request
 // fails to say so.
 var http2Lost = map[string]struct {
-	answer tctest.Answer
+	answer tctest.Reply
 	fault  http2Fault
 	gets   string
 }{
-	"the stream is reset with INTERNAL_ERROR":        {tctest.DropAfter(), http2Fault{frame: reset(codeInternal)}, "an error"},
-	"the stream is reset with CANCEL":                {tctest.DropAfter(), http2Fault{frame: reset(codeCancel)}, "an error"},
+	"the stream is reset with INTERNAL_ERROR":        {tctest.DropAfterExecution(), http2Fault{frame: reset(codeInternal)}, "an error"},
+	"the stream is reset with CANCEL":                {tctest.DropAfterExecution(), http2Fault{frame: reset(codeCancel)}, "an error"},
 	"the stream is reset amid the answer":            {tctest.Truncate(40, tctest.OK(nil)), http2Fault{frame: reset(codeCancel)}, "40 bytes of a body, then an error"},
-	"GOAWAY, our stream was processed":               {tctest.DropAfter(), http2Fault{frame: goAway(0, codeNone), hangUp: true}, "an error"},
-	"GOAWAY with an error, our stream was processed": {tctest.DropAfter(), http2Fault{frame: goAway(0, codeInternal), hangUp: true}, "an error"},
+	"GOAWAY, our stream was processed":               {tctest.DropAfterExecution(), http2Fault{frame: goAway(0, codeNone), hangUp: true}, "an error"},
+	"GOAWAY with an error, our stream was processed": {tctest.DropAfterExecution(), http2Fault{frame: goAway(0, codeInternal), hangUp: true}, "an error"},
 	"GOAWAY amid the answer":                         {tctest.Truncate(40, tctest.OK(nil)), http2Fault{frame: goAway(0, codeNone), hangUp: true}, "40 bytes of a body, then an error"},
 }
 
@@ -97,7 +97,7 @@ func TestAStreamResetWithPROTOCOLERRORIsResentByNetHTTP(t *testing.T) {
 		"v1 GET": 1, "TC3 multipart without GetBody": 1, "TC3 JSON with the SDK's key": 1,
 	} {
 		api := tctest.NewAPI()
-		api.Script("RunInstances", tctest.DropAfter())
+		api.Script("RunInstances", tctest.DropAfterExecution())
 		o := relayedCall(t, api, http2Fault{frame: reset(codeProtocol)}, false, shape, "order")
 		require.Equal(t, executions, api.Executions("RunInstances"), shape)
 		require.Len(t, o.attempts, 1, "of ours")

@@ -160,18 +160,18 @@ func got(resp *http.Response, err error) string {
 // lost are the ways in which a server that has executed a request fails to say
 // so, and what the caller of an order gets then.
 var lost = map[string]struct {
-	answer tctest.Answer
+	answer tctest.Reply
 	used   bool // the connection was used before: net/http trusts it less
 	gets   string
 }{
-	"the connection is closed before the answer":      {tctest.DropAfter(), false, "an error"},
-	"the used connection is closed before the answer": {tctest.DropAfter(), true, "an error"},
+	"the connection is closed before the answer":      {tctest.DropAfterExecution(), false, "an error"},
+	"the used connection is closed before the answer": {tctest.DropAfterExecution(), true, "an error"},
 	"it is reset amid the headers":                    {tctest.ResetInHeaders(), false, "an error"},
 	"the used one is reset amid the headers":          {tctest.ResetInHeaders(), true, "an error"},
 	"half of the body comes":                          {tctest.Truncate(40, tctest.OK(nil)), false, "40 bytes of a body, then an error"},
-	"a gateway answers with 502":                      {tctest.Executed(tctest.Gateway(502)), false, "status 502, 149 bytes"},
-	"a gateway answers with 503":                      {tctest.Executed(tctest.Gateway(503)), false, "status 503, 165 bytes"},
-	"a gateway answers with 504":                      {tctest.Executed(tctest.Gateway(504)), false, "status 504, 157 bytes"},
+	"a gateway answers with 502":                      {tctest.AfterExecution(tctest.GatewayError(502)), false, "status 502, 149 bytes"},
+	"a gateway answers with 503":                      {tctest.AfterExecution(tctest.GatewayError(503)), false, "status 503, 165 bytes"},
+	"a gateway answers with 504":                      {tctest.AfterExecution(tctest.GatewayError(504)), false, "status 504, 157 bytes"},
 }
 
 // TestNothingIsExecutedTwice counts executions at a server that executes and

@@ -43,7 +43,7 @@ func startWaiting(tb testing.TB, rt *tcretry.Transport, calls int) (end func()) 
 func rarely(tb testing.TB) *tcretry.Transport {
 	tb.Helper()
 	api := tctest.NewAPI()
-	throttled := tctest.Throttle(tctest.Numbers(2, 1))
+	throttled := tctest.Throttle(tctest.WithCounts(2, 1))
 	api.Script("DescribeInstances", throttled, throttled)
 	rt := tcretry.New(api, tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 24 * time.Hour}))
 	resp, err := rt.RoundTrip(sdkRequest(tb, "DescribeInstances", nil))
@@ -58,13 +58,13 @@ func TestAWaitingCallTakesNoGoroutineOfOursAndLeavesNothing(t *testing.T) {
 		before := bubbled()
 		end := startWaiting(t, rt, 200)
 		synctest.Wait()
-		require.GreaterOrEqual(t, rt.Paces()[0].Waiting, 190)
+		require.GreaterOrEqual(t, rt.RateLimits()[0].Waiting, 190)
 		require.LessOrEqual(t, bubbled()-before, 200, "one goroutine for each call: the caller's own")
 		end()
 		synctest.Wait()
 		require.Equal(t, before, bubbled())
-		require.Zero(t, rt.Paces()[0].Waiting)
-		require.Zero(t, rt.Paces()[0].InFlight)
+		require.Zero(t, rt.RateLimits()[0].Waiting)
+		require.Zero(t, rt.RateLimits()[0].InFlight)
 	})
 }
 
@@ -95,8 +95,8 @@ func TestACallThatIsCanceledAsItsTurnComesLeavesNothing(t *testing.T) {
 			<-first
 			synctest.Wait()
 			require.Equal(t, before, bubbled())
-			require.Zero(t, rt.Paces()[0].Waiting)
-			require.Zero(t, rt.Paces()[0].InFlight)
+			require.Zero(t, rt.RateLimits()[0].Waiting)
+			require.Zero(t, rt.RateLimits()[0].InFlight)
 		})
 	}
 }
@@ -117,7 +117,7 @@ func BenchmarkWaiting(b *testing.B) {
 			rt := rarely(b)
 			beforeBytes, beforeGoroutines := use()
 			end := start(rt)
-			for rt.Paces()[0].Waiting < calls-100 {
+			for rt.RateLimits()[0].Waiting < calls-100 {
 				runtime.Gosched()
 			}
 			afterBytes, afterGoroutines := use()

@@ -29,15 +29,15 @@ func (c *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestEveryStrategyRepeatsWhatPasses(t *testing.T) {
 	cases := []struct {
 		strategies []scene.Strategy
-		answers    []tctest.Answer
+		answers    []tctest.Reply
 	}{
 		{
 			[]scene.Strategy{officialSDK, retryableDefaults, constantSecond, backoffDefaults, toldLimiter, tcretryAsItComes, tcretrySlow},
-			[]tctest.Answer{tctest.Throttle(), tctest.Throttle()},
+			[]tctest.Reply{tctest.Throttle(), tctest.Throttle()},
 		},
 		{
 			[]scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryAsItComes},
-			[]tctest.Answer{tctest.DropBefore(), tctest.Gateway(503)},
+			[]tctest.Reply{tctest.DropBeforeExecution(), tctest.GatewayError(503)},
 		},
 	}
 	for _, c := range cases {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // tcretryAsItComes has no option.
@@ -22,7 +23,7 @@ var tcretryAsItComes = scene.Ours("**tcretry**")
 
 // tcretrySlow starts slowly.
 var tcretrySlow = scene.Ours("**tcretry**, slow start", func() tcretry.Option {
-	return tcretry.WithPacer(&tcretry.AdaptivePacer{SlowStart: true})
+	return tcretry.WithRateLimiter(&ratelimit.Adaptive{SlowStart: true})
 })
 
 // The strategies beside it. All of them know which answers pass: that is not what
@@ -80,7 +81,7 @@ func limited(base http.RoundTripper, quota float64) scene.Call {
 				return err
 			}
 			err := scene.Send(base)
-			if envelope := new(tcretry.Envelope); err == nil || !errors.As(err, &envelope) {
+			if envelope := new(tcretry.APIError); err == nil || !errors.As(err, &envelope) {
 				return err
 			}
 		}

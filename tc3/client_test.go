@@ -131,14 +131,14 @@ func (s shape) requireSigned(t *testing.T, api *tctest.API, base http.RoundTripp
 	api.Script(cmp.Or(s.action, "DescribeInstances"), tctest.Throttle(), tctest.Fail("InternalError", "again"), tctest.OK(nil))
 	api.CheckSignatures(map[string]string{keyA.SecretID: keyA.SecretKey, temp.SecretID: temp.SecretKey})
 	rule := tcretry.Rule{Backoff: tcretry.Backoff{Initial: delay, Max: delay, Jitter: tcretry.NoJitter}}
-	client := &http.Client{Transport: tcretry.New(&tc3.Transport{Source: tc3.Static(s.creds), Base: base}, tcretry.WithoutPacer(),
+	client := &http.Client{Transport: tcretry.New(&tc3.Transport{Source: tc3.Static(s.creds), Base: base}, tcretry.WithoutRateLimiter(),
 		tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{"RequestLimitExceeded": rule, "InternalError": rule}}))}
 	resp, err := client.Do(s.request(t))
 	require.NoError(t, err)
 	require.NoError(t, tcretry.CheckResponse(resp))
 	require.NoError(t, resp.Body.Close())
 	var codes []string
-	for _, c := range api.Calls() {
+	for _, c := range api.Recorded() {
 		codes, times = append(codes, c.Code), append(times, c.Header.Get("X-TC-Timestamp"))
 		require.Equal(t, s.body, string(c.Body))
 		require.Equal(t, s.query, strings.TrimPrefix(c.URL, "/?"))

@@ -98,7 +98,7 @@ func ExampleChain() {
 		return tc3.Credentials{}, tc3.ErrNoCredentials // the chain goes on
 	})
 	own := tc3.Static(tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"})
-	creds, err := append(tc3.Chain{vault, own}, tc3.Default()...).Credentials(context.Background())
+	creds, err := append(tc3.Chain{vault, own}, tc3.DefaultCredentials()...).Credentials(context.Background())
 	fmt.Println(creds.SecretID, err)
 	// Output: AKIDEXAMPLE <nil>
 }
@@ -114,7 +114,7 @@ func ExampleCredentials() {
 func ExampleSign() {
 	signature := tc3.Sign(
 		tc3.Credentials{SecretID: "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", SecretKey: "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"},
-		tc3.Message{
+		tc3.SignInput{
 			Method:      "GET",
 			Query:       "Limit=10&Offset=0",
 			Headers:     map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Host": "cvm.tencentcloudapi.com"},

@@ -73,7 +73,7 @@ func mistake(req *http.Request, c tc3.Credentials) string {
 	if host == "" {
 		host = req.URL.Host
 	}
-	want := tc3.Sign(c, tc3.Message{
+	want := tc3.Sign(c, tc3.SignInput{
 		Method: req.Method, Query: req.URL.RawQuery, Service: "cvm", Timestamp: at,
 		PayloadHash: tc3.HashPayload(body),
 		Headers: map[string]string{

@@ -32,7 +32,7 @@ type Refreshing struct {
 	// Early is how long before Expires the credentials are replaced; 0 means 5
 	// minutes. Credentials that last less than twice as long are replaced at
 	// half of their life.
-	Early time.Duration
+	RefreshBefore time.Duration
 	// Timeout bounds one refresh; 0 means 30 seconds. No call's cancellation
 	// ends a refresh, because others may wait for it; this does.
 	Timeout time.Duration
@@ -156,7 +156,7 @@ func (r *Refreshing) dueAt(now, expires time.Time) time.Time {
 	if expires.IsZero() {
 		return time.Time{}
 	}
-	early := r.Early
+	early := r.RefreshBefore
 	if early <= 0 {
 		early = defaultEarly
 	}

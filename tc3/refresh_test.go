@@ -107,7 +107,7 @@ func TestCredentialsAreReplacedBesideTheCallsBeforeTheyExpire(t *testing.T) {
 	for _, row := range rows {
 		synctest.Test(t, func(t *testing.T) {
 			source := &sts{takes: time.Second, life: row.life}
-			r := &tc3.Refreshing{Source: source, Early: row.early}
+			r := &tc3.Refreshing{Source: source, RefreshBefore: row.early}
 			require.Equal(t, "token-1", token(t, r))
 			time.Sleep(row.due - time.Millisecond)
 			require.Equal(t, "token-1", token(t, r))

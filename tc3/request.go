@@ -132,7 +132,7 @@ func (f facts) signed(req *http.Request, c Credentials, p *payload, at time.Time
 		out.Header.Set(headerToken, c.Token)
 	}
 	out.Header.Set(headerTimestamp, strconv.FormatInt(at.Unix(), 10))
-	out.Header.Set(headerAuthorization, Sign(c, Message{
+	out.Header.Set(headerAuthorization, Sign(c, SignInput{
 		Method:      req.Method,
 		Query:       req.URL.RawQuery,
 		Headers:     map[string]string{headerContentType: f.contentType, "Host": f.host, headerAction: f.action},

@@ -20,9 +20,9 @@ const (
 // the body of a request out of its signature.
 const UnsignedPayload = "UNSIGNED-PAYLOAD"
 
-// Message is the part of a request that a signature covers. The path is not
+// SignInput is the part of a request that a signature covers. The path is not
 // in it: the API signs "/" for every request.
-type Message struct {
+type SignInput struct {
 	// Method is GET or POST.
 	Method string
 	// Query is the query as it is sent, percent-encoded and without the "?".
@@ -60,7 +60,7 @@ type Signature struct {
 // Sign signs a message with TC3-HMAC-SHA256. It is pure: the same message and
 // credentials have the same signature. The Token of the credentials is not
 // part of it; it travels in X-TC-Token.
-func Sign(c Credentials, m Message) Signature {
+func Sign(c Credentials, m SignInput) Signature {
 	lines, names := canonicalHeaders(m.Headers)
 	query := m.Query
 	if m.Method == "POST" {

@@ -38,12 +38,12 @@ func (v vector) credentials() tc3.Credentials {
 	return tc3.Credentials{SecretID: v.SecretID, SecretKey: v.SecretKey, Token: v.Token}
 }
 
-func (v vector) message() tc3.Message {
+func (v vector) message() tc3.SignInput {
 	payload := v.Payload
 	if v.UnsignedPayload {
 		payload = tc3.UnsignedPayload
 	}
-	return tc3.Message{
+	return tc3.SignInput{
 		Method: v.Method, Query: v.Query, Headers: v.SignedHeaderValues,
 		PayloadHash: tc3.HashPayload([]byte(payload)), Service: v.Service, Timestamp: v.Timestamp,
 	}
@@ -93,7 +93,7 @@ func FuzzSign(f *testing.F) {
 		f.Add(v.Method, v.Query, v.Host, v.Action, v.Service, v.SecretKey, v.Timestamp)
 	}
 	f.Fuzz(func(t *testing.T, method, query, host, action, service, key string, at int64) {
-		m := tc3.Message{
+		m := tc3.SignInput{
 			Method: method, Query: query, Service: service, Timestamp: at,
 			Headers: map[string]string{"Host": host, "X-TC-Action": action},
 		}

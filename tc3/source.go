@@ -89,10 +89,10 @@ func env(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 // profile is not passed over for the key of a different account.
 type Chain []Source
 
-// Default returns the environment and then the profile file, as the default
+// DefaultCredentials returns the environment and then the profile file, as the default
 // chain of the official SDK has them. (The SDK goes on to the role of the
 // virtual machine; a SourceFunc in a Refreshing does that.)
-func Default() Chain { return Chain{Env(), Profile{}} }
+func DefaultCredentials() Chain { return Chain{Env(), Profile{}} }
 
 // Credentials returns those of the first source that has any.
 func (c Chain) Credentials(ctx context.Context) (Credentials, error) {
@@ -125,7 +125,7 @@ func (c Chain) first(ask func(Source) (Credentials, error)) (Credentials, error)
 // ask returns the credentials of a source, complete or not at all.
 func ask(ctx context.Context, s Source) (Credentials, error) {
 	if s == nil {
-		s = Default()
+		s = DefaultCredentials()
 	}
 	c, err := s.Credentials(ctx)
 	return complete(c, err)

@@ -152,12 +152,12 @@ func TestChainTakesTheFirstThatHasAnyAndStopsAtAMistake(t *testing.T) {
 
 func TestDefaultAsksTheEnvironmentThenTheProfile(t *testing.T) {
 	home := clearEnv(t)
-	_, err := get(tc3.Default())
+	_, err := get(tc3.DefaultCredentials())
 	require.ErrorIs(t, err, tc3.ErrNoCredentials)
 	require.EqualError(t, err, "tcretry: tc3: no credentials in any of 2 sources: in the environment; in a profile: no file "+
 		filepath.Join(home, ".tencentcloud", "credentials"))
 	writeFile(t, filepath.Join(home, ".tencentcloud", "credentials"), "[default]\nsecret_id=home\nsecret_key=k")
-	got, err := get(tc3.Default())
+	got, err := get(tc3.DefaultCredentials())
 	require.NoError(t, err)
 	require.Equal(t, "home", got.SecretID)
 	t.Setenv("TENCENTCLOUD_SECRET_ID", "env")

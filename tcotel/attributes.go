@@ -37,8 +37,8 @@ var systemName = semconv.RPCSystemNameKey.String(system)
 
 func attemptAttributes(i tcretry.AttemptInfo) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{classKey.String(i.Class.String())}
-	if i.PaceWait > 0 {
-		attrs = append(attrs, paceWaitKey.Float64(i.PaceWait.Seconds()))
+	if i.RateLimitWait > 0 {
+		attrs = append(attrs, paceWaitKey.Float64(i.RateLimitWait.Seconds()))
 	}
 	return append(attrs, answerAttributes(i.Code, i.RequestID, i.Status)...)
 }
@@ -93,7 +93,7 @@ func failureOf(class tcretry.Class, code string, status int, err error) string {
 // callFailure is the error.type of a call, "" if it did not fail.
 func callFailure(i tcretry.CallInfo) string {
 	switch {
-	case i.Reason == tcretry.StopAnswered:
+	case i.Reason == tcretry.StopSuccess:
 		return ""
 	case i.Reason == tcretry.StopCanceled:
 		return cmp.Or(endedBy(i.Err), "canceled") // by a cause of the caller's own

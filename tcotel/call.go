@@ -48,7 +48,7 @@ var kind = trace.WithSpanKind(trace.SpanKindClient)
 // if the base need not know of the span. The call is nil if the span is not
 // recorded.
 func (t *Transport) start(req *http.Request) (context.Context, *call) {
-	target := tcretry.TargetOf(req)
+	target := tcretry.OperationOf(req)
 	method, original := t.names.method(target)
 	attrs := appendServer(make([]attribute.KeyValue, 0, 8), req.URL, target)
 	server := attrs[:len(attrs):len(attrs)]
@@ -77,7 +77,7 @@ func (t *Transport) start(req *http.Request) (context.Context, *call) {
 }
 
 // appendServer adds the attributes that tell where a request lands.
-func appendServer(attrs []attribute.KeyValue, u *url.URL, target tcretry.Target) []attribute.KeyValue {
+func appendServer(attrs []attribute.KeyValue, u *url.URL, target tcretry.Operation) []attribute.KeyValue {
 	attrs = append(attrs, semconv.HTTPRequestMethodKey.String(knownMethod(target.Method)))
 	if u == nil {
 		return attrs

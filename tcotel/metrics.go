@@ -64,7 +64,7 @@ func (m *instruments) attemptDone(ctx context.Context, i tcretry.AttemptInfo) {
 		return
 	}
 	failure := failureOf(i.Class, m.names.family(i.Family), i.Status, i.Err)
-	with := m.with(i.Target, classKey.String(i.Class.String()), failure)
+	with := m.with(i.Operation, classKey.String(i.Class.String()), failure)
 	m.attempts.Add(ctx, 1, with)
 	m.attemptDuration.Record(ctx, i.Duration.Seconds(), with)
 }
@@ -72,7 +72,7 @@ func (m *instruments) attemptDone(ctx context.Context, i tcretry.AttemptInfo) {
 func (m *instruments) retryScheduled(ctx context.Context, i tcretry.RetryInfo) {
 	if m.retries.Enabled(ctx) {
 		failure := failureOf(i.Class, m.names.family(i.Family), i.Status, i.Err)
-		m.retries.Add(ctx, 1, m.with(i.Target, classKey.String(i.Class.String()), failure))
+		m.retries.Add(ctx, 1, m.with(i.Operation, classKey.String(i.Class.String()), failure))
 	}
 }
 
@@ -81,23 +81,23 @@ func (m *instruments) callDone(ctx context.Context, i tcretry.CallInfo) {
 		return
 	}
 	i.Code = m.names.family(i.Family)
-	with := m.with(i.Target, stopReasonKey.String(i.Reason.String()), callFailure(i))
+	with := m.with(i.Operation, stopReasonKey.String(i.Reason.String()), callFailure(i))
 	m.calls.Add(ctx, 1, with)
 	m.callDuration.Record(ctx, i.Duration.Seconds(), with)
-	m.waited(ctx, i.Target, "pace", i.PaceWait)
-	m.waited(ctx, i.Target, "budget", i.BudgetWait)
-	m.waited(ctx, i.Target, "backoff", i.Waited-i.PaceWait-i.BudgetWait)
+	m.waited(ctx, i.Operation, "pace", i.RateLimitWait)
+	m.waited(ctx, i.Operation, "budget", i.BudgetWait)
+	m.waited(ctx, i.Operation, "backoff", i.Waited-i.RateLimitWait-i.BudgetWait)
 }
 
 // waited records a wait, if there was one: most calls have none.
-func (m *instruments) waited(ctx context.Context, target tcretry.Target, kind string, d time.Duration) {
+func (m *instruments) waited(ctx context.Context, target tcretry.Operation, kind string, d time.Duration) {
 	if d > 0 {
 		m.wait.Record(ctx, d.Seconds(), m.with(target, waitKindKey.String(kind), ""))
 	}
 }
 
 // with returns the attributes of a measurement; failure may be "".
-func (m *instruments) with(target tcretry.Target, of attribute.KeyValue, failure string) metric.MeasurementOption {
+func (m *instruments) with(target tcretry.Operation, of attribute.KeyValue, failure string) metric.MeasurementOption {
 	attrs := append(make([]attribute.KeyValue, 0, 4), systemName, of)
 	if method, _ := m.names.method(target); method != "" {
 		attrs = append(attrs, semconv.RPCMethod(method))

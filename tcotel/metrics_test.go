@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
 	"github.com/tcretry/tcretry/tcotel"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -99,9 +100,9 @@ func TestWaitsForThePaceAndTheBudgetAreToldApart(t *testing.T) {
 // slowBudget holds every retry for a second.
 type slowBudget struct{}
 
-func (slowBudget) Record(tcretry.BudgetReport) {}
+func (slowBudget) Record(budget.Report) {}
 
-func (slowBudget) Withdraw(context.Context, tcretry.Withdrawal) error {
+func (slowBudget) Acquire(context.Context, budget.Request) error {
 	time.Sleep(time.Second) // virtual
 	return nil
 }

@@ -1,6 +1,9 @@
 package tcotel
 
-import "github.com/tcretry/tcretry"
+import (
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/label"
+)
 
 // How many values get a name of their own. Callers choose the actions, and the
 // API the codes: no program, and no answer, fills a backend with names. The
@@ -12,16 +15,16 @@ const (
 )
 
 // names bounds the values that spans and metrics share.
-type names struct{ methods, families tcretry.LabelSet }
+type names struct{ methods, families label.Limiter }
 
 func newNames() *names {
-	return &names{methods: tcretry.LabelSet{Max: maxMethods}, families: tcretry.LabelSet{Max: maxFamilies}}
+	return &names{methods: label.Limiter{Max: maxMethods}, families: label.Limiter{Max: maxFamilies}}
 }
 
 // method is the name of what a target asks for, by the conventions for
 // rpc.method: "" if it has none, other if there are too many; original is the
 // name that other stands for.
-func (n *names) method(target tcretry.Target) (method, original string) {
+func (n *names) method(target tcretry.Operation) (method, original string) {
 	if target.Action == "" {
 		return "", ""
 	}
@@ -30,7 +33,7 @@ func (n *names) method(target tcretry.Target) (method, original string) {
 		original = target.Service + "/" + original
 	}
 	method = n.methods.Label(original)
-	if method == tcretry.LabelOther {
+	if method == label.Other {
 		return other, original
 	}
 	return method, ""
@@ -38,7 +41,7 @@ func (n *names) method(target tcretry.Target) (method, original string) {
 
 // family is the family of a code, for a metric.
 func (n *names) family(family string) string {
-	if family = n.families.Label(family); family == tcretry.LabelOther {
+	if family = n.families.Label(family); family == label.Other {
 		return other
 	}
 	return family

@@ -69,7 +69,7 @@ func TestTheInnerOfTwoHasNoSpans(t *testing.T) {
 	roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
 	seen.requireAllEnded(t)
 	require.Equal(t, "cvm/RunInstances (client)\n"+strings.Repeat("  attempt (internal)\n", 4), seen.tree())
-	require.Len(t, api.Calls(), 4)
+	require.Len(t, api.Recorded(), 4)
 }
 
 // A nil base means what it means for tcretry.New, also in the place of the default
@@ -90,7 +90,7 @@ func TestOneWithoutABaseAsTheDefaultTransportMakesOneHop(t *testing.T) {
 			req.URL, req.Host = address, ""
 			roundTrip(t, http.DefaultTransport, req)
 		}
-		require.Len(t, api.Calls(), 2)
+		require.Len(t, api.Recorded(), 2)
 		seen.requireAllEnded(t)
 		require.Len(t, seen.named("attempt"), 2)
 		resp, err := http.Get(srv.URL)

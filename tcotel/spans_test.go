@@ -108,7 +108,7 @@ func TestTheSpanOfAnAttemptTellsItsOutcome(t *testing.T) {
 func TestEverySpanEndsOnceOnEveryPath(t *testing.T) {
 	internal := tctest.Fail("InternalError", "")
 	for name, row := range map[string]struct {
-		answer   tctest.Answer
+		answer   tctest.Reply
 		base     baseFunc
 		options  []tcretry.Option
 		change   func(*http.Request) *http.Request
@@ -118,9 +118,9 @@ func TestEverySpanEndsOnceOnEveryPath(t *testing.T) {
 	}{
 		"an answer":       {answer: tctest.OK(nil), attempts: 1},
 		"out of attempts": {answer: internal, attempts: 4, failure: "InternalError"},
-		"a gateway":       {answer: tctest.Gateway(502), attempts: 1, failure: "502"},
-		"a lost answer":   {answer: tctest.DropAfter(), attempts: 1, failure: "ambiguous"},
-		"no connection":   {answer: tctest.Refuse(), attempts: 4, failure: "transient"},
+		"a gateway":       {answer: tctest.GatewayError(502), attempts: 1, failure: "502"},
+		"a lost answer":   {answer: tctest.DropAfterExecution(), attempts: 1, failure: "ambiguous"},
+		"no connection":   {answer: tctest.RefuseConnection(), attempts: 4, failure: "transient"},
 		"an attempt that times out": {
 			answer: tctest.Delay(time.Minute, tctest.OK(nil)), attempts: 1, failure: "timeout",
 			options: []tcretry.Option{tcretry.WithAttemptTimeout(time.Second)},

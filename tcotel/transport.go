@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // scope is the name of the instrumentation.
@@ -106,11 +108,11 @@ func (t *Transport) CloseIdleConnections() { t.retry.CloseIdleConnections() }
 // SetPolicy is [tcretry.Transport.SetPolicy].
 func (t *Transport) SetPolicy(p tcretry.Policy) error { return t.retry.SetPolicy(p) }
 
-// Paces is [tcretry.Transport.Paces].
-func (t *Transport) Paces() []tcretry.Pace { return t.retry.Paces() }
+// RateLimits is [tcretry.Transport.RateLimits].
+func (t *Transport) RateLimits() []ratelimit.State { return t.retry.RateLimits() }
 
 // Budgets is [tcretry.Transport.Budgets].
-func (t *Transport) Budgets() []tcretry.HostBudget { return t.retry.Budgets() }
+func (t *Transport) Budgets() []budget.HostState { return t.retry.Budgets() }
 
 // attempts is the base of the tcretry.Transport: it is asked once an attempt,
 // and gives the base below it a context with the span of the attempt.

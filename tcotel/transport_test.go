@@ -99,7 +99,7 @@ func TestTheModuleNeedsTheAPIOfOpenTelemetryOnly(t *testing.T) {
 }
 
 func TestOptionsAreThoseOfTcretry(t *testing.T) {
-	_, err := tcotel.NewTransport(nil, tcotel.Config{}, tcretry.WithPeekLimit(-1), nil)
+	_, err := tcotel.NewTransport(nil, tcotel.Config{}, tcretry.WithMaxPeekBytes(-1), nil)
 	var mistake *tcretry.OptionError
 	require.ErrorAs(t, err, &mistake)
 	require.Equal(t, "WithPeekLimit", mistake.Option)
@@ -113,8 +113,8 @@ func TestWhatTheTransportKnowsCanBeAsked(t *testing.T) {
 	require.Error(t, rt.SetPolicy(tcretry.Policy{MaxAttempts: -1}))
 	roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
 	roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
-	require.Len(t, api.Calls(), 2, "the policy was set")
-	require.NotEmpty(t, rt.Paces())
+	require.Len(t, api.Recorded(), 2, "the policy was set")
+	require.NotEmpty(t, rt.RateLimits())
 	require.NotEmpty(t, rt.Budgets())
 }
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/label"
 )
 
 // Collector counts what hooks are told, and collects it for Prometheus together
@@ -20,7 +20,7 @@ type Collector struct {
 
 	targets  cache[targetKey, *target] // bounded
 	folded   cache[string, *target]    // of the targets beyond, by service
-	services tcretry.LabelSet          // of those
+	services label.Limiter             // of those
 
 	watched
 }

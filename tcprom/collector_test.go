@@ -64,8 +64,8 @@ func played(t *testing.T, metrics *tcprom.Collector, registry prometheus.Gathere
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.OK(nil), tctest.Fail("InternalError.Db", "m"), tctest.OK(nil))
-		api.Script("RunInstances", tctest.Fail("InvalidParameter", "bad"), tctest.Gateway(502), tctest.DropAfter())
-		throttled := tctest.Throttle(tctest.Numbers(21, 20))
+		api.Script("RunInstances", tctest.Fail("InvalidParameter", "bad"), tctest.GatewayError(502), tctest.DropAfterExecution())
+		throttled := tctest.Throttle(tctest.WithCounts(21, 20))
 		api.Script("StopInstances", throttled, throttled, tctest.OK(nil))
 		api.Latency(func() time.Duration { return 30 * time.Millisecond })
 		rt := tcretry.New(api, exact(), tcretry.WithHooks(metrics.Hooks()))

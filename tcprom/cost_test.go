@@ -16,13 +16,13 @@ import (
 
 // answered is what hooks are told of a call that was repeated once.
 var (
-	failedAttempt = tcretry.AttemptInfo{Target: asked, Class: tcretry.Throttled, Code: "RequestLimitExceeded", Status: 200}
-	answered      = tcretry.AttemptInfo{Target: asked, Class: tcretry.Success, Status: 200}
-	repeated      = tcretry.RetryInfo{Target: asked, Class: tcretry.Throttled}
+	failedAttempt = tcretry.AttemptInfo{Operation: asked, Class: tcretry.Throttled, Code: "RequestLimitExceeded", Status: 200}
+	answered      = tcretry.AttemptInfo{Operation: asked, Class: tcretry.Success, Status: 200}
+	repeated      = tcretry.RetryInfo{Operation: asked, Class: tcretry.Throttled}
 	done          = tcretry.CallInfo{
-		Target: asked, Attempts: 2, Reason: tcretry.StopAnswered, Duration: time.Second, Waited: time.Second, PaceWait: time.Second / 2,
+		Operation: asked, Attempts: 2, Reason: tcretry.StopSuccess, Duration: time.Second, Waited: time.Second, RateLimitWait: time.Second / 2,
 	}
-	asked = tcretry.Target{Service: "cvm", Action: "DescribeInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com"}
+	asked = tcretry.Operation{Service: "cvm", Action: "DescribeInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com"}
 )
 
 func tell(hooks tcretry.Hooks) {

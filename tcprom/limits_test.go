@@ -18,8 +18,8 @@ import (
 
 func attempt(action string, class tcretry.Class, code string, status int) tcretry.AttemptInfo {
 	return tcretry.AttemptInfo{
-		Target: tcretry.Target{Service: "cvm", Action: action, Region: "ap-guangzhou"},
-		Class:  class, Code: code, Status: status, RequestID: "id-" + code,
+		Operation: tcretry.Operation{Service: "cvm", Action: action, Region: "ap-guangzhou"},
+		Class:     class, Code: code, Status: status, RequestID: "id-" + code,
 	}
 }
 
@@ -70,9 +70,9 @@ func TestWhateverIsAskedAndAnsweredTheSeriesAreBounded(t *testing.T) {
 		info := attempt(fmt.Sprint("Action", i%40), tcretry.Terminal+tcretry.Class(i%5), fmt.Sprint("Code", i), i%1000)
 		info.Service = fmt.Sprint("service", i%300)
 		hooks.AttemptDone(context.Background(), info)
-		hooks.RetryScheduled(context.Background(), tcretry.RetryInfo{Target: info.Target, Class: info.Class})
+		hooks.RetryScheduled(context.Background(), tcretry.RetryInfo{Operation: info.Operation, Class: info.Class})
 		hooks.CallDone(context.Background(), tcretry.CallInfo{
-			Target: info.Target, Reason: tcretry.StopReason(1 + i%11), Waited: 3, PaceWait: 1, BudgetWait: 1,
+			Operation: info.Operation, Reason: tcretry.StopReason(1 + i%11), Waited: 3, RateLimitWait: 1, BudgetWait: 1,
 		})
 	}
 	const targets, classes, reasons, kinds = 5 + 101, 5, 11, 3
@@ -107,7 +107,7 @@ func TestAFailureHasItsRequestIDAsExemplarIfThatFits(t *testing.T) {
 		info.RequestID = strings.Repeat("é", length)
 		hooks.AttemptDone(context.Background(), info)
 		hooks.CallDone(context.Background(), tcretry.CallInfo{
-			Target: info.Target, RequestID: info.RequestID, Reason: tcretry.StopAttempts, Duration: time.Second,
+			Operation: info.Operation, RequestID: info.RequestID, Reason: tcretry.StopMaxAttempts, Duration: time.Second,
 		})
 		text := scrape(t, registry)
 		require.Contains(t, text, fmt.Sprintf(`tcretry_failures_total{action="Action%d",`, length), "it is counted all the same")
@@ -122,11 +122,11 @@ func TestAFailureHasItsRequestIDAsExemplarIfThatFits(t *testing.T) {
 
 func TestEachKindOfWaitThatACallHadIsObservedOnce(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	target := tcretry.Target{Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou"}
+	target := tcretry.Operation{Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou"}
 	metrics.Hooks().CallDone(context.Background(), tcretry.CallInfo{
-		Target: target, Reason: tcretry.StopAnswered, Waited: 7 * time.Second, BudgetWait: 2 * time.Second, PaceWait: 4 * time.Second,
+		Operation: target, Reason: tcretry.StopSuccess, Waited: 7 * time.Second, BudgetWait: 2 * time.Second, RateLimitWait: 4 * time.Second,
 	})
-	metrics.Hooks().CallDone(context.Background(), tcretry.CallInfo{Target: target, Reason: tcretry.StopAnswered})
+	metrics.Hooks().CallDone(context.Background(), tcretry.CallInfo{Operation: target, Reason: tcretry.StopSuccess})
 	text := scrape(t, registry)
 	for kind, seconds := range map[string]string{"backoff": "1.0", "budget": "2.0", "pace": "4.0"} {
 		labels := `{action="RunInstances",kind="` + kind + `",region="ap-guangzhou",service="cvm"} `
@@ -143,8 +143,8 @@ func TestACollectorKeepsNoMemoryOfARequest(t *testing.T) {
 		memory := []byte(service + "RunInstancesap-regionInternalError.DbID-1")
 		text := unsafe.String(&memory[0], len(memory))
 		metrics.Hooks().AttemptDone(context.Background(), tcretry.AttemptInfo{
-			Target: tcretry.Target{Service: text[:3], Action: text[3:15], Region: text[15:24]},
-			Class:  tcretry.Transient, Code: text[24:40], RequestID: text[40:], Status: 200,
+			Operation: tcretry.Operation{Service: text[:3], Action: text[3:15], Region: text[15:24]},
+			Class:     tcretry.Transient, Code: text[24:40], RequestID: text[40:], Status: 200,
 		})
 		clear(memory)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/label"
 )
 
 // Hooks returns hooks for [tcretry.WithHooks] that feed the Collector. The same
@@ -45,7 +46,7 @@ type failure struct {
 }
 
 // target returns the metrics of a target, folded if there are too many.
-func (c *Collector) target(t *tcretry.Target) *target {
+func (c *Collector) target(t *tcretry.Operation) *target {
 	key := targetKey{t.Service, t.Action, t.Region}
 	found, known, room := c.targets.find(key)
 	if known {
@@ -63,7 +64,7 @@ func (c *Collector) target(t *tcretry.Target) *target {
 		return found
 	}
 	found, _ = c.folded.add(service, func() *target {
-		return c.newTarget(targetKey{service, tcretry.LabelOther, tcretry.LabelOther})
+		return c.newTarget(targetKey{service, label.Other, label.Other})
 	})
 	return found
 }
@@ -92,7 +93,7 @@ func counter[K interface {
 }
 
 func (c *Collector) attemptDone(_ context.Context, i tcretry.AttemptInfo) {
-	t := c.target(&i.Target)
+	t := c.target(&i.Operation)
 	counter(t, &t.attempts, c.attempts, i.Class).Inc()
 	if i.Class != tcretry.Success {
 		count(c.failure(t, failure{i.Class, i.Code, i.Status}), i.RequestID)
@@ -124,7 +125,7 @@ func (c *Collector) failure(t *target, f failure) prometheus.Counter {
 		return found
 	}
 	found, _ = t.unnamed.add(f.class, func() prometheus.Counter {
-		return named(tcretry.LabelOther, tcretry.LabelOther, tcretry.LabelOther)
+		return named(label.Other, label.Other, label.Other)
 	})
 	return found
 }
@@ -135,24 +136,24 @@ func statusLabel(status int) string {
 	case 0:
 		return ""
 	case -1:
-		return tcretry.LabelOther
+		return label.Other
 	}
 	return strconv.Itoa(status)
 }
 
 func (c *Collector) retryScheduled(_ context.Context, i tcretry.RetryInfo) {
-	t := c.target(&i.Target)
+	t := c.target(&i.Operation)
 	counter(t, &t.retries, c.retries, i.Class).Inc()
 }
 
 func (c *Collector) callDone(_ context.Context, i tcretry.CallInfo) {
-	t := c.target(&i.Target)
+	t := c.target(&i.Operation)
 	counter(t, &t.calls, c.calls, i.Reason).Inc()
 	t.number.Observe(float64(i.Attempts))
 	observe(t.duration, i.Duration, i.RequestID)
-	c.wait(t, "backoff", i.Waited-i.PaceWait-i.BudgetWait)
+	c.wait(t, "backoff", i.Waited-i.RateLimitWait-i.BudgetWait)
 	c.wait(t, "budget", i.BudgetWait)
-	c.wait(t, "pace", i.PaceWait)
+	c.wait(t, "pace", i.RateLimitWait)
 }
 
 // wait observes a wait of a kind, if there was one.

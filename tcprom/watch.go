@@ -11,6 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/label"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // watched collects the budgets and paces of Transports.
@@ -19,7 +22,7 @@ type watched struct {
 	transports []watchedTransport // guarded by mu
 
 	// Whatever Transports know, the hosts and actions told apart are bounded.
-	hosts, actions tcretry.LabelSet
+	hosts, actions label.Limiter
 
 	tokens, held, down             *prometheus.Desc
 	rate, quota, waiting, inFlight *prometheus.Desc
@@ -35,8 +38,8 @@ type watchedTransport struct {
 // module tcotel, or another that tells what their methods of these names do. It
 // is asked from the goroutine of a scrape.
 type Transport interface {
-	Budgets() []tcretry.HostBudget
-	Paces() []tcretry.Pace
+	Budgets() []budget.HostState
+	RateLimits() []ratelimit.State
 }
 
 func newWatched(o Options) watched {
@@ -109,8 +112,8 @@ func (w *watched) collectBudgets(metrics chan<- prometheus.Metric, t watchedTran
 		host := w.hosts.Label(b.Host)
 		s := sums[host]
 		s.tokens += b.Tokens
-		s.held += float64(b.Held)
-		if b.Down {
+		s.held += float64(b.Deferred)
+		if b.Open {
 			s.down++
 		}
 		sums[host] = s
@@ -128,24 +131,24 @@ func (w *watched) collectPaces(metrics chan<- prometheus.Metric, t watchedTransp
 	type key struct{ host, action string }
 	type sum struct{ rate, quota, waiting, inFlight float64 }
 	sums := map[key]sum{}
-	var modes [tcretry.PaceShared + 1]float64
-	paces := t.Paces()
+	var modes [ratelimit.Shared + 1]float64
+	paces := t.RateLimits()
 	for _, p := range paces {
-		modes[min(p.Mode, tcretry.PaceShared)]++
-		if p.Mode == tcretry.PaceOpen {
+		modes[min(p.Mode, ratelimit.Shared)]++
+		if p.Mode == ratelimit.Open {
 			continue
 		}
 		k := key{w.hosts.Label(p.Host), w.actions.Label(p.Action)}
 		s := sums[k]
 		s.rate += p.Rate
-		s.quota += float64(p.Quota)
+		s.quota += float64(p.Limit)
 		s.waiting += float64(p.Waiting)
 		s.inFlight += float64(p.InFlight)
 		sums[k] = s
 	}
 	if len(paces) > 0 {
 		for mode, n := range modes {
-			gauge(metrics, w.keys, n, t.name, tcretry.PaceMode(mode).String())
+			gauge(metrics, w.keys, n, t.name, ratelimit.Mode(mode).String())
 		}
 	}
 	for k, s := range sums {

@@ -7,30 +7,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcprom"
 	"github.com/tcretry/tcretry/tctest"
 )
 
 // knowingPacer and knowingBudget tell what a test gives them.
 type knowingPacer struct {
-	tcretry.AdaptivePacer
-	paces []tcretry.Pace
+	ratelimit.Adaptive
+	paces []ratelimit.State
 }
 
-func (p *knowingPacer) Paces() []tcretry.Pace { return p.paces }
+func (p *knowingPacer) States() []ratelimit.State { return p.paces }
 
 type knowingBudget struct {
-	tcretry.TokenBudget
-	hosts []tcretry.HostBudget
+	budget.Tokens
+	hosts []budget.HostState
 }
 
-func (b *knowingBudget) Hosts() []tcretry.HostBudget { return b.hosts }
+func (b *knowingBudget) States() []budget.HostState { return b.hosts }
 
 func TestWhatIsKnownOfABudgetIsToldAtAScrape(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	budget := &knowingBudget{hosts: []tcretry.HostBudget{
+	budget := &knowingBudget{hosts: []budget.HostState{
 		{Host: "a", Tokens: 50},
-		{Host: "b", Tokens: 1.5, Down: true, Held: 7},
+		{Host: "b", Tokens: 1.5, Open: true, Deferred: 7},
 	}}
 	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(budget))))
 	text := scrape(t, registry)
@@ -52,20 +54,20 @@ type wrapper struct{ *tcretry.Transport }
 
 func TestATransportThatWrapsOneIsWatchedToo(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	budget := &knowingBudget{hosts: []tcretry.HostBudget{{Host: "a", Tokens: 50}}}
+	budget := &knowingBudget{hosts: []budget.HostState{{Host: "a", Tokens: 50}}}
 	require.NoError(t, metrics.Watch("default", wrapper{tcretry.New(nil, tcretry.WithBudget(budget))}))
 	require.Contains(t, scrape(t, registry), `tcretry_budget_tokens{host="a",transport="default"} 50.0`)
 }
 
 func TestPacesOfSeveralCredentialsAddUpAndOpenOnesAreOnlyCounted(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	pacer := &knowingPacer{paces: []tcretry.Pace{
-		{Host: "a", Action: "X", Mode: tcretry.PaceOwn, Quota: 20, Rate: 19.5, Waiting: 3, InFlight: 2},
-		{Host: "a", Action: "X", Mode: tcretry.PaceShared, Quota: 10, Rate: 4, Waiting: 1, InFlight: 1},
+	pacer := &knowingPacer{paces: []ratelimit.State{
+		{Host: "a", Action: "X", Mode: ratelimit.Own, Limit: 20, Rate: 19.5, Waiting: 3, InFlight: 2},
+		{Host: "a", Action: "X", Mode: ratelimit.Shared, Limit: 10, Rate: 4, Waiting: 1, InFlight: 1},
 		{Host: "a", Action: "Y", InFlight: 100},
-		{Host: "a", Mode: tcretry.PaceShared, Rate: 80},
+		{Host: "a", Mode: ratelimit.Shared, Rate: 80},
 	}}
-	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithPacer(pacer))))
+	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithRateLimiter(pacer))))
 	text := scrape(t, registry)
 	for _, line := range []string{
 		`tcretry_pace_rate{action="X",host="a",transport="default"} 23.5`,
@@ -84,12 +86,12 @@ func TestPacesOfSeveralCredentialsAddUpAndOpenOnesAreOnlyCounted(t *testing.T) {
 
 func TestHostsAndActionsOfTransportsAreBounded(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	budget, pacer := &knowingBudget{}, &knowingPacer{}
+	retries, limits := &knowingBudget{}, &knowingPacer{}
 	for i := range 150 {
-		budget.hosts = append(budget.hosts, tcretry.HostBudget{Host: fmt.Sprint("host", i), Tokens: 2, Down: true})
-		pacer.paces = append(pacer.paces, tcretry.Pace{Host: "host0", Action: fmt.Sprint("Action", i), Mode: tcretry.PaceShared, Rate: 1})
+		retries.hosts = append(retries.hosts, budget.HostState{Host: fmt.Sprint("host", i), Tokens: 2, Open: true})
+		limits.paces = append(limits.paces, ratelimit.State{Host: "host0", Action: fmt.Sprint("Action", i), Mode: ratelimit.Shared, Rate: 1})
 	}
-	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(budget), tcretry.WithPacer(pacer))))
+	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(retries), tcretry.WithRateLimiter(limits))))
 	text := scrape(t, registry)
 	require.Contains(t, text, `tcretry_budget_tokens{host="other",transport="default"} 100.0`)
 	require.Contains(t, text, `tcretry_budget_host_down{host="other",transport="default"} 50.0`)
@@ -99,14 +101,14 @@ func TestHostsAndActionsOfTransportsAreBounded(t *testing.T) {
 
 func TestAHostThatIsNoTextSpoilsNoScrape(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	budget := &knowingBudget{hosts: []tcretry.HostBudget{{Host: "\xff", Tokens: 3}}}
+	budget := &knowingBudget{hosts: []budget.HostState{{Host: "\xff", Tokens: 3}}}
 	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(budget))))
 	require.Contains(t, scrape(t, registry), `tcretry_budget_tokens{host="other",transport="default"} 3.0`)
 }
 
 func TestATransportWithoutBudgetAndPacerHasNoGauges(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{})
-	rt := tcretry.New(tctest.NewAPI(), tcretry.WithoutBudget(), tcretry.WithoutPacer(), tcretry.WithHooks(metrics.Hooks()))
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithoutBudget(), tcretry.WithoutRateLimiter(), tcretry.WithHooks(metrics.Hooks()))
 	require.NoError(t, metrics.Watch("default", rt))
 	call(t, rt, "DescribeInstances")
 	text := scrape(t, registry)

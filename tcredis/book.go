@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 const (
@@ -105,7 +105,7 @@ func (l *lane) serve(now time.Time) {
 	for l.queue.len() > 0 {
 		w := l.queue.head()
 		if w.late(now) {
-			l.queue.tell(w, tcretry.ErrPaceLate)
+			l.queue.tell(w, ratelimit.ErrTooLate)
 			continue
 		}
 		if !l.bookings.take(now) {
@@ -114,7 +114,7 @@ func (l *lane) serve(now time.Time) {
 		l.began.add(now)
 		l.queue.tell(w, nil)
 	}
-	l.queue.tellLate(now, func(place int) time.Time { return l.bookings.earliest(now, place, l.quota) }, tcretry.ErrPaceLate)
+	l.queue.tellLate(now, func(place int) time.Time { return l.bookings.earliest(now, place, l.quota) }, ratelimit.ErrTooLate)
 }
 
 // book asks for bookings if a waiter is without. It returns true if one was made

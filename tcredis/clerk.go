@@ -36,7 +36,7 @@ const (
 	together = 25 * time.Millisecond
 
 	// A rate that was cut recovers along a cubic, as that of a
-	// [tcretry.AdaptivePacer] does, with the same numbers: to its target, at first
+	// [ratelimit.Adaptive] does, with the same numbers: to its target, at first
 	// in firstRecovery, then in as long as the trouble has lasted.
 	targetDecay   = 0.75
 	targetReach   = 2

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 const (
@@ -75,8 +75,8 @@ func freeForNode(t testing.TB) string {
 }
 
 // keysOf returns the keys of n actions.
-func keysOf(n int) []tcretry.PaceKey {
-	var keys []tcretry.PaceKey
+func keysOf(n int) []ratelimit.Key {
+	var keys []ratelimit.Key
 	for i := range n {
 		k := key
 		k.Action = fmt.Sprint("Describe", i)
@@ -86,7 +86,7 @@ func keysOf(n int) []tcretry.PaceKey {
 }
 
 // callAll lets n attempts of each key start at once. None may wait for long.
-func callAll(t testing.TB, p tcretry.Pacer, keys []tcretry.PaceKey, n int) {
+func callAll(t testing.TB, p ratelimit.Limiter, keys []ratelimit.Key, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -95,12 +95,12 @@ func callAll(t testing.TB, p tcretry.Pacer, keys []tcretry.PaceKey, n int) {
 	for _, k := range keys {
 		for range n {
 			all.Go(func() {
-				lane := p.Lane(k)
-				if err := lane.Wait(ctx, tcretry.Turn{}); err != nil {
+				lane := p.ForKey(k)
+				if err := lane.Wait(ctx, ratelimit.WaitOptions{}); err != nil {
 					errs <- err
 					return
 				}
-				lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceAccepted})
+				lane.Done(ratelimit.Result{Verdict: ratelimit.Accepted})
 			})
 		}
 	}

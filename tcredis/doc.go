@@ -2,10 +2,10 @@
 // account book their attempts in Redis, and keep its quota as if they were one.
 //
 //	pacer, err := tcredis.New(redis.NewClient(&redis.Options{Addr: "redis:6379"}))
-//	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPacer(pacer))}
+//	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithRateLimiter(pacer))}
 //
 // Without it each process learns the quota by itself, which works, at the price
-// of rejections: see [tcretry.AdaptivePacer].
+// of rejections: see [ratelimit.Adaptive].
 //
 // # What it costs
 //
@@ -37,7 +37,7 @@
 // knows should Redis have lost it. The calls wait in one queue all the time.
 //
 // A quota that nobody knew before Redis went is learnt by each process for itself,
-// as by [tcretry.AdaptivePacer].
+// as by [ratelimit.Adaptive].
 //
 // # Who else uses the quota
 //

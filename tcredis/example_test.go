@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -28,18 +29,18 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	transport := tcretry.New(tctest.NewAPI(), tcretry.WithPacer(pacer)) // in a program: nil for the API
+	transport := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(pacer)) // in a program: nil for the API
 	fmt.Println(call(&http.Client{Transport: transport}))
 	// Output: <nil>
 }
 
 // A quota that the documentation of an action tells need not be learnt.
-func ExampleWithQuota() {
+func ExampleWithLimits() {
 	quotas := map[string]int{"DescribeInstances": 40, "RunInstances": 10}
 	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 	defer client.Close()
 	_, err := tcredis.New(client,
-		tcredis.WithQuota(func(key tcretry.PaceKey) int { return quotas[key.Action] }))
+		tcredis.WithLimits(func(key ratelimit.Key) int { return quotas[key.Action] }))
 	fmt.Println(err)
 	// Output: <nil>
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -57,8 +58,8 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 type fleet struct {
 	processes, callers, calls, quota int
 	seed                             uint64 // 0 to begin with a second
-	kind                             tctest.QuotaKind
-	pacer                            func(process int) tcretry.Pacer
+	kind                             tctest.LimitKind
+	pacer                            func(process int) ratelimit.Limiter
 	during                           func(*tctest.API) // nil, or what happens meanwhile
 	ended                            func()            // nil, or called after the last call
 }
@@ -81,7 +82,7 @@ func (f fleet) makespan(r result) float64 {
 // run makes the calls.
 func (f fleet) run(t testing.TB) result {
 	api := tctest.NewAPI()
-	api.Quota("", f.quota, f.kind)
+	api.RateLimit("", f.quota, f.kind)
 	base := &slowly{base: api, rng: rand.New(rand.NewPCG(f.seed, 1))}
 	if f.seed > 0 {
 		time.Sleep(time.Duration(base.rng.Int64N(int64(time.Second)))) // the second is in any phase
@@ -90,7 +91,7 @@ func (f fleet) run(t testing.TB) result {
 	var next, failed atomic.Int64
 	var all, wg sync.WaitGroup
 	for i := range f.processes {
-		client := &http.Client{Transport: tcretry.New(base, tcretry.WithPacer(f.pacer(i)),
+		client := &http.Client{Transport: tcretry.New(base, tcretry.WithRateLimiter(f.pacer(i)),
 			tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 10 * time.Minute}))}
 		for range f.callers {
 			all.Go(func() {
@@ -113,7 +114,7 @@ func (f fleet) run(t testing.TB) result {
 	wg.Wait()
 	return result{
 		calls: f.calls, failed: int(failed.Load()), took: took,
-		attempts: len(api.Calls()), executed: api.Executions("DescribeInstances"),
+		attempts: len(api.Recorded()), executed: api.Executions("DescribeInstances"),
 	}
 }
 
@@ -140,7 +141,7 @@ func (f fleet) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredis.O
 	t.Helper()
 	var c counter
 	var clients []*redis.Client
-	f.pacer = func(int) tcretry.Pacer {
+	f.pacer = func(int) ratelimit.Limiter {
 		client := dialTo(m, &c)
 		clients = append(clients, client)
 		p, err := tcredis.New(client, opts...)
@@ -163,7 +164,7 @@ func twenty(seed uint64) fleet {
 }
 
 func set(perSecond int) tcredis.Option {
-	return tcredis.WithQuota(func(tcretry.PaceKey) int { return perSecond })
+	return tcredis.WithLimits(func(ratelimit.Key) int { return perSecond })
 }
 
 func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
@@ -179,7 +180,7 @@ func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
 
 // Whichever way the server counts.
 func TestAFleetKeepsQuotasOfEveryKind(t *testing.T) {
-	for _, kind := range []tctest.QuotaKind{tctest.SlidingWindow, tctest.TokenBucket} {
+	for _, kind := range []tctest.LimitKind{tctest.SlidingWindow, tctest.TokenBucket} {
 		for _, quota := range []int{0, 20} {
 			fleetBubble(t, func(t *testing.T) {
 				f := twenty(5)
@@ -261,9 +262,9 @@ func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
 		f.calls = 3000
 		f.during = func(api *tctest.API) {
 			time.Sleep(30 * time.Second)
-			api.Quota("", 10, tctest.FixedWindow)
+			api.RateLimit("", 10, tctest.FixedWindow)
 			time.Sleep(30 * time.Second)
-			api.Quota("", 40, tctest.FixedWindow)
+			api.RateLimit("", 40, tctest.FixedWindow)
 		}
 		r, _ := f.overPipes(t, piped(t))
 		require.Zero(t, r.failed)

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
 )
 
@@ -37,13 +37,13 @@ func (f *far) EvalSha(ctx context.Context, _ string, _ []string, args ...any) *r
 func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
 	for _, takes := range []time.Duration{40 * time.Millisecond, 90 * time.Millisecond, time.Hour} {
 		bubble(t, func(t *testing.T) {
-			lane, start := newPacer(t, &far{takes: takes}, set(1000)).Lane(key), time.Now()
+			lane, start := newPacer(t, &far{takes: takes}, set(1000)).ForKey(key), time.Now()
 			var all sync.WaitGroup
 			for i := range 50 {
 				all.Go(func() {
 					time.Sleep(time.Duration(i) * time.Millisecond)
 					begun := time.Now()
-					require.NoError(t, wait(lane, tcretry.Turn{}))
+					require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 					require.LessOrEqual(t, time.Since(begun), tcredis.DefaultTimeout, "call %d", i)
 				})
 			}
@@ -57,15 +57,15 @@ func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
 func TestAClientThatNeverAnswersDoesNotCollectGoroutines(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		client := &far{takes: 24 * time.Hour}
-		lane := newPacer(t, client, set(1000)).Lane(key)
+		lane := newPacer(t, client, set(1000)).ForKey(key)
 		for range 1000 {
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 			time.Sleep(time.Second)
 		}
 		require.LessOrEqual(t, client.asked.Load(), int64(20))
 		time.Sleep(24 * time.Hour)
 		before := client.asked.Load()
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		time.Sleep(24 * time.Hour)
 		require.Greater(t, client.asked.Load(), before, "it tries again once the client has given up")
 	})
@@ -74,18 +74,18 @@ func TestAClientThatNeverAnswersDoesNotCollectGoroutines(t *testing.T) {
 // What a process that dies had booked is lost to the others, and no more.
 func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		dies, lives := newPacer(t, client, set(1)).Lane(key), newPacer(t, client, set(1)).Lane(key)
-		require.NoError(t, wait(dies, tcretry.Turn{}))
+		dies, lives := newPacer(t, client, set(1)).ForKey(key), newPacer(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(dies, ratelimit.WaitOptions{}))
 		ctx, die := context.WithCancel(t.Context())
 		for range 5000 {
-			go func() { _ = dies.Wait(ctx, tcretry.Turn{}) }()
+			go func() { _ = dies.Wait(ctx, ratelimit.WaitOptions{}) }()
 		}
 		time.Sleep(interval / 2)
 		die()
 		start := time.Now()
-		require.NoError(t, wait(lives, tcretry.Turn{}))
+		require.NoError(t, wait(lives, ratelimit.WaitOptions{}))
 		require.LessOrEqual(t, time.Since(start), 3*interval)
-		require.NoError(t, wait(lives, tcretry.Turn{}))
+		require.NoError(t, wait(lives, ratelimit.WaitOptions{}))
 		require.LessOrEqual(t, time.Since(start), 4*interval)
 	})
 }
@@ -96,19 +96,19 @@ func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
 		r := rejected
 		for _, numbers := range [][2]int{{math.MaxInt, math.MaxInt - 1}, {5, -1}, {-5, -7}, {20, 20}} {
 			r.Count, r.Limit = numbers[0], numbers[1]
-			reject(t, p.Lane(key), r)
-			require.Zero(t, p.Paces()[0].Quota)
+			reject(t, p.ForKey(key), r)
+			require.Zero(t, p.States()[0].Limit)
 		}
 		r.Count, r.Limit = math.MaxInt, 20
-		reject(t, p.Lane(key), r)
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
-		require.Equal(t, 20, p.Paces()[0].Quota)
+		reject(t, p.ForKey(key), r)
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
+		require.Equal(t, 20, p.States()[0].Limit)
 		require.NoError(t, p.Err())
 	})
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		p := newPacer(t, client, set(math.MaxInt))
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
-		require.Equal(t, 1<<20, p.Paces()[0].Quota)
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
+		require.Equal(t, 1<<20, p.States()[0].Limit)
 	})
 }
 
@@ -118,19 +118,19 @@ func TestAnOldRejectionIsNoNews(t *testing.T) {
 		p := newPacer(t, client, set(50))
 		old := rejected
 		old.Count, old.Limit = 11, 10
-		reject(t, p.Lane(key), old)
+		reject(t, p.ForKey(key), old)
 		time.Sleep(time.Minute)
 		start := time.Now()
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		require.Zero(t, time.Since(start), "it is long below the quota")
 
-		reject(t, p.Lane(key), old)
-		other := newPacer(t, client, set(50)).Lane(key)
+		reject(t, p.ForKey(key), old)
+		other := newPacer(t, client, set(50)).ForKey(key)
 		reject(t, other, rejected)
-		require.NoError(t, wait(other, tcretry.Turn{}))
+		require.NoError(t, wait(other, ratelimit.WaitOptions{}))
 		time.Sleep(time.Minute)
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
-		require.Equal(t, 20, p.Paces()[0].Quota, "others know better by now")
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
+		require.Equal(t, 20, p.States()[0].Limit, "others know better by now")
 	})
 }
 
@@ -149,12 +149,12 @@ func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
 	} {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 			p := newPacer(t, client, set(20))
-			require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+			require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 			name := client.Keys(t.Context(), "*").Val()[0]
 			require.NoError(t, client.Del(t.Context(), name).Err())
 			require.NoError(t, spoilt.spoil(client, name).Err())
 			for range 100 {
-				require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+				require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 			}
 			require.Equal(t, spoilt.heals, p.Err() == nil, spoilt.what)
 		})
@@ -166,7 +166,7 @@ func TestAFlushOfTheScriptsDelaysNoCall(t *testing.T) {
 	admin, p := s.client(t), newPacer(t, s.client(t), set(1000), tcredis.WithTimeout(10*time.Second))
 	for range 50 {
 		require.NoError(t, admin.ScriptFlush(context.Background()).Err())
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		require.NoError(t, p.Err())
 	}
 }
@@ -175,18 +175,18 @@ func TestAFlushOfTheScriptsDelaysNoCall(t *testing.T) {
 func TestAReadOnlyRedisFailsNoCall(t *testing.T) {
 	s := startRedis(t)
 	ctx, admin, p := context.Background(), s.client(t), newPacer(t, s.client(t), set(1000))
-	require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+	require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 	require.NoError(t, admin.ReplicaOf(ctx, "127.0.0.1", "1").Err())
 	noticed := false
 	for range 100 {
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		noticed = noticed || p.Err() != nil
 	}
 	require.True(t, noticed)
 	require.NoError(t, admin.ReplicaOf(ctx, "NO", "ONE").Err())
 	before := s.commands(t)
 	eventually(t, "it did not come back", func() bool {
-		return wait(p.Lane(key), tcretry.Turn{}) == nil && p.Err() == nil && s.commands(t) > before+5
+		return wait(p.ForKey(key), ratelimit.WaitOptions{}) == nil && p.Err() == nil && s.commands(t) > before+5
 	})
 }
 
@@ -206,7 +206,7 @@ func TestAClientThatPanicsFailsNoCall(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			p := newPacer(t, client, set(1000))
 			for range 10 {
-				require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+				require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 			}
 			require.ErrorContains(t, p.Err(), "tcredis: the client panicked: ")
 		})

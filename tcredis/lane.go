@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // maxQuota is the largest quota that is believed or kept; the largest documented
@@ -22,13 +22,13 @@ const bookedSuffix = " booked"
 // Redis, or, while that is down, by a clerk that keeps this process's share. Before
 // that the pacer in memory has them.
 type lane struct {
-	pacer    *Pacer
-	key      tcretry.PaceKey
-	name     string       // in Redis
-	set      int          // the quota that the user set; 0 to learn it
-	local    local        // for attempts that are not booked
-	wide     tcretry.Lane // for what counts more than this key, of booked ones
-	inFlight atomic.Int64 // of the booked attempts
+	pacer    *Limiter
+	key      ratelimit.Key
+	name     string               // in Redis
+	set      int                  // the quota that the user set; 0 to learn it
+	local    local                // for attempts that are not booked
+	wide     ratelimit.KeyLimiter // for what counts more than this key, of booked ones
+	inFlight atomic.Int64         // of the booked attempts
 
 	mu       sync.Mutex
 	booked   bool // from now on attempts are booked; guarded by mu, as all below
@@ -52,17 +52,17 @@ type lane struct {
 	census   int64     // the last that counted this one
 }
 
-func newLane(p *Pacer, key tcretry.PaceKey) *lane {
+func newLane(p *Limiter, key ratelimit.Key) *lane {
 	l := &lane{pacer: p, key: key, name: p.name(key), set: min(max(0, p.quota(key)), maxQuota)}
 	l.quota, l.booked = l.set, l.set > 0
-	l.local = newLocal(p.memory.Lane(key))
+	l.local = newLocal(p.memory.ForKey(key))
 	key.Action += bookedSuffix
-	l.wide = p.memory.Lane(key)
+	l.wide = p.memory.ForKey(key)
 	return l
 }
 
 // Wait is part of [tcretry.Lane].
-func (l *lane) Wait(ctx context.Context, turn tcretry.Turn) error {
+func (l *lane) Wait(ctx context.Context, turn ratelimit.WaitOptions) error {
 	for {
 		l.mu.Lock()
 		l.heed()
@@ -79,7 +79,7 @@ func (l *lane) Wait(ctx context.Context, turn tcretry.Turn) error {
 
 // waitBooked waits for a booking. What counts more than this key goes first: a
 // booking that it made too late would be wasted.
-func (l *lane) waitBooked(ctx context.Context, turn tcretry.Turn) error {
+func (l *lane) waitBooked(ctx context.Context, turn ratelimit.WaitOptions) error {
 	if err := l.wide.Wait(ctx, turn); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (l *lane) waitBooked(ctx context.Context, turn tcretry.Turn) error {
 	w := l.enter(time.Now(), turn)
 	l.mu.Unlock()
 	if err := l.await(ctx, w); err != nil {
-		l.wide.Done(tcretry.PaceResult{})
+		l.wide.Done(ratelimit.Result{})
 		return err
 	}
 	l.inFlight.Add(1)
@@ -95,14 +95,14 @@ func (l *lane) waitBooked(ctx context.Context, turn tcretry.Turn) error {
 }
 
 // enter makes the call a waiter. It requires that mu is held.
-func (l *lane) enter(now time.Time, turn tcretry.Turn) *waiter {
-	w := &waiter{again: turn.Again, latest: turn.Latest, told: make(chan error, 1)}
+func (l *lane) enter(now time.Time, turn ratelimit.WaitOptions) *waiter {
+	w := &waiter{again: turn.AfterThrottle, latest: turn.NotAfter, told: make(chan error, 1)}
 	if l.queue.len() == 0 {
 		l.bookings.forget(now)
 	}
 	// Whoever comes too late is told here: to look at all is too much for each.
 	if place := l.queue.add(w); w.late(now) || w.late(l.bookings.earliest(now, place, l.quota)) {
-		l.queue.tell(w, tcretry.ErrPaceLate)
+		l.queue.tell(w, ratelimit.ErrTooLate)
 	}
 	l.work(now)
 	return w
@@ -136,37 +136,37 @@ func (l *lane) await(ctx context.Context, w *waiter) error {
 }
 
 // Done is part of [tcretry.Lane].
-func (l *lane) Done(r tcretry.PaceResult) {
+func (l *lane) Done(r ratelimit.Result) {
 	// The codes that concern more than this key are known to the pacer in memory.
 	own := r
-	if r.Verdict == tcretry.PaceRejected && r.Code != "" && r.Code != "RequestLimitExceeded" {
-		own = tcretry.PaceResult{}
+	if r.Verdict == ratelimit.Throttled && r.Code != "" && r.Code != "RequestLimitExceeded" {
+		own = ratelimit.Result{}
 	}
 	local := l.local.done(r)
 	if !local {
 		l.inFlight.Add(-1)
-		if own.Verdict == tcretry.PaceRejected {
-			r = tcretry.PaceResult{}
+		if own.Verdict == ratelimit.Throttled {
+			r = ratelimit.Result{}
 		}
 		l.wide.Done(r)
 	}
-	if own.Verdict == tcretry.PaceAccepted && local && !l.local.slow.Load() {
+	if own.Verdict == ratelimit.Accepted && local && !l.local.slow.Load() {
 		return // of a lane that nothing is known of
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch own.Verdict {
-	case tcretry.PaceAccepted:
+	case ratelimit.Accepted:
 		l.misses.row = 0
 		l.clerk.accept(time.Now())
-	case tcretry.PaceRejected:
+	case ratelimit.Throttled:
 		l.reject(time.Now(), own)
 	}
 	l.heed()
 }
 
 // reject takes in a rejection. It requires that mu is held.
-func (l *lane) reject(now time.Time, r tcretry.PaceResult) {
+func (l *lane) reject(now time.Time, r ratelimit.Result) {
 	l.learn(r)
 	l.heard = now
 	l.misses.add(now, &l.bookings.hold)
@@ -179,7 +179,7 @@ func (l *lane) reject(now time.Time, r tcretry.PaceResult) {
 }
 
 // learn takes in what a rejection tells. It requires that mu is held.
-func (l *lane) learn(r tcretry.PaceResult) {
+func (l *lane) learn(r ratelimit.Result) {
 	l.rejected = &rejection{}
 	if 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxQuota {
 		l.rejected = &rejection{r.Count, r.Limit}
@@ -213,7 +213,7 @@ func (m *misses) add(now time.Time, hold *time.Time) {
 }
 
 // Pace tells hooks what is known of the key.
-func (l *lane) Pace() tcretry.Pace {
+func (l *lane) State() ratelimit.State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.booked {
@@ -223,12 +223,12 @@ func (l *lane) Pace() tcretry.Pace {
 	if l.alone {
 		rate = l.clerk.rate
 	}
-	pace := tcretry.Pace{
-		Host: l.key.Host, Action: l.key.Action, Mode: tcretry.PaceOwn, Quota: l.quota, Rate: rate,
+	pace := ratelimit.State{
+		Host: l.key.Host, Action: l.key.Action, Mode: ratelimit.Own, Limit: l.quota, Rate: rate,
 		Waiting: l.queue.len(), InFlight: int(l.inFlight.Load() + l.local.inFlight.Load()),
 	}
 	if rate > 0 && rate < float64(l.quota) {
-		pace.Mode = tcretry.PaceShared
+		pace.Mode = ratelimit.Shared
 	}
 	return pace
 }

@@ -4,10 +4,10 @@ import (
 	"sync"
 	"weak"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// remembered is how many lanes are kept for certain: as many as an AdaptivePacer
+// remembered is how many lanes are kept for certain: as many as an ratelimit.Adaptive
 // does, the hosts of a large program.
 const remembered = 1024
 
@@ -19,12 +19,12 @@ const remembered = 1024
 // the old one, and of those in the old one only weak pointers stay.
 type lanes struct {
 	mu         sync.RWMutex
-	young, old map[tcretry.PaceKey]*lane              // guarded by mu
-	faded      map[tcretry.PaceKey]weak.Pointer[lane] // guarded by mu
+	young, old map[ratelimit.Key]*lane              // guarded by mu
+	faded      map[ratelimit.Key]weak.Pointer[lane] // guarded by mu
 }
 
 // get returns the lane of key, made by fresh if there is none.
-func (s *lanes) get(key tcretry.PaceKey, fresh func(tcretry.PaceKey) *lane) *lane {
+func (s *lanes) get(key ratelimit.Key, fresh func(ratelimit.Key) *lane) *lane {
 	s.mu.RLock()
 	l := s.young[key]
 	s.mu.RUnlock()
@@ -45,7 +45,7 @@ func (s *lanes) get(key tcretry.PaceKey, fresh func(tcretry.PaceKey) *lane) *lan
 		s.age()
 	}
 	if s.young == nil {
-		s.young = make(map[tcretry.PaceKey]*lane)
+		s.young = make(map[ratelimit.Key]*lane)
 	}
 	delete(s.old, l.key)
 	delete(s.faded, l.key)
@@ -55,7 +55,7 @@ func (s *lanes) get(key tcretry.PaceKey, fresh func(tcretry.PaceKey) *lane) *lan
 
 // age makes the young generation the old one. It requires that mu is held.
 func (s *lanes) age() {
-	faded := make(map[tcretry.PaceKey]weak.Pointer[lane])
+	faded := make(map[ratelimit.Key]weak.Pointer[lane])
 	for key, p := range s.faded {
 		if p.Value() != nil {
 			faded[key] = p
@@ -72,7 +72,7 @@ func (s *lanes) all() []*lane {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	all := make([]*lane, 0, len(s.young)+len(s.old))
-	for _, generation := range []map[tcretry.PaceKey]*lane{s.young, s.old} {
+	for _, generation := range []map[ratelimit.Key]*lane{s.young, s.old} {
 		for _, l := range generation {
 			all = append(all, l)
 		}

@@ -7,23 +7,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 func TestManyKeysLeaveAFewThousandLanes(t *testing.T) {
 	var s lanes
 	made := 0
-	fresh := func(key tcretry.PaceKey) *lane {
+	fresh := func(key ratelimit.Key) *lane {
 		made++
 		return &lane{key: key}
 	}
-	held := s.get(tcretry.PaceKey{Action: "held"}, fresh)
+	held := s.get(ratelimit.Key{Action: "held"}, fresh)
 	for i := range 100_000 {
-		s.get(tcretry.PaceKey{Action: strconv.Itoa(i)}, fresh)
+		s.get(ratelimit.Key{Action: strconv.Itoa(i)}, fresh)
 	}
 	require.Equal(t, 100_001, made)
 	require.LessOrEqual(t, len(s.all()), 2*remembered)
-	require.Same(t, held, s.get(tcretry.PaceKey{Action: "held"}, fresh), "a call has it, and another call would get a second")
+	require.Same(t, held, s.get(ratelimit.Key{Action: "held"}, fresh), "a call has it, and another call would get a second")
 	runtime.GC()
 	s.age()
 	require.LessOrEqual(t, len(s.faded), 2*remembered)
@@ -35,9 +35,9 @@ func TestTheLastKeysAreRemembered(t *testing.T) {
 	first := make(map[string]*lane)
 	for i := range remembered {
 		action := strconv.Itoa(i)
-		first[action] = s.get(tcretry.PaceKey{Action: action}, func(key tcretry.PaceKey) *lane { return &lane{key: key} })
+		first[action] = s.get(ratelimit.Key{Action: action}, func(key ratelimit.Key) *lane { return &lane{key: key} })
 	}
 	for action, l := range first {
-		require.Same(t, l, s.get(tcretry.PaceKey{Action: action}, nil))
+		require.Same(t, l, s.get(ratelimit.Key{Action: action}, nil))
 	}
 }

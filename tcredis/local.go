@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // errChange tells a waiter that attempts are booked now.
@@ -15,7 +15,7 @@ var errChange = errors.New("tcredis: the pace changed hands")
 // known, or no more than a process without Redis finds out. All are safe for use
 // from many goroutines.
 type local struct {
-	lane tcretry.Lane
+	lane ratelimit.KeyLimiter
 	// slow says that lane was told of a rejection: attempts may wait there.
 	slow     atomic.Bool
 	inFlight atomic.Int64
@@ -24,13 +24,13 @@ type local struct {
 	end   context.CancelCauseFunc
 }
 
-func newLocal(lane tcretry.Lane) local {
+func newLocal(lane ratelimit.KeyLimiter) local {
 	ended, end := context.WithCancelCause(context.Background())
 	return local{lane: lane, ended: ended, end: end}
 }
 
-// wait is Lane.Wait, and returns errChange once l has ended.
-func (l *local) wait(ctx context.Context, turn tcretry.Turn) error {
+// wait is KeyLimiter.Wait, and returns errChange once l has ended.
+func (l *local) wait(ctx context.Context, turn ratelimit.WaitOptions) error {
 	if l.slow.Load() {
 		inner, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -48,10 +48,10 @@ func (l *local) wait(ctx context.Context, turn tcretry.Turn) error {
 // done is Lane.Done. It returns false if no attempt of this lane is in flight.
 // Should there be booked ones as well, nothing tells them apart, and nothing has to:
 // all of this lane are soon over.
-func (l *local) done(r tcretry.PaceResult) bool {
+func (l *local) done(r ratelimit.Result) bool {
 	for n := l.inFlight.Load(); n > 0; n = l.inFlight.Load() {
 		if l.inFlight.CompareAndSwap(n, n-1) {
-			if r.Verdict == tcretry.PaceRejected {
+			if r.Verdict == ratelimit.Throttled {
 				l.slow.Store(true)
 			}
 			l.lane.Done(r)
@@ -61,6 +61,6 @@ func (l *local) done(r tcretry.PaceResult) bool {
 	return false
 }
 
-func (l *local) pace() tcretry.Pace {
-	return l.lane.(interface{ Pace() tcretry.Pace }).Pace()
+func (l *local) pace() ratelimit.State {
+	return l.lane.(interface{ State() ratelimit.State }).State()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // DefaultTimeout is how long a call waits for Redis at the most before it goes on
@@ -18,19 +19,19 @@ const DefaultTimeout = 100 * time.Millisecond
 const DefaultPrefix = "tcretry:"
 
 // An Option changes a default of [New]. Later ones win.
-type Option interface{ apply(*Pacer) error }
+type Option interface{ apply(*Limiter) error }
 
-type optionFunc func(*Pacer) error
+type optionFunc func(*Limiter) error
 
-func (f optionFunc) apply(p *Pacer) error { return f(p) }
+func (f optionFunc) apply(p *Limiter) error { return f(p) }
 
-// WithQuota sets the quotas instead of learning them: quota returns the attempts
+// WithLimits sets the quotas instead of learning them: quota returns the attempts
 // a second that the fleet may make for a key, 0 for one that is to be learnt. It
 // must be pure, and is called from many goroutines. A quota that is set is kept
 // from the first call on, so that nothing is rejected; one that rejections tell
 // to be lower is kept lower. The default is to learn all.
-func WithQuota(quota func(tcretry.PaceKey) int) Option {
-	return optionFunc(func(p *Pacer) error {
+func WithLimits(quota func(ratelimit.Key) int) Option {
+	return optionFunc(func(p *Limiter) error {
 		if quota == nil {
 			return mistake("WithQuota", quota, "it is nil: quotas are learnt by default")
 		}
@@ -43,7 +44,7 @@ func WithQuota(quota func(tcretry.PaceKey) int) Option {
 // [DefaultTimeout] by default. One answer has half of that: a call may come when
 // those before it were asked for, and its own question has to wait.
 func WithTimeout(d time.Duration) Option {
-	return optionFunc(func(p *Pacer) error {
+	return optionFunc(func(p *Limiter) error {
 		if d/2 <= 0 {
 			return mistake("WithTimeout", d, "it is not positive")
 		}
@@ -56,7 +57,7 @@ func WithTimeout(d time.Duration) Option {
 // default. Fleets that share a Redis but no account need two, if they sign below
 // the Transport: it then does not know whose attempts it makes.
 func WithPrefix(prefix string) Option {
-	return optionFunc(func(p *Pacer) error {
+	return optionFunc(func(p *Limiter) error {
 		if prefix == "" {
 			return mistake("WithPrefix", prefix, "it is empty")
 		}
@@ -73,8 +74,8 @@ func mistake(option string, value any, reason string) error {
 // *redis.ClusterClient, a *redis.Ring or any other. It does not connect, and
 // never closes the client. The error holds every mistake, each a
 // [*tcretry.OptionError].
-func New(client redis.Scripter, opts ...Option) (*Pacer, error) {
-	p := &Pacer{prefix: DefaultPrefix, quota: func(tcretry.PaceKey) int { return 0 }}
+func New(client redis.Scripter, opts ...Option) (*Limiter, error) {
+	p := &Limiter{prefix: DefaultPrefix, quota: func(ratelimit.Key) int { return 0 }}
 	p.link.client, p.link.timeout = client, DefaultTimeout/2
 	var mistakes []error
 	if client == nil {

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
 	"github.com/tcretry/tcretry/tctest"
 )
 
 func TestPacerKeepsTheObligationsOfAPacer(t *testing.T) {
-	tctest.TestPacer(t, func() tcretry.Pacer {
+	tctest.TestLimiter(t, func() ratelimit.Limiter {
 		client := dialTo(piped(t))
 		closeLater(client)
 		return newPacer(t, client)
@@ -24,7 +25,7 @@ func TestPacerKeepsTheObligationsOfAPacer(t *testing.T) {
 
 // Without Redis it is a local pacer, which keeps them too.
 func TestPacerKeepsTheObligationsWithoutRedis(t *testing.T) {
-	tctest.TestPacer(t, func() tcretry.Pacer {
+	tctest.TestLimiter(t, func() ratelimit.Limiter {
 		m := piped(t)
 		m.SetError("down")
 		client := dialTo(m)
@@ -33,11 +34,11 @@ func TestPacerKeepsTheObligationsWithoutRedis(t *testing.T) {
 	})
 }
 
-var rejected = tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
+var rejected = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
 
 // reject makes one attempt that the API rejects.
-func reject(t testing.TB, lane tcretry.Lane, r tcretry.PaceResult) {
-	require.NoError(t, lane.Wait(context.Background(), tcretry.Turn{}))
+func reject(t testing.TB, lane ratelimit.KeyLimiter, r ratelimit.Result) {
+	require.NoError(t, lane.Wait(context.Background(), ratelimit.WaitOptions{}))
 	lane.Done(r)
 }
 
@@ -54,9 +55,9 @@ func inBubble(t *testing.T, f func(t *testing.T, client *redis.Client, c *counte
 
 func TestAnUnknownQuotaCostsNoTimeAndOneLookAKey(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane, start := newPacer(t, client).Lane(key), time.Now()
+		lane, start := newPacer(t, client).ForKey(key), time.Now()
 		for range 1000 {
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		}
 		require.Zero(t, time.Since(start))
 		time.Sleep(time.Second)
@@ -75,42 +76,42 @@ func (empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis
 }
 
 func TestAnUnknownQuotaAllocatesNothing(t *testing.T) {
-	lane := newPacer(t, empty{}).Lane(key)
-	require.NoError(t, wait(lane, tcretry.Turn{}))
-	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = wait(lane, tcretry.Turn{}) }))
+	lane := newPacer(t, empty{}).ForKey(key)
+	require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = wait(lane, ratelimit.WaitOptions{}) }))
 }
 
 func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		reject(t, newPacer(t, client).Lane(key), rejected)
-		require.NoError(t, wait(newPacer(t, client).Lane(key), tcretry.Turn{}))
+		reject(t, newPacer(t, client).ForKey(key), rejected)
+		require.NoError(t, wait(newPacer(t, client).ForKey(key), ratelimit.WaitOptions{}))
 	})
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		told := newPacer(t, client).Lane(key)
+		told := newPacer(t, client).ForKey(key)
 		reject(t, told, rejected)
-		require.NoError(t, wait(told, tcretry.Turn{}))
+		require.NoError(t, wait(told, ratelimit.WaitOptions{}))
 		fresh := newPacer(t, client)
-		require.NoError(t, wait(fresh.Lane(key), tcretry.Turn{}))
+		require.NoError(t, wait(fresh.ForKey(key), ratelimit.WaitOptions{}))
 		time.Sleep(time.Second)
-		require.Equal(t, 20, fresh.Paces()[0].Quota)
-		require.Equal(t, tcretry.PaceOwn, fresh.Paces()[0].Mode)
+		require.Equal(t, 20, fresh.States()[0].Limit)
+		require.Equal(t, ratelimit.Own, fresh.States()[0].Mode)
 	})
 }
 
 // What it sent before it knew of the quota counts: the second is not free for it.
 func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		told := newPacer(t, client).Lane(key)
+		told := newPacer(t, client).ForKey(key)
 		reject(t, told, rejected)
-		require.NoError(t, wait(told, tcretry.Turn{}))
+		require.NoError(t, wait(told, ratelimit.WaitOptions{}))
 		time.Sleep(time.Minute)
-		fresh, start := newPacer(t, client).Lane(key), time.Now()
+		fresh, start := newPacer(t, client).ForKey(key), time.Now()
 		for range 15 {
-			require.NoError(t, wait(fresh, tcretry.Turn{}))
+			require.NoError(t, wait(fresh, ratelimit.WaitOptions{}))
 		}
 		time.Sleep(time.Millisecond)
 		for range 20 {
-			require.NoError(t, wait(fresh, tcretry.Turn{}))
+			require.NoError(t, wait(fresh, ratelimit.WaitOptions{}))
 		}
 		require.GreaterOrEqual(t, time.Since(start), 900*time.Millisecond)
 	})
@@ -118,11 +119,11 @@ func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
 
 func TestAProcessHasAtMostTwoBookings(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newPacer(t, client, set(1)).Lane(key)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		lane := newPacer(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 100 {
-			go func() { _ = lane.Wait(ctx, tcretry.Turn{}) }()
+			go func() { _ = lane.Wait(ctx, ratelimit.WaitOptions{}) }()
 		}
 		time.Sleep(500 * time.Millisecond)
 		require.Equal(t, int64(1+2), c.n.Load())
@@ -134,26 +135,26 @@ func TestAProcessHasAtMostTwoBookings(t *testing.T) {
 
 func TestLateCallsDoNotBookMore(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newPacer(t, client, set(1)).Lane(key)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		lane := newPacer(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		start := time.Now()
 		for range 100 {
-			require.ErrorIs(t, wait(lane, tcretry.Turn{Latest: start.Add(time.Second / 2)}), tcretry.ErrPaceLate)
+			require.ErrorIs(t, wait(lane, ratelimit.WaitOptions{NotAfter: start.Add(time.Second / 2)}), ratelimit.ErrTooLate)
 		}
 		require.Zero(t, time.Since(start))
 		require.Equal(t, int64(2), c.n.Load())
-		require.NoError(t, wait(lane, tcretry.Turn{}), "the booking that came too late for them is used")
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}), "the booking that came too late for them is used")
 		require.Equal(t, int64(2), c.n.Load())
 	})
 }
 
 func TestABookingThatNobodyUsedInTimeIsForgotten(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newPacer(t, client, set(1)).Lane(key)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
-		require.ErrorIs(t, wait(lane, tcretry.Turn{Latest: time.Now()}), tcretry.ErrPaceLate)
+		lane := newPacer(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		require.ErrorIs(t, wait(lane, ratelimit.WaitOptions{NotAfter: time.Now()}), ratelimit.ErrTooLate)
 		time.Sleep(time.Minute)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		require.Equal(t, int64(3), c.n.Load())
 	})
 }
@@ -173,13 +174,13 @@ func TestASilentRedisDelaysOneCallByTheTimeout(t *testing.T) {
 		defer time.Sleep(2 * time.Minute) // all answers are there
 		p := newPacer(t, silent{}, set(20), tcredis.WithTimeout(30*time.Millisecond))
 		start := time.Now()
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		// The local pacer goes on as if it had been rejected a moment ago.
 		require.LessOrEqual(t, time.Since(start), 30*time.Millisecond+time.Second)
 		require.ErrorIs(t, p.Err(), context.DeadlineExceeded)
-		other := tcretry.PaceKey{Host: "another"}
+		other := ratelimit.Key{Host: "another"}
 		start = time.Now()
-		require.NoError(t, wait(newPacer(t, silent{}).Lane(other), tcretry.Turn{}))
+		require.NoError(t, wait(newPacer(t, silent{}).ForKey(other), ratelimit.WaitOptions{}))
 		require.Zero(t, time.Since(start), "a look makes nobody wait")
 	})
 }
@@ -190,17 +191,17 @@ func TestADeadRedisIsProbedNowAndThen(t *testing.T) {
 		var c counter
 		client := dialTo(m, &c)
 		p := newPacer(t, client, set(1000))
-		lane := p.Lane(key)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		lane := p.ForKey(key)
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		m.SetError("down")
 		for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		}
 		require.Error(t, p.Err())
 		require.LessOrEqual(t, c.n.Load(), int64(30+10))
 		m.SetError("")
 		time.Sleep(2 * time.Second)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		time.Sleep(time.Millisecond)
 		require.NoError(t, p.Err())
 		require.NoError(t, client.Close())
@@ -212,12 +213,12 @@ func TestAQuotaOverManyKeysIsKeptByTheProcess(t *testing.T) {
 		p := newPacer(t, client)
 		other := key
 		other.Action = "DescribeZones"
-		require.NoError(t, wait(p.Lane(other), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(other), ratelimit.WaitOptions{}))
 		r := rejected
 		r.Code, r.Count, r.Limit = "RequestLimitExceeded.UinLimitExceeded", 2, 1
-		reject(t, p.Lane(key), r)
+		reject(t, p.ForKey(key), r)
 		start := time.Now()
-		require.NoError(t, wait(p.Lane(other), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(other), ratelimit.WaitOptions{}))
 		require.NotZero(t, time.Since(start))
 		require.Empty(t, client.Keys(t.Context(), "*").Val())
 	})
@@ -225,9 +226,9 @@ func TestAQuotaOverManyKeysIsKeptByTheProcess(t *testing.T) {
 
 func TestTheNameOfAKeyHidesTheCredentialAndKeepsToOneNodeOfACluster(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		odd := tcretry.PaceKey{Host: "h", Action: "a}{b", Credential: key.Credential}
-		for _, k := range []tcretry.PaceKey{key, odd} {
-			require.NoError(t, wait(newPacer(t, client, set(20), tcredis.WithPrefix("fleet:")).Lane(k), tcretry.Turn{}))
+		odd := ratelimit.Key{Host: "h", Action: "a}{b", Credential: key.Credential}
+		for _, k := range []ratelimit.Key{key, odd} {
+			require.NoError(t, wait(newPacer(t, client, set(20), tcredis.WithPrefix("fleet:")).ForKey(k), ratelimit.WaitOptions{}))
 		}
 		names := client.Keys(t.Context(), "*").Val()
 		require.Len(t, names, 2)
@@ -239,7 +240,7 @@ func TestTheNameOfAKeyHidesTheCredentialAndKeepsToOneNodeOfACluster(t *testing.T
 }
 
 func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
-	_, err := tcredis.New(nil, nil, tcredis.WithTimeout(0), tcredis.WithPrefix(""), tcredis.WithQuota(nil))
+	_, err := tcredis.New(nil, nil, tcredis.WithTimeout(0), tcredis.WithPrefix(""), tcredis.WithLimits(nil))
 	for _, want := range []string{"the client is nil", "an option is nil", "WithTimeout(0s)", "WithPrefix()", "WithQuota"} {
 		require.ErrorContains(t, err, want)
 	}
@@ -253,16 +254,16 @@ func BenchmarkUnknownQuota(b *testing.B) {
 	p := newPacer(b, empty{})
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = wait(p.Lane(key), tcretry.Turn{})
+		_ = wait(p.ForKey(key), ratelimit.WaitOptions{})
 	}
 }
 
 // The same without Redis.
 func BenchmarkUnknownQuotaInMemory(b *testing.B) {
-	p := new(tcretry.AdaptivePacer)
+	p := new(ratelimit.Adaptive)
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = wait(p.Lane(key), tcretry.Turn{})
+		_ = wait(p.ForKey(key), ratelimit.WaitOptions{})
 	}
 }
 
@@ -271,7 +272,7 @@ func BenchmarkBooked(b *testing.B) {
 	p := newPacer(b, generous{})
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = wait(p.Lane(key), tcretry.Turn{})
+		_ = wait(p.ForKey(key), ratelimit.WaitOptions{})
 	}
 }
 

@@ -51,7 +51,7 @@ func process(api, addr, calls string) error {
 	if err != nil {
 		return err
 	}
-	c := &http.Client{Transport: tcretry.New(nil, tcretry.WithPacer(p))}
+	c := &http.Client{Transport: tcretry.New(nil, tcretry.WithRateLimiter(p))}
 	errs := make(chan error, 5)
 	for range cap(errs) {
 		go func() {
@@ -97,7 +97,7 @@ func processes(t *testing.T, n, calls int, api, redis string) (wait func()) {
 // forty is an API that takes 40 calls a second, on a socket.
 func forty(t *testing.T) (*tctest.API, string) {
 	api := tctest.NewAPI()
-	api.Quota("", 40, tctest.FixedWindow)
+	api.RateLimit("", 40, tctest.FixedWindow)
 	return api, api.Start(t).URL
 }
 

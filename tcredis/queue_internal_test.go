@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // crowd is a queue of n waiters whose turns are a tenth of a second apart. All have
@@ -34,7 +34,7 @@ func TestToFindWhoIsLateCostsLittleForEachOfManyWaiters(t *testing.T) {
 		return start(place)
 	}
 	for range n {
-		q.tellLate(noon, counted, tcretry.ErrPaceLate)
+		q.tellLate(noon, counted, ratelimit.ErrTooLate)
 	}
 	require.LessOrEqual(t, looks, 3*n)
 }
@@ -44,12 +44,12 @@ func TestALookThatIsPutOffComes(t *testing.T) {
 	q, start := crowd(n)
 	last := q.first.Back().Value.(*waiter)
 	q.looked = noon
-	q.tellLate(noon, start, tcretry.ErrPaceLate)
+	q.tellLate(noon, start, ratelimit.ErrTooLate)
 	require.Empty(t, last.told)
 	soon := q.look()
 	require.Equal(t, n*lookEach, soon.Sub(noon))
-	q.tellLate(soon, start, tcretry.ErrPaceLate)
-	require.Equal(t, tcretry.ErrPaceLate, <-last.told)
+	q.tellLate(soon, start, ratelimit.ErrTooLate)
+	require.Equal(t, ratelimit.ErrTooLate, <-last.told)
 	require.Equal(t, n-1, q.len())
 	require.Equal(t, start(n), q.look(), "nobody else is late")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // interval is the time between two bookings at a quota of one a second.
@@ -20,12 +20,12 @@ func TestWaitingCallsComeBackToTheFleet(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		lane := newPacer(t, client, set(20)).Lane(key)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		lane := newPacer(t, client, set(20)).ForKey(key)
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		m.SetError("down")
 		var all sync.WaitGroup
 		for range 60 {
-			all.Go(func() { _ = wait(lane, tcretry.Turn{}) })
+			all.Go(func() { _ = wait(lane, ratelimit.WaitOptions{}) })
 		}
 		time.Sleep(3 * time.Second)
 		m.SetError("")
@@ -39,15 +39,15 @@ func TestWaitingCallsComeBackToTheFleet(t *testing.T) {
 func TestABookingOfACallThatEndsAtItsTurnGoesToTheNext(t *testing.T) {
 	for range 30 {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			lane := newPacer(t, client, set(1)).Lane(key)
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			lane := newPacer(t, client, set(1)).ForKey(key)
+			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 			start := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), interval+1)
 			defer cancel()
 			ended := make(chan error, 1)
-			go func() { ended <- lane.Wait(ctx, tcretry.Turn{}) }()
+			go func() { ended <- lane.Wait(ctx, ratelimit.WaitOptions{}) }()
 			time.Sleep(time.Millisecond)
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 			want := interval
 			if <-ended == nil {
 				want = 2 * interval
@@ -62,14 +62,14 @@ func TestWhatIsBookedIsUsedWhenRedisGoes(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		lane := newPacer(t, client, set(1)).Lane(key)
-		require.NoError(t, wait(lane, tcretry.Turn{}))
+		lane := newPacer(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		start := time.Now()
 		var all sync.WaitGroup
 		times := make([]time.Duration, 3)
 		for i := range times {
 			all.Go(func() {
-				_ = wait(lane, tcretry.Turn{})
+				_ = wait(lane, ratelimit.WaitOptions{})
 				times[i] = time.Since(start).Truncate(time.Microsecond)
 			})
 			time.Sleep(time.Millisecond)
@@ -87,17 +87,17 @@ func TestAQuotaThatWasLearntWithoutRedisIsToldLater(t *testing.T) {
 		client := dialTo(m)
 		defer client.Close()
 		p := newPacer(t, client)
-		require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		time.Sleep(time.Second)
 		m.SetError("down")
-		reject(t, p.Lane(key), rejected)
+		reject(t, p.ForKey(key), rejected)
 		for range 10 {
-			require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+			require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		}
 		require.Error(t, p.Err())
 		m.SetError("")
 		for range 100 {
-			require.NoError(t, wait(p.Lane(key), tcretry.Turn{}))
+			require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		}
 		require.NoError(t, p.Err())
 		require.Equal(t, "20", m.HGet(m.Keys()[0], "limit"))
@@ -108,25 +108,25 @@ func TestAQuotaThatWasLearntWithoutRedisIsToldLater(t *testing.T) {
 func TestACallThatWaitsForItsShareFindsThatRedisIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := piped(t)
-		var lanes []tcretry.Lane
+		var lanes []ratelimit.KeyLimiter
 		for range 10 {
 			client := dialTo(m)
 			defer client.Close()
-			lanes = append(lanes, newPacer(t, client, set(1)).Lane(key))
+			lanes = append(lanes, newPacer(t, client, set(1)).ForKey(key))
 		}
 		for _, lane := range append(lanes, lanes...) {
-			require.NoError(t, wait(lane, tcretry.Turn{}))
+			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		}
 		m.SetError("down")
 		for range 3 {
-			require.NoError(t, wait(lanes[0], tcretry.Turn{})) // what was booked, and its share
+			require.NoError(t, wait(lanes[0], ratelimit.WaitOptions{})) // what was booked, and its share
 		}
 		go func() {
 			time.Sleep(500 * time.Millisecond)
 			m.SetError("")
 		}()
 		start := time.Now()
-		require.NoError(t, wait(lanes[0], tcretry.Turn{}))
+		require.NoError(t, wait(lanes[0], ratelimit.WaitOptions{}))
 		require.LessOrEqual(t, time.Since(start), 4*time.Second, "its share is one in ten seconds")
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -126,13 +126,13 @@ func (s *server) commands(t testing.TB) int {
 func TestPacerKeepsTheObligationsOverARealRedis(t *testing.T) {
 	s := startRedis(t)
 	var n atomic.Int64
-	tctest.TestPacerLive(t, func() tcretry.Pacer {
+	tctest.TestLimiterLive(t, func() ratelimit.Limiter {
 		prefix := tcredis.WithPrefix(fmt.Sprintf("case %d:", n.Add(1)))
 		return newPacer(t, s.client(t), prefix, tcredis.WithTimeout(10*time.Second))
 	})
 }
 
-func newPacer(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tcredis.Pacer {
+func newPacer(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tcredis.Limiter {
 	p, err := tcredis.New(client, opts...)
 	require.NoError(t, err)
 	return p
@@ -142,7 +142,7 @@ func newPacer(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tcre
 func real(t testing.TB, addr string) fleet {
 	return fleet{
 		processes: 10, callers: 5, calls: *fleetCalls, quota: *fleetQuota, seed: 1,
-		pacer: func(int) tcretry.Pacer { return newPacer(t, clientOf(t, addr)) },
+		pacer: func(int) ratelimit.Limiter { return newPacer(t, clientOf(t, addr)) },
 	}
 }
 
@@ -153,7 +153,7 @@ func TestAFleetKeepsItsQuotaOverARealRedis(t *testing.T) {
 		t.Run(fmt.Sprintf("told %d", quota), func(t *testing.T) {
 			f, before := real(t, s.addr), s.commands(t)
 			prefix := tcredis.WithPrefix(t.Name())
-			f.pacer = func(int) tcretry.Pacer { return newPacer(t, s.client(t), set(quota), prefix) }
+			f.pacer = func(int) ratelimit.Limiter { return newPacer(t, s.client(t), set(quota), prefix) }
 			r := f.run(t)
 			commands := float64(s.commands(t)-before) / float64(r.calls)
 			t.Logf("makespan %.3f, rejected %.1f %%, failed %d, commands a call %.2f", f.makespan(r), 100*r.rejected(), r.failed, commands)
@@ -175,8 +175,8 @@ func TestNoCallFailsWhenRedisStopsAndStarts(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		s.start(t)
 	}
-	var pacers []*tcredis.Pacer
-	f.pacer = func(int) tcretry.Pacer {
+	var pacers []*tcredis.Limiter
+	f.pacer = func(int) ratelimit.Limiter {
 		pacers = append(pacers, newPacer(t, s.client(t)))
 		return pacers[len(pacers)-1]
 	}
@@ -186,7 +186,7 @@ func TestNoCallFailsWhenRedisStopsAndStarts(t *testing.T) {
 	before := s.commands(t)
 	for _, p := range pacers {
 		// The last probe may have been too early.
-		eventually(t, "Redis is still away", func() bool { return wait(p.Lane(key), tcretry.Turn{}) == nil && p.Err() == nil })
+		eventually(t, "Redis is still away", func() bool { return wait(p.ForKey(key), ratelimit.WaitOptions{}) == nil && p.Err() == nil })
 	}
 	require.Greater(t, s.commands(t), before, "it did not come back")
 }
@@ -247,14 +247,14 @@ func TestNoCallFailsWhileRedisIsSlow(t *testing.T) {
 	require.Equal(t, r.calls, r.executed)
 }
 
-var key = tcretry.PaceKey{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "AKIDexample"}
+var key = ratelimit.Key{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "AKIDexample"}
 
 // wait makes one attempt that the API accepts.
-func wait(lane tcretry.Lane, turn tcretry.Turn) error {
+func wait(lane ratelimit.KeyLimiter, turn ratelimit.WaitOptions) error {
 	if err := lane.Wait(context.Background(), turn); err != nil {
 		return err
 	}
-	lane.Done(tcretry.PaceResult{Verdict: tcretry.PaceAccepted})
+	lane.Done(ratelimit.Result{Verdict: ratelimit.Accepted})
 	return nil
 }
 

@@ -44,7 +44,7 @@ func playShared(t *testing.T, s scene.Shared, fails time.Duration, opts ...tcred
 		clients = append(clients, client)
 		p, err := tcredis.New(client, opts...)
 		require.NoError(t, err)
-		rt := tcretry.New(base, tcretry.WithPacer(p))
+		rt := tcretry.New(base, tcretry.WithRateLimiter(p))
 		return func() error {
 			err := scene.Send(rt)
 			if ended.Add(1) == int64(s.Calls) {

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// An Answer is what the API does with one attempt. Answers are values: one may
+// An Reply is what the API does with one attempt. Answers are values: one may
 // be given to several actions and APIs, and the functions that take an Answer
 // return a changed copy.
-type Answer struct {
+type Reply struct {
 	// name is the function that made the answer, for the record of calls.
 	name string
 	kind kind
@@ -36,7 +36,7 @@ type Answer struct {
 	keep    int
 	handler http.Handler
 	// pick, if set, makes the answer anew for each attempt; all else is unset.
-	pick func(Call) Answer
+	pick func(Attempt) Reply
 }
 
 // kind is what becomes of the connection.
@@ -65,8 +65,8 @@ type part struct {
 // OK answers with a success: executed, status 200, the envelope
 // {"Response":{…data…,"RequestId":"…"}}. The data is a map or a struct that
 // encoding/json makes an object of; nil means no data.
-func OK(data any) Answer {
-	return Answer{
+func OK(data any) Reply {
+	return Reply{
 		name: "OK", status: http.StatusOK, executed: true, data: data, header: jsonHeader(),
 		parts: func(id string, data any) ([]part, error) { return one(envelope(nil, data, id)) },
 	}
@@ -74,7 +74,7 @@ func OK(data any) Answer {
 
 // Fail answers with an error of the API: not executed, status 200, the envelope
 // {"Response":{"Error":{"Code":…,"Message":…},"RequestId":"…"}}.
-func Fail(code, message string) Answer {
+func Fail(code, message string) Reply {
 	a := FailTask(code, message, nil)
 	a.name, a.executed = "Fail", false
 	return a
@@ -82,8 +82,8 @@ func Fail(code, message string) Answer {
 
 // FailTask answers with the report of a failed task: executed, status 200, an
 // error with data beside it, as lkeap's GetSplitDocumentResult has it.
-func FailTask(code, message string, data any) Answer {
-	return Answer{
+func FailTask(code, message string, data any) Reply {
+	return Reply{
 		name: "FailTask", status: http.StatusOK, executed: true, code: code, data: data, header: jsonHeader(),
 		parts: func(id string, data any) ([]part, error) {
 			return one(envelope(&apiError{Code: code, Message: message}, data, id))
@@ -93,7 +93,7 @@ func FailTask(code, message string, data any) Answer {
 
 // Throttle answers as the API does over a quota: not executed, status 200, code
 // RequestLimitExceeded, and the text with the count 21 and the limit 20.
-func Throttle(opts ...ThrottleOption) Answer {
+func Throttle(opts ...ThrottleOption) Reply {
 	t := throttle{count: 21, limit: 20}
 	for _, o := range opts {
 		o(&t)
@@ -106,7 +106,7 @@ func Throttle(opts ...ThrottleOption) Answer {
 // Status answers with an HTTP status and a body that is sent as it is: not
 // executed. The Content-Type follows from the body's first byte: HTML, JSON or
 // plain text. See [Header] for a Retry-After.
-func Status(status int, body string) Answer {
+func Status(status int, body string) Reply {
 	contentType := "text/plain; charset=utf-8"
 	switch trimmed := strings.TrimSpace(body); {
 	case strings.HasPrefix(trimmed, "<"):
@@ -119,10 +119,10 @@ func Status(status int, body string) Answer {
 	return a
 }
 
-// Gateway answers with the HTML page of the gateway before the API, for a
+// GatewayError answers with the HTML page of the gateway before the API, for a
 // status such as 502: not executed. [Executed] makes it the page of a gateway
 // that lost the answer.
-func Gateway(status int) Answer {
+func GatewayError(status int) Reply {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	a := Status(status, "<html>\r\n<head><title>"+text+"</title></head>\r\n<body>\r\n<center><h1>"+text+
 		"</h1></center>\r\n<hr><center>stgw</center>\r\n</body>\r\n</html>\r\n")
@@ -131,8 +131,8 @@ func Gateway(status int) Answer {
 }
 
 // RawBody answers with status 200 and a body that is sent as it is: executed.
-func RawBody(contentType string, body []byte) Answer {
-	return Answer{
+func RawBody(contentType string, body []byte) Reply {
+	return Reply{
 		name: "RawBody", status: http.StatusOK, executed: true, header: http.Header{"Content-Type": {contentType}},
 		parts: func(string, any) ([]part, error) { return one(body, nil) },
 	}
@@ -141,9 +141,9 @@ func RawBody(contentType string, body []byte) Answer {
 // Stream answers with an event stream: executed, chunked, one "data:" line an
 // event, every apart. [Header] sets another Content-Type, such as one with
 // parameters.
-func Stream(every time.Duration, events ...string) Answer {
+func Stream(every time.Duration, events ...string) Reply {
 	header := http.Header{"Content-Type": {"text/event-stream"}, "Cache-Control": {"no-cache"}}
-	return Answer{
+	return Reply{
 		name: "Stream", status: http.StatusOK, executed: true, chunked: true, header: header,
 		parts: func(string, any) ([]part, error) {
 			parts := make([]part, len(events))
@@ -158,31 +158,31 @@ func Stream(every time.Duration, events ...string) Answer {
 	}
 }
 
-// DropBefore closes the connection before execution, without an answer.
-func DropBefore() Answer { return Answer{name: "DropBefore", kind: drop} }
+// DropBeforeExecution closes the connection before execution, without an answer.
+func DropBeforeExecution() Reply { return Reply{name: "DropBefore", kind: drop} }
 
-// DropAfter closes the connection after execution, without an answer.
-func DropAfter() Answer { return Answer{name: "DropAfter", kind: drop, executed: true} }
+// DropAfterExecution closes the connection after execution, without an answer.
+func DropAfterExecution() Reply { return Reply{name: "DropAfter", kind: drop, executed: true} }
 
 // ResetInHeaders resets the connection after execution, in the middle of the
 // answer's headers.
-func ResetInHeaders() Answer { return Answer{name: "ResetInHeaders", kind: reset, executed: true} }
+func ResetInHeaders() Reply { return Reply{name: "ResetInHeaders", kind: reset, executed: true} }
 
-// Refuse refuses the connection: nothing is written. On a socket, where the
-// connection exists before the action is known, it is [DropBefore]; so it is
+// RefuseConnection refuses the connection: nothing is written. On a socket, where the
+// connection exists before the action is known, it is [DropBeforeExecution]; so it is
 // when a [Func] says it. In memory it is known before the body is read if the
 // request tells its action in the header or the query, or has GetBody.
-func Refuse() Answer { return Answer{name: "Refuse", kind: refuse} }
+func RefuseConnection() Reply { return Reply{name: "Refuse", kind: refuse} }
 
 // Func makes the answer for each attempt from what the API saw of it. It is
 // called from many goroutines at once. The fields of the Call that tell of the
 // answer are not set yet.
-func Func(pick func(Call) Answer) Answer { return Answer{pick: pick} }
+func Func(pick func(Attempt) Reply) Reply { return Reply{pick: pick} }
 
 // HandlerFunc answers with a handler of your own: executed. The request's body
 // is there to read, however it was read before.
-func HandlerFunc(h http.HandlerFunc) Answer {
-	return Answer{name: "HandlerFunc", kind: serve, executed: true, status: http.StatusOK, handler: h}
+func HandlerFunc(h http.HandlerFunc) Reply {
+	return Reply{name: "HandlerFunc", kind: serve, executed: true, status: http.StatusOK, handler: h}
 }
 
 // apiError is the API's form of an error.

@@ -72,7 +72,7 @@ const id = "00000000-0000-4000-8000-000000000001"
 // answers are one of each kind, and what a client sees of it.
 var answers = []struct {
 	name   string
-	answer tctest.Answer
+	answer tctest.Reply
 	want   seen
 }{
 	{"OK", tctest.OK(map[string]any{"TotalCount": 1}), json200(`{"Response":{"TotalCount":1,"RequestId":"` + id + `"}}`)},
@@ -93,7 +93,7 @@ var answers = []struct {
 			`"},"RequestId":"` + id + `"}}`),
 	},
 	{
-		"Throttle in Chinese, of a sub-code", tctest.Throttle(tctest.Chinese(), tctest.Numbers(6, 5), tctest.SubCode("UinLimitExceeded")),
+		"Throttle in Chinese, of a sub-code", tctest.Throttle(tctest.Chinese(), tctest.WithCounts(6, 5), tctest.SubCode("UinLimitExceeded")),
 		json200(`{"Response":{"Error":{"Code":"RequestLimitExceeded.UinLimitExceeded","Message":"您当前每秒请求 ` +
 			"`6` 次，超过了每秒频率上限 `5`，请稍后重试。" + `"},"RequestId":"` + id + `"}}`),
 	},
@@ -145,14 +145,14 @@ var answers = []struct {
 		"Deflate", tctest.Deflate(tctest.RawBody("a/b", []byte("abc"))),
 		seen{Status: 200, Type: "a/b", Length: int64(len(deflated("abc"))), Encoding: "deflate", Body: deflated("abc")},
 	},
-	{"DropBefore", tctest.DropBefore(), seen{Err: io.EOF}},
-	{"DropAfter", tctest.DropAfter(), seen{Err: io.EOF}},
+	{"DropBefore", tctest.DropBeforeExecution(), seen{Err: io.EOF}},
+	{"DropAfter", tctest.DropAfterExecution(), seen{Err: io.EOF}},
 	{"HandlerFunc", tctest.HandlerFunc(echo), seen{Status: 201, Type: "e/o", Length: 2, Body: "{}"}},
 	{
 		"HandlerFunc that aborts", tctest.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 		seen{Err: io.EOF},
 	},
-	{"Func", tctest.Delay(time.Millisecond, tctest.Func(func(c tctest.Call) tctest.Answer {
+	{"Func", tctest.Delay(time.Millisecond, tctest.Func(func(c tctest.Attempt) tctest.Reply {
 		return tctest.RawBody("a/b", []byte(c.Action))
 	})), seen{Status: 200, Type: "a/b", Length: 17, Body: "DescribeInstances"}},
 }
@@ -229,7 +229,7 @@ func TestAResetComesInTheMiddleOfTheHeaders(t *testing.T) {
 }
 
 // bases are ways to reach an API that gives one answer again and again.
-func bases(t *testing.T, a tctest.Answer) map[string]http.RoundTripper {
+func bases(t *testing.T, a tctest.Reply) map[string]http.RoundTripper {
 	api := tctest.NewAPI()
 	api.Default(a)
 	socket := api.Start(t).Transport()

@@ -15,16 +15,16 @@ import (
 type API struct {
 	mu sync.Mutex
 	// The fields below are guarded by mu.
-	common   []Answer            // the script of actions without one of their own
-	scripts  map[string][]Answer // the rest of the script, by action
-	fallback Answer
+	common   []Reply            // the script of actions without one of their own
+	scripts  map[string][]Reply // the rest of the script, by action
+	fallback Reply
 	latency  func() time.Duration
 	quotas   map[string]quotaRule
 	windows  map[quotaKey]*window
 	known    map[string]bool   // nil: not checked
 	keys     map[string]string // secret keys by secret ids; nil: not checked
 	offset   time.Duration
-	calls    []Call
+	calls    []Attempt
 	executed map[string]int
 	results  map[resultKey]any
 }
@@ -35,10 +35,10 @@ type resultKey struct{ action, token string }
 // NewAPI returns an API that answers the nth attempt with the nth answer,
 // whatever its action, and every attempt after them with an empty success.
 // Actions that have a script of their own take no part in this one.
-func NewAPI(answers ...Answer) *API {
+func NewAPI(answers ...Reply) *API {
 	return &API{
 		common:   slices.Clone(answers),
-		scripts:  map[string][]Answer{},
+		scripts:  map[string][]Reply{},
 		fallback: OK(nil),
 		quotas:   map[string]quotaRule{},
 		windows:  map[quotaKey]*window{},
@@ -50,14 +50,14 @@ func NewAPI(answers ...Answer) *API {
 // Script adds answers for one action: its nth attempt gets the nth answer, and
 // those after the script what [API.Default] says. Attempts that are rejected by
 // a quota, or for their signature, take no answer from the script.
-func (api *API) Script(action string, answers ...Answer) {
+func (api *API) Script(action string, answers ...Reply) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	api.scripts[action] = append(api.scripts[action], answers...)
 }
 
 // Default sets the answer to attempts after their script. Unset, it is OK(nil).
-func (api *API) Default(a Answer) {
+func (api *API) Default(a Reply) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	api.fallback = a
@@ -93,8 +93,8 @@ func (api *API) SetClock(offset time.Duration) {
 	api.offset = offset
 }
 
-// Calls returns the attempts as the API saw them, in the order of their arrival.
-func (api *API) Calls() []Call {
+// Recorded returns the attempts as the API saw them, in the order of their arrival.
+func (api *API) Recorded() []Attempt {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	return slices.Clone(api.calls)
@@ -159,7 +159,7 @@ func (api *API) mayRefuse() bool {
 
 // take decides what becomes of an attempt, and records it. The time is the
 // API's own.
-func (api *API) take(req *http.Request, body []byte) (Call, Answer, time.Time) {
+func (api *API) take(req *http.Request, body []byte) (Attempt, Reply, time.Time) {
 	c := readCall(req, body)
 	api.mu.Lock()
 	c.Time = time.Now()
@@ -194,7 +194,7 @@ func (api *API) take(req *http.Request, body []byte) (Call, Answer, time.Time) {
 
 // reject is the API's answer to an attempt that does not come to the script. It
 // requires that mu is held.
-func (api *API) reject(req *http.Request, c Call, date time.Time) (Answer, bool) {
+func (api *API) reject(req *http.Request, c Attempt, date time.Time) (Reply, bool) {
 	if a, bad := api.malformed(c); bad {
 		return a, true
 	}
@@ -207,10 +207,10 @@ func (api *API) reject(req *http.Request, c Call, date time.Time) (Answer, bool)
 }
 
 // malformed requires that mu is held.
-func (api *API) malformed(c Call) (Answer, bool) {
+func (api *API) malformed(c Attempt) (Reply, bool) {
 	switch {
 	case api.known == nil:
-		return Answer{}, false
+		return Reply{}, false
 	case c.Method != http.MethodGet && c.Method != http.MethodPost:
 		return Fail("UnsupportedProtocol", "The HTTP method is not supported, use GET or POST."), true
 	case c.Action == "":
@@ -220,11 +220,11 @@ func (api *API) malformed(c Call) (Answer, bool) {
 	case !api.known[c.Action]:
 		return Fail("InvalidAction", "The action `"+c.Action+"` is not valid or not found."), true
 	}
-	return Answer{}, false
+	return Reply{}, false
 }
 
 // peekScript requires that mu is held.
-func (api *API) peekScript(action string) Answer {
+func (api *API) peekScript(action string) Reply {
 	if script, ok := api.scripts[action]; ok {
 		if len(script) > 0 {
 			return script[0]
@@ -239,7 +239,7 @@ func (api *API) peekScript(action string) Answer {
 
 // nextScripted takes the answer that peekScript shows. It requires that mu is
 // held.
-func (api *API) nextScripted(action string) Answer {
+func (api *API) nextScripted(action string) Reply {
 	a := api.peekScript(action)
 	if script, ok := api.scripts[action]; ok {
 		if len(script) > 0 {
@@ -253,7 +253,7 @@ func (api *API) nextScripted(action string) Answer {
 
 // execute does what the attempt asks for, once a ClientToken. It requires that
 // mu is held.
-func (api *API) execute(c *Call, a *Answer) {
+func (api *API) execute(c *Attempt, a *Reply) {
 	if !a.executed {
 		return
 	}

@@ -58,7 +58,7 @@ func TestTheZeroScriptIsAnEmptySuccess(t *testing.T) {
 func TestWhatIsExecutedIsCounted(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		answer tctest.Answer
+		answer tctest.Reply
 		want   int
 	}{
 		{"OK", tctest.OK(nil), 1},
@@ -66,29 +66,29 @@ func TestWhatIsExecutedIsCounted(t *testing.T) {
 		{"FailTask", tctest.FailTask("FailedOperation", "", nil), 1},
 		{"Throttle", tctest.Throttle(), 0},
 		{"Status", tctest.Status(503, ""), 0},
-		{"Gateway", tctest.Gateway(502), 0},
+		{"Gateway", tctest.GatewayError(502), 0},
 		{"RawBody", tctest.RawBody("a/b", nil), 1},
 		{"Stream", tctest.Stream(0, "1"), 1},
-		{"DropBefore", tctest.DropBefore(), 0},
-		{"DropAfter", tctest.DropAfter(), 1},
+		{"DropBefore", tctest.DropBeforeExecution(), 0},
+		{"DropAfter", tctest.DropAfterExecution(), 1},
 		{"ResetInHeaders", tctest.ResetInHeaders(), 1},
-		{"Refuse", tctest.Refuse(), 0},
+		{"Refuse", tctest.RefuseConnection(), 0},
 		{"HandlerFunc", tctest.HandlerFunc(echo), 1},
 		{"Truncate of OK", tctest.Truncate(1, tctest.OK(nil)), 1},
-		{"Executed of Gateway", tctest.Executed(tctest.Gateway(502)), 1},
-		{"Func", tctest.Func(func(tctest.Call) tctest.Answer { return tctest.Throttle() }), 0},
+		{"Executed of Gateway", tctest.AfterExecution(tctest.GatewayError(502)), 1},
+		{"Func", tctest.Func(func(tctest.Attempt) tctest.Reply { return tctest.Throttle() }), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			api := tctest.NewAPI(tt.answer)
 			see(t, api, newRequest(t, "RunInstances", "{}"))
 			require.Equal(t, tt.want, api.Executions("RunInstances"))
-			require.Equal(t, tt.want == 1, api.Calls()[0].Executed)
+			require.Equal(t, tt.want == 1, api.Recorded()[0].Executed)
 		})
 	}
 }
 
 func TestAClientTokenIsExecutedOnceAndAnsweredWithTheFirstResult(t *testing.T) {
-	result := func(n int) tctest.Answer { return tctest.OK(map[string]int{"N": n}) }
+	result := func(n int) tctest.Reply { return tctest.OK(map[string]int{"N": n}) }
 	const token = `{"ClientToken":"t"}`
 	send := func(api *tctest.API, body string) string {
 		return strings.ReplaceAll(see(t, api, newRequest(t, "RunInstances", body)).Body, `"`, "")
@@ -102,7 +102,7 @@ func TestAClientTokenIsExecutedOnceAndAnsweredWithTheFirstResult(t *testing.T) {
 		require.Equal(t, 3, api.Executions("RunInstances"))
 	})
 	t.Run("after an answer that was lost", func(t *testing.T) {
-		api := tctest.NewAPI(tctest.DropAfter(), result(2), result(3))
+		api := tctest.NewAPI(tctest.DropAfterExecution(), result(2), result(3))
 		send(api, token)
 		require.Contains(t, send(api, token), "N:2")
 		require.Contains(t, send(api, token), "N:2")
@@ -159,7 +159,7 @@ func TestTheActionIsFoundWhereverItStands(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			api := tctest.NewAPI()
 			see(t, api, tt.req)
-			c := api.Calls()[0]
+			c := api.Recorded()[0]
 			require.Equal(t, []string{"cvm", "RunInstances", "v", "r", tt.token, "id", tt.host},
 				[]string{c.Service, c.Action, c.Version, c.Region, c.ClientToken, c.SecretID, c.Host})
 			require.NotContains(t, fmt.Sprintf("%v %s", c.Header, c.URL), "secret")
@@ -177,7 +177,7 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 	get, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=A&SecretId=id&Signature=secret&Token=secret", nil)
 	require.NoError(t, err)
 	see(t, api, get)
-	for _, c := range api.Calls() {
+	for _, c := range api.Recorded() {
 		require.Equal(t, "id", c.SecretID)
 		require.NotContains(t, fmt.Sprintf("%+v", c), "secret")
 	}
@@ -186,14 +186,14 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 
 func TestARecordTellsTheAttemptAndItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := tctest.NewAPI(tctest.Throttle(), tctest.DropAfter())
+		api := tctest.NewAPI(tctest.Throttle(), tctest.DropAfterExecution())
 		see(t, api, newRequest(t, "RunInstances", `{"N":1}`))
 		time.Sleep(time.Second)
 		see(t, api, newRequest(t, "RunInstances", `{"N":2}`))
-		first, second := api.Calls()[0], api.Calls()[1]
+		first, second := api.Recorded()[0], api.Recorded()[1]
 		require.Equal(t, time.Second, second.Time.Sub(first.Time))
 		first.Time, first.Header = time.Time{}, nil
-		require.Equal(t, tctest.Call{
+		require.Equal(t, tctest.Attempt{
 			Number: 1, Method: "POST", URL: "http://cvm.tencentcloudapi.com/", Host: "cvm.tencentcloudapi.com",
 			Body: []byte(`{"N":1}`), Service: "cvm", Action: "RunInstances", Version: "2017-03-12", Region: "ap-guangzhou",
 			RequestID: id, Answer: "Throttle", Status: 200, Code: "RequestLimitExceeded",
@@ -226,7 +226,7 @@ func TestMalformedRequestsGetTheAPIsOwnCodes(t *testing.T) {
 func TestLatencyIsAddedToEveryAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI(tctest.Delay(time.Second, tctest.OK(nil)))
-		api.Quota("A", 1, tctest.FixedWindow)
+		api.RateLimit("A", 1, tctest.FixedWindow)
 		api.Latency(func() time.Duration { return time.Minute })
 		start := time.Now()
 		see(t, api, newRequest(t, "A", "{}"))
@@ -237,7 +237,7 @@ func TestLatencyIsAddedToEveryAnswer(t *testing.T) {
 }
 
 func TestTheDateIsThatOfTheAPIsClock(t *testing.T) {
-	for _, answer := range []tctest.Answer{tctest.OK(nil), tctest.OK("no object"), tctest.HandlerFunc(echo)} {
+	for _, answer := range []tctest.Reply{tctest.OK(nil), tctest.OK("no object"), tctest.HandlerFunc(echo)} {
 		synctest.Test(t, func(t *testing.T) {
 			api := tctest.NewAPI(answer)
 			api.SetClock(-10 * time.Minute)
@@ -251,7 +251,7 @@ func TestTheDateIsThatOfTheAPIsClock(t *testing.T) {
 
 func TestAThousandCallersEachGetAnAnswer(t *testing.T) {
 	api := tctest.NewAPI()
-	api.Default(tctest.Func(func(c tctest.Call) tctest.Answer {
+	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {
 		_ = api.Attempts("A") // Func may use the API
 		return tctest.OK(map[string]int{"Number": c.Number})
 	}))
@@ -267,7 +267,7 @@ func TestAThousandCallersEachGetAnAnswer(t *testing.T) {
 	wg.Wait()
 	require.Equal(t, 1000, api.Executions("A"))
 	ids := map[string]bool{}
-	for i, c := range api.Calls() {
+	for i, c := range api.Recorded() {
 		require.Equal(t, i+1, c.Number)
 		ids[c.RequestID] = true
 	}
@@ -286,16 +286,16 @@ func TestTheTextsAreThoseOfTheVectors(t *testing.T) {
 	for _, v := range vectors {
 		texts[v.Name] = v.Expect.Message
 	}
-	for name, answer := range map[string]tctest.Answer{
+	for name, answer := range map[string]tctest.Reply{
 		"rate_limit_en": tctest.Throttle(),
-		"rate_limit_zh": tctest.Throttle(tctest.Chinese(), tctest.Numbers(6, 5)),
+		"rate_limit_zh": tctest.Throttle(tctest.Chinese(), tctest.WithCounts(6, 5)),
 	} {
 		want, err := json.Marshal(texts[name])
 		require.NoError(t, err)
 		require.Contains(t, see(t, tctest.NewAPI(answer), newRequest(t, "A", "{}")).Body, string(want), name)
 	}
-	for _, answer := range []tctest.Answer{
-		tctest.Throttle(tctest.WithoutNumbers()), tctest.Throttle(tctest.WithoutNumbers(), tctest.Chinese()),
+	for _, answer := range []tctest.Reply{
+		tctest.Throttle(tctest.WithoutCounts()), tctest.Throttle(tctest.WithoutCounts(), tctest.Chinese()),
 	} {
 		require.NotContains(t, see(t, tctest.NewAPI(answer), newRequest(t, "A", "{}")).Body, "`")
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
 )
 
 // TestBudget checks that a Budget keeps the obligations of [tcretry.Budget].
@@ -16,7 +16,7 @@ import (
 //
 // Each case runs in a bubble of testing/synctest, as [TestPacer] says: a Budget
 // that reaches for a network is checked with [TestBudgetLive].
-func TestBudget(t *testing.T, newBudget func() tcretry.Budget) {
+func TestBudget(t *testing.T, newBudget func() budget.Budget) {
 	for _, o := range budgetObligations {
 		o.inBubble(t, newBudget)
 	}
@@ -25,7 +25,7 @@ func TestBudget(t *testing.T, newBudget func() tcretry.Budget) {
 // TestBudgetLive is [TestBudget] in real time, for a Budget with I/O. The cases
 // run in parallel: each newBudget must return one that has nothing in common with
 // the others.
-func TestBudgetLive(t *testing.T, newBudget func() tcretry.Budget) {
+func TestBudgetLive(t *testing.T, newBudget func() budget.Budget) {
 	for _, o := range budgetObligations {
 		o.inRealTime(t, newBudget)
 	}
@@ -38,15 +38,15 @@ const (
 )
 
 // failure is a failed attempt to host, of a request without an action.
-func failure(host string) tcretry.BudgetReport {
-	return tcretry.BudgetReport{Host: host, Result: tcretry.BudgetFailure}
+func failure(host string) budget.Report {
+	return budget.Report{Host: host, Result: budget.Failure}
 }
 
-var budgetObligations = []obligation[tcretry.Budget]{
+var budgetObligations = []obligation[budget.Budget]{
 	{
 		"the first retry is made at once",
 		"The first retry to a host that a budget knows nothing of is allowed, without a hold.",
-		func(s *stage, b tcretry.Budget) error { return s.retryAtOnce(b, budgetHost) },
+		func(s *stage, b budget.Budget) error { return s.retryAtOnce(b, budgetHost) },
 	},
 	{
 		"an outage is not multiplied",
@@ -56,12 +56,12 @@ var budgetObligations = []obligation[tcretry.Budget]{
 	{
 		"a host that came back is retried again",
 		"Once attempts succeed, retries are allowed again, without a hold.",
-		func(s *stage, b tcretry.Budget) error {
+		func(s *stage, b budget.Budget) error {
 			if _, err := s.outage(b); err != nil {
 				return err
 			}
 			for range 500 {
-				b.Record(tcretry.BudgetReport{Host: budgetHost})
+				b.Record(budget.Report{Host: budgetHost})
 			}
 			s.settle()
 			return s.retryAtOnce(b, budgetHost)
@@ -75,7 +75,7 @@ var budgetObligations = []obligation[tcretry.Budget]{
 	{
 		"hosts are apart",
 		"The outage of one host must not keep another from its retries.",
-		func(s *stage, b tcretry.Budget) error {
+		func(s *stage, b budget.Budget) error {
 			if _, err := s.outage(b); err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ var budgetObligations = []obligation[tcretry.Budget]{
 	{
 		"actions are apart",
 		"An action whose attempts all fail must not keep the host's others from their retries.",
-		func(s *stage, b tcretry.Budget) error {
+		func(s *stage, b budget.Budget) error {
 			if _, err := s.outage(b); err != nil {
 				return err
 			}
@@ -105,9 +105,9 @@ var budgetObligations = []obligation[tcretry.Budget]{
 	{
 		"nothing starts after its latest time",
 		"Withdrawal.Latest may have passed before Withdraw is called.",
-		func(s *stage, b tcretry.Budget) error {
-			w := tcretry.Withdrawal{Host: budgetHost, Latest: time.Now().Add(-time.Millisecond)}
-			if err := b.Withdraw(s.ctx, w); !errors.Is(err, tcretry.ErrBudgetSpent) {
+		func(s *stage, b budget.Budget) error {
+			w := budget.Request{Host: budgetHost, Latest: time.Now().Add(-time.Millisecond)}
+			if err := b.Acquire(s.ctx, w); !errors.Is(err, budget.ErrExhausted) {
 				return fmt.Errorf("a retry that was to start in the past led to %v, want ErrBudgetSpent", err)
 			}
 			return nil
@@ -126,13 +126,13 @@ var budgetObligations = []obligation[tcretry.Budget]{
 }
 
 // retryAtOnce asks for a retry to host that must be permitted without a hold.
-func (s *stage) retryAtOnce(b tcretry.Budget, host string) error { return s.retryOf(b, host, "") }
+func (s *stage) retryAtOnce(b budget.Budget, host string) error { return s.retryOf(b, host, "") }
 
 // retryOf does the same for a retry of an action.
-func (s *stage) retryOf(b tcretry.Budget, host, action string) error {
+func (s *stage) retryOf(b budget.Budget, host, action string) error {
 	start := time.Now()
-	b.Record(tcretry.BudgetReport{Host: host, Action: action, Result: tcretry.BudgetFailure})
-	if err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: host, Action: action, Start: start}); err != nil {
+	b.Record(budget.Report{Host: host, Action: action, Result: budget.Failure})
+	if err := b.Acquire(s.ctx, budget.Request{Host: host, Action: action, Start: start}); err != nil {
 		return fmt.Errorf("a retry to %s was refused: %w", host, err)
 	}
 	return s.took(start, 0)
@@ -140,18 +140,18 @@ func (s *stage) retryOf(b tcretry.Budget, host, action string) error {
 
 // outage runs 500 calls in five seconds, of which every attempt fails and which
 // retry as long as they may, at most three times. It returns the number of retries.
-func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
+func (s *stage) outage(b budget.Budget) (retries int, err error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	call := func() {
 		start := time.Now()
 		b.Record(failure(budgetHost))
 		for retry := 1; retry <= 3; retry++ {
-			refused := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Retry: retry, Start: start})
+			refused := b.Acquire(s.ctx, budget.Request{Host: budgetHost, Retry: retry, Start: start})
 			mu.Lock()
 			if refused == nil {
 				retries++
-			} else if !errors.Is(refused, tcretry.ErrBudgetSpent) {
+			} else if !errors.Is(refused, budget.ErrExhausted) {
 				err = fmt.Errorf("a retry was refused with %v, want ErrBudgetSpent", refused)
 			}
 			mu.Unlock()
@@ -159,7 +159,7 @@ func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
 				return
 			}
 			time.Sleep(50 * time.Millisecond)
-			b.Record(tcretry.BudgetReport{Host: budgetHost, Retry: retry, Result: tcretry.BudgetFailure})
+			b.Record(budget.Report{Host: budgetHost, Retry: retry, Result: budget.Failure})
 		}
 	}
 	for range 500 {
@@ -173,7 +173,7 @@ func (s *stage) outage(b tcretry.Budget) (retries int, err error) {
 	return retries, err
 }
 
-func checkOutage(s *stage, b tcretry.Budget) error {
+func checkOutage(s *stage, b budget.Budget) error {
 	retries, err := s.outage(b)
 	if err == nil && retries > 150 {
 		err = fmt.Errorf("500 calls of which every attempt failed made %d retries", retries)
@@ -181,31 +181,31 @@ func checkOutage(s *stage, b tcretry.Budget) error {
 	return err
 }
 
-func checkFirstAttemptsFail(s *stage, b tcretry.Budget) error {
+func checkFirstAttemptsFail(s *stage, b budget.Budget) error {
 	for i := range 1000 {
 		if err := s.retryAtOnce(b, budgetHost); err != nil {
 			return fmt.Errorf("call %d: %w", i+1, err)
 		}
-		b.Record(tcretry.BudgetReport{Host: budgetHost, Retry: 1, Withdrawn: 1})
+		b.Record(budget.Report{Host: budgetHost, Retry: 1, Returned: 1})
 	}
 	return nil
 }
 
-func checkPassing(s *stage, b tcretry.Budget) error {
+func checkPassing(s *stage, b budget.Budget) error {
 	refused := 0
 	for i := range 1000 {
 		failed := i%10 == 0
-		report := tcretry.BudgetReport{Host: budgetHost}
+		report := budget.Report{Host: budgetHost}
 		if failed {
-			report.Result = tcretry.BudgetFailure
+			report.Result = budget.Failure
 		}
 		b.Record(report)
 		if !failed {
 			continue
 		}
 		start := time.Now()
-		switch err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: start}); {
-		case errors.Is(err, tcretry.ErrBudgetSpent), err == nil && s.took(start, 0) != nil:
+		switch err := b.Acquire(s.ctx, budget.Request{Host: budgetHost, Start: start}); {
+		case errors.Is(err, budget.ErrExhausted), err == nil && s.took(start, 0) != nil:
 			refused++
 		case err != nil:
 			return err
@@ -217,7 +217,7 @@ func checkPassing(s *stage, b tcretry.Budget) error {
 	return nil
 }
 
-func checkHold(s *stage, b tcretry.Budget) error {
+func checkHold(s *stage, b budget.Budget) error {
 	if _, err := s.outage(b); err != nil {
 		return err
 	}
@@ -228,8 +228,8 @@ func checkHold(s *stage, b tcretry.Budget) error {
 	for i := range 5 {
 		start := time.Now()
 		wait := time.Duration(i+1) * 100 * time.Millisecond
-		err := b.Withdraw(s.ctx, tcretry.Withdrawal{Host: budgetHost, Start: start, Latest: start.Add(wait)})
-		if err != nil && !errors.Is(err, tcretry.ErrBudgetSpent) {
+		err := b.Acquire(s.ctx, budget.Request{Host: budgetHost, Start: start, Latest: start.Add(wait)})
+		if err != nil && !errors.Is(err, budget.ErrExhausted) {
 			return err
 		}
 		if err := s.took(start, wait); err != nil {
@@ -239,7 +239,7 @@ func checkHold(s *stage, b tcretry.Budget) error {
 	return nil
 }
 
-func checkHoldContext(s *stage, b tcretry.Budget) error {
+func checkHoldContext(s *stage, b budget.Budget) error {
 	cause := errors.New("the user went away")
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
@@ -250,7 +250,7 @@ func checkHoldContext(s *stage, b tcretry.Budget) error {
 		b.Record(failure(budgetHost))
 	}
 	held := s.ask(func() error {
-		return b.Withdraw(ctx, tcretry.Withdrawal{Host: budgetHost, Start: time.Now()})
+		return b.Acquire(ctx, budget.Request{Host: budgetHost, Start: time.Now()})
 	})
 	answered := len(held) > 0 // a budget need not hold
 	start := time.Now()
@@ -263,13 +263,13 @@ func checkHoldContext(s *stage, b tcretry.Budget) error {
 		return err
 	}
 	start = time.Now()
-	if err := b.Withdraw(ctx, tcretry.Withdrawal{Host: anotherHost}); !errors.Is(err, cause) {
+	if err := b.Acquire(ctx, budget.Request{Host: anotherHost}); !errors.Is(err, cause) {
 		return fmt.Errorf("a context that has ended led to %v, want its cause", err)
 	}
 	return s.took(start, 0)
 }
 
-func checkBudgetGoroutines(s *stage, b tcretry.Budget) error {
+func checkBudgetGoroutines(s *stage, b budget.Budget) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, 32)
 	for i := range cap(errs) {
@@ -278,11 +278,11 @@ func checkBudgetGoroutines(s *stage, b tcretry.Budget) error {
 			defer cancel()
 			for j := range 50 {
 				host := []string{budgetHost, anotherHost}[j%2]
-				b.Record(tcretry.BudgetReport{Host: host, Result: []tcretry.BudgetResult{
-					tcretry.BudgetSuccess, tcretry.BudgetFailure, tcretry.BudgetFailure,
+				b.Record(budget.Report{Host: host, Result: []budget.Result{
+					budget.Success, budget.Failure, budget.Failure,
 				}[(i+j)%3]})
-				err := b.Withdraw(ctx, tcretry.Withdrawal{Host: host, Latest: time.Now().Add(time.Second)})
-				if err != nil && !errors.Is(err, tcretry.ErrBudgetSpent) && !errors.Is(err, context.DeadlineExceeded) {
+				err := b.Acquire(ctx, budget.Request{Host: host, Latest: time.Now().Add(time.Second)})
+				if err != nil && !errors.Is(err, budget.ErrExhausted) && !errors.Is(err, context.DeadlineExceeded) {
 					errs <- fmt.Errorf("withdraw returned %w", err)
 					return
 				}

@@ -9,11 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/budget"
 )
 
 func TestTokenBudgetKeepsTheObligationsOfABudget(t *testing.T) {
-	TestBudget(t, func() tcretry.Budget { return new(tcretry.TokenBudget) })
+	TestBudget(t, func() budget.Budget { return new(budget.Tokens) })
 }
 
 // In real time a case takes seconds, so that only a few run here.
@@ -21,31 +21,31 @@ func TestTokenBudgetKeepsTheObligationsInRealTime(t *testing.T) {
 	for _, c := range budgetObligations {
 		switch c.name {
 		case "the first retry is made at once", "failures in passing are retried", "nothing starts after its latest time":
-			require.NoError(t, inRealTime(t, func(s *stage) error { return c.check(s, new(tcretry.TokenBudget)) }))
+			require.NoError(t, inRealTime(t, func(s *stage) error { return c.check(s, new(budget.Tokens)) }))
 		}
 	}
 }
 
-// badBudget is a TokenBudget with one fault.
+// badBudget is a budget.Tokens with one fault.
 type badBudget struct {
-	*tcretry.TokenBudget
-	withdraw func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error
-	record   func(*tcretry.TokenBudget, tcretry.BudgetReport)
+	*budget.Tokens
+	withdraw func(*budget.Tokens, context.Context, budget.Request) error
+	record   func(*budget.Tokens, budget.Report)
 }
 
-func (b badBudget) Withdraw(ctx context.Context, w tcretry.Withdrawal) error {
+func (b badBudget) Acquire(ctx context.Context, w budget.Request) error {
 	if b.withdraw != nil {
-		return b.withdraw(b.TokenBudget, ctx, w)
+		return b.withdraw(b.Tokens, ctx, w)
 	}
-	return b.TokenBudget.Withdraw(ctx, w)
+	return b.Tokens.Acquire(ctx, w)
 }
 
-func (b badBudget) Record(r tcretry.BudgetReport) {
+func (b badBudget) Record(r budget.Report) {
 	if b.record != nil {
-		b.record(b.TokenBudget, r)
+		b.record(b.Tokens, r)
 		return
 	}
-	b.TokenBudget.Record(r)
+	b.Tokens.Record(r)
 }
 
 // The faults, each with the case that finds it.
@@ -54,35 +54,35 @@ var badBudgets = []struct {
 	bad          badBudget
 }{
 	{"it holds the first retry", "the first retry is made at once", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			time.Sleep(time.Millisecond)
-			return b.Withdraw(ctx, w)
+			return b.Acquire(ctx, w)
 		},
 	}},
 	{"it refuses every retry", "the first retry is made at once", badBudget{
-		withdraw: func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error {
-			return tcretry.ErrBudgetSpent
+		withdraw: func(*budget.Tokens, context.Context, budget.Request) error {
+			return budget.ErrExhausted
 		},
 	}},
 	{"it allows every retry", "an outage is not multiplied", badBudget{
-		withdraw: func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error { return nil },
+		withdraw: func(*budget.Tokens, context.Context, budget.Request) error { return nil },
 	}},
 	{"failures count as successes", "an outage is not multiplied", badBudget{
-		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
-			b.Record(tcretry.BudgetReport{Host: r.Host, Action: r.Action})
+		record: func(b *budget.Tokens, r budget.Report) {
+			b.Record(budget.Report{Host: r.Host, Action: r.Action})
 		},
 	}},
 	{"it refuses with another error", "an outage is not multiplied", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
-			if err := b.Withdraw(ctx, w); err != nil {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			if err := b.Acquire(ctx, w); err != nil {
 				return errors.New("no")
 			}
 			return nil
 		},
 	}},
 	{"it holds a retry without an end", "an outage is not multiplied", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
-			err := b.Withdraw(ctx, w)
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			err := b.Acquire(ctx, w)
 			if err != nil {
 				<-ctx.Done()
 			}
@@ -90,13 +90,13 @@ var badBudgets = []struct {
 		},
 	}},
 	{"a host that was down gets no retry ever", "a host that came back is retried again", badBudget{
-		withdraw: func() func(*tcretry.TokenBudget, context.Context, tcretry.Withdrawal) error {
+		withdraw: func() func(*budget.Tokens, context.Context, budget.Request) error {
 			var refused atomic.Bool
-			return func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+			return func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 				if refused.Load() {
-					return tcretry.ErrBudgetSpent
+					return budget.ErrExhausted
 				}
-				err := b.Withdraw(ctx, w)
+				err := b.Acquire(ctx, w)
 				if err != nil {
 					refused.Store(true)
 				}
@@ -105,67 +105,67 @@ var badBudgets = []struct {
 		}(),
 	}},
 	{"successes bring nothing", "a host that came back is retried again", badBudget{
-		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
-			if r.Result == tcretry.BudgetFailure {
+		record: func(b *budget.Tokens, r budget.Report) {
+			if r.Result == budget.Failure {
 				b.Record(r)
 			}
 		},
 	}},
 	{"the tokens of a start are all that there are", "failures in passing are retried", badBudget{
-		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
-			if r.Result == tcretry.BudgetFailure {
+		record: func(b *budget.Tokens, r budget.Report) {
+			if r.Result == budget.Failure {
 				b.Record(r)
 			}
 		},
 	}},
 	{"hosts are one", "hosts are apart", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			w.Host = "one"
-			return b.Withdraw(ctx, w)
+			return b.Acquire(ctx, w)
 		},
-		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+		record: func(b *budget.Tokens, r budget.Report) {
 			r.Host = "one"
 			b.Record(r)
 		},
 	}},
 	{"actions are one", "actions are apart", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			w.Action = ""
-			return b.Withdraw(ctx, w)
+			return b.Acquire(ctx, w)
 		},
-		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
+		record: func(b *budget.Tokens, r budget.Report) {
 			r.Action = ""
 			b.Record(r)
 		},
 	}},
 	{"a retry that succeeds is not paid back", "a call whose retry succeeds costs nothing", badBudget{
-		record: func(b *tcretry.TokenBudget, r tcretry.BudgetReport) {
-			r.Withdrawn = 0
+		record: func(b *budget.Tokens, r budget.Report) {
+			r.Returned = 0
 			b.Record(r)
 		},
 	}},
 	{"Latest is not heard", "no retry is held past its latest time", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			w.Latest = time.Time{}
-			return b.Withdraw(ctx, w)
+			return b.Acquire(ctx, w)
 		},
 	}},
 	{"a retry that need not be held may be late", "nothing starts after its latest time", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			if time.Now().After(w.Latest) {
 				w.Latest = time.Time{}
 			}
-			return b.Withdraw(ctx, w)
+			return b.Acquire(ctx, w)
 		},
 	}},
 	{"the context is not heard", "a hold ends with its context", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
-			return b.Withdraw(context.WithoutCancel(ctx), w)
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			return b.Acquire(context.WithoutCancel(ctx), w)
 		},
 	}},
 	{"the context's error is not its cause", "a hold ends with its context", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
-			err := b.Withdraw(ctx, w)
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			err := b.Acquire(ctx, w)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -173,16 +173,16 @@ var badBudgets = []struct {
 		},
 	}},
 	{"a context that has ended is not heard", "a hold ends with its context", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			if ctx.Err() != nil {
 				ctx = context.Background()
 			}
-			return b.Withdraw(ctx, w)
+			return b.Acquire(ctx, w)
 		},
 	}},
 	{"a context that ends looks like another error", "many goroutines", badBudget{
-		withdraw: func(b *tcretry.TokenBudget, ctx context.Context, w tcretry.Withdrawal) error {
-			err := b.Withdraw(ctx, w)
+		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			err := b.Acquire(ctx, w)
 			if ctx.Err() != nil {
 				return context.Canceled
 			}
@@ -198,7 +198,7 @@ func TestBudgetKitFindsEachFault(t *testing.T) {
 			for _, c := range budgetObligations {
 				if c.name == bad.found {
 					found = inBubble(t, func(s *stage) error {
-						bad.bad.TokenBudget = new(tcretry.TokenBudget)
+						bad.bad.Tokens = new(budget.Tokens)
 						return c.check(s, bad.bad)
 					})
 				}

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A Call is one attempt as the API saw it. Header and Body are shared with the
+// A Attempt is one attempt as the API saw it. Header and Body are shared with the
 // record: do not change them.
-type Call struct {
+type Attempt struct {
 	// Number counts the attempts of all actions, from 1, as they arrive.
 	Number int
 	// Time is when the attempt had arrived whole.
@@ -45,7 +45,7 @@ type Call struct {
 
 	// RequestID is the id in the answer.
 	RequestID string
-	// Answer names the function that made the answer: "OK", "DropAfter", ….
+	// Answer names the function that made the answer: "OK", "DropAfterExecution", ….
 	Answer string
 	// Status is the HTTP status of the answer, 0 if there was none.
 	Status int
@@ -61,8 +61,8 @@ const redacted = "REDACTED"
 var secretHeaders = []string{"Authorization", "X-TC-Token"}
 
 // readCall reads what a request asks for.
-func readCall(req *http.Request, body []byte) Call {
-	c := Call{Method: req.Method, Host: req.Host, Header: req.Header.Clone(), Body: body}
+func readCall(req *http.Request, body []byte) Attempt {
+	c := Attempt{Method: req.Method, Host: req.Host, Header: req.Header.Clone(), Body: body}
 	if c.Host == "" {
 		c.Host = req.URL.Host
 	}

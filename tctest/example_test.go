@@ -36,7 +36,7 @@ func Example() {
 	api := tctest.NewAPI()
 	api.Script("RunInstances",
 		tctest.Fail("InternalError", "in passing"),
-		tctest.DropAfter(),
+		tctest.DropAfterExecution(),
 		tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))
 
 	for range 3 {
@@ -51,8 +51,8 @@ func Example() {
 }
 
 // Without a ClientToken, an answer that was lost hides an execution.
-func ExampleDropAfter() {
-	api := tctest.NewAPI(tctest.DropAfter())
+func ExampleDropAfterExecution() {
+	api := tctest.NewAPI(tctest.DropAfterExecution())
 	fmt.Println(post(api, "RunInstances", `{}`))
 	fmt.Println(post(api, "RunInstances", `{}`))
 	fmt.Println(api.Executions("RunInstances"), "executions")
@@ -62,12 +62,12 @@ func ExampleDropAfter() {
 	// 2 executions
 }
 
-func ExampleAPI_Calls() {
-	api := tctest.NewAPI(tctest.Throttle(), tctest.Executed(tctest.Gateway(http.StatusBadGateway)))
+func ExampleAPI_Recorded() {
+	api := tctest.NewAPI(tctest.Throttle(), tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway)))
 	for range 3 {
 		post(api, "RunInstances", `{}`)
 	}
-	for _, c := range api.Calls() {
+	for _, c := range api.Recorded() {
 		fmt.Println(c.Number, c.Service, c.Action, c.Answer, c.Status, c.Code, c.Executed)
 	}
 	// Output:
@@ -76,9 +76,9 @@ func ExampleAPI_Calls() {
 	// 3 cvm RunInstances OK 200  true
 }
 
-func ExampleAPI_Quota() {
+func ExampleAPI_RateLimit() {
 	api := tctest.NewAPI()
-	api.Quota("DescribeInstances", 1, tctest.TokenBucket)
+	api.RateLimit("DescribeInstances", 1, tctest.TokenBucket)
 	for range 2 {
 		fmt.Println(post(api, "DescribeInstances", `{}`))
 	}
@@ -110,14 +110,14 @@ func ExampleAPI_Serve() {
 		return
 	}
 	defer resp.Body.Close()
-	fmt.Println(resp.Status, api.Calls()[0].Action)
+	fmt.Println(resp.Status, api.Recorded()[0].Action)
 	// Output: 503 Service Unavailable DescribeZones
 }
 
 // A Func answers by what it is asked.
 func ExampleFunc() {
 	api := tctest.NewAPI()
-	api.Default(tctest.Func(func(c tctest.Call) tctest.Answer {
+	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {
 		if strings.HasPrefix(c.Action, "Describe") {
 			return tctest.OK(map[string]int{"TotalCount": c.Number})
 		}
@@ -134,7 +134,7 @@ func ExampleFunc() {
 func ExampleTruncate() {
 	api := tctest.NewAPI(
 		tctest.Truncate(14, tctest.OK(nil)),
-		tctest.Delay(time.Millisecond, tctest.Header("Retry-After", "1", tctest.Gateway(http.StatusServiceUnavailable))))
+		tctest.Delay(time.Millisecond, tctest.Header("Retry-After", "1", tctest.GatewayError(http.StatusServiceUnavailable))))
 	fmt.Println(post(api, "DescribeZones", `{}`))
 	// Output: {"Response":{", then unexpected EOF
 }

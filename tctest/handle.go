@@ -16,7 +16,7 @@ var errAborted = io.ErrUnexpectedEOF
 
 // handle runs the handler of an answer in memory. It returns when the handler
 // has sent its header; what it writes after that is read as it comes.
-func handle(req *http.Request, body []byte, r reply, trace clientTrace) (*http.Response, error) {
+func handle(req *http.Request, body []byte, r rendered, trace clientTrace) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	pr, pw := io.Pipe()
 	w := &handlerWriter{pw: pw, header: http.Header{}, sent: make(chan struct{})}

@@ -154,7 +154,7 @@ func connReset(host string) error {
 }
 
 // response is the reply as http.Transport gives it to the caller.
-func (r *reply) response(req *http.Request) *http.Response {
+func (r *rendered) response(req *http.Request) *http.Response {
 	resp := &http.Response{
 		Status:     fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
 		StatusCode: r.status,

@@ -58,12 +58,12 @@ func TestEventsTellHowFarAnAttemptCame(t *testing.T) {
 	answered := append(sent[:4:4], "GotFirstResponseByte")
 	for _, tt := range []struct {
 		name   string
-		answer tctest.Answer
+		answer tctest.Reply
 		want   []string
 	}{
-		{"refused", tctest.Refuse(), conn[:1]},
-		{"dropped", tctest.DropBefore(), sent},
-		{"dropped after", tctest.DropAfter(), sent},
+		{"refused", tctest.RefuseConnection(), conn[:1]},
+		{"dropped", tctest.DropBeforeExecution(), sent},
+		{"dropped after", tctest.DropAfterExecution(), sent},
 		{"reset", tctest.ResetInHeaders(), answered},
 		{"answered", tctest.OK(nil), answered},
 		{"answered by a handler", tctest.HandlerFunc(echo), answered},
@@ -85,7 +85,7 @@ func TestTheDialledAddressIsTheURLs(t *testing.T) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 		require.NoError(t, err)
 		req, events := traced(req)
-		see(t, tctest.NewAPI(tctest.Refuse()), req)
+		see(t, tctest.NewAPI(tctest.RefuseConnection()), req)
 		require.Equal(t, []string{"GetConn " + want}, *events)
 	}
 }
@@ -116,7 +116,7 @@ func TestAHandlersHeaderComesBeforeItsBody(t *testing.T) {
 func TestARefusedConnectionReadsNothing(t *testing.T) {
 	for _, form := range []bool{false, true} {
 		api := tctest.NewAPI()
-		api.Script("RunInstances", tctest.Refuse())
+		api.Script("RunInstances", tctest.RefuseConnection())
 		req := newRequest(t, "RunInstances", "")
 		if form {
 			req = formRequest(t, "Action=RunInstances")
@@ -134,13 +134,13 @@ func TestARefusedConnectionReadsNothing(t *testing.T) {
 		require.Equal(t, "Action=RunInstances", string(rest))
 		require.Equal(t, 1, api.Attempts("RunInstances"))
 		require.Zero(t, api.Executions("RunInstances"))
-		require.Equal(t, "Refuse", api.Calls()[0].Answer)
+		require.Equal(t, "Refuse", api.Recorded()[0].Answer)
 		require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "RunInstances", "{}")).Status, "the script goes on")
 	}
 }
 
 func TestARefusalBehindOthersWaitsForItsTurn(t *testing.T) {
-	api := tctest.NewAPI(tctest.OK(nil), tctest.Refuse())
+	api := tctest.NewAPI(tctest.OK(nil), tctest.RefuseConnection())
 	require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "A", "{}")).Status)
 	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
 }
@@ -149,11 +149,11 @@ func TestTheRequestBodyIsClosedOnceHoweverItEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*http.Request)
-		answer tctest.Answer
+		answer tctest.Reply
 	}{
 		{"answered", func(*http.Request) {}, tctest.OK(nil)},
-		{"dropped", func(*http.Request) {}, tctest.DropBefore()},
-		{"refused", func(*http.Request) {}, tctest.Refuse()},
+		{"dropped", func(*http.Request) {}, tctest.DropBeforeExecution()},
+		{"refused", func(*http.Request) {}, tctest.RefuseConnection()},
 		{"cut short", func(r *http.Request) { r.ContentLength = 7 }, tctest.OK(nil)},
 		{"no host", func(r *http.Request) { r.URL.Host = "" }, tctest.OK(nil)},
 		{"no URL", func(r *http.Request) { r.URL = nil }, tctest.OK(nil)},
@@ -180,7 +180,7 @@ func TestALengthThatIsNotTheBodysIsAnError(t *testing.T) {
 	req.ContentLength = 3
 	api := tctest.NewAPI()
 	require.EqualError(t, see(t, api, req).Err, "http: ContentLength=3 with Body length 2")
-	require.Empty(t, api.Calls())
+	require.Empty(t, api.Recorded())
 }
 
 func TestTheBodysErrorIsTheCallsError(t *testing.T) {
@@ -191,7 +191,7 @@ func TestTheBodysErrorIsTheCallsError(t *testing.T) {
 	req.Body, req.ContentLength = pr, -1
 	api := tctest.NewAPI()
 	require.ErrorIs(t, see(t, api, req).Err, broken)
-	require.Empty(t, api.Calls())
+	require.Empty(t, api.Recorded())
 }
 
 func TestEveryWaitEndsWithTheContext(t *testing.T) {
@@ -200,11 +200,11 @@ func TestEveryWaitEndsWithTheContext(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		block  bool
-		answer tctest.Answer
+		answer tctest.Reply
 	}{
 		{"a body that never comes", true, tctest.OK(nil)},
 		{"a late answer", false, tctest.Delay(time.Hour, tctest.OK(nil))},
-		{"a late drop", false, tctest.Delay(time.Hour, tctest.DropAfter())},
+		{"a late drop", false, tctest.Delay(time.Hour, tctest.DropAfterExecution())},
 		{"a handler that hangs", false, tctest.HandlerFunc(hang)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	req, events := traced(newRequest(t, "RunInstances", "{}").WithContext(ctx))
 	require.Equal(t, context.Canceled, see(t, api, req).Err)
 	require.Empty(t, *events)
-	require.Empty(t, api.Calls())
+	require.Empty(t, api.Recorded())
 }
 
 func TestAStreamComesEventByEvent(t *testing.T) {
@@ -246,7 +246,7 @@ func TestAStreamComesEventByEvent(t *testing.T) {
 			start := time.Now()
 			resp, err := base.RoundTrip(newRequest(t, "ChatCompletions", "{}"))
 			require.NoError(t, err)
-			require.Equal(t, api.Calls()[0].RequestID, resp.Header.Get("X-TC-RequestId"))
+			require.Equal(t, api.Recorded()[0].RequestID, resp.Header.Get("X-TC-RequestId"))
 			for i, want := range []string{"data: 1\n\n", "data: 2\n\n"} {
 				got := make([]byte, len(want))
 				_, err = io.ReadFull(resp.Body, got)
@@ -260,7 +260,7 @@ func TestAStreamComesEventByEvent(t *testing.T) {
 }
 
 func TestReadingEndsWithTheContextAndWithClose(t *testing.T) {
-	for _, answer := range []tctest.Answer{
+	for _, answer := range []tctest.Reply{
 		tctest.Stream(time.Hour, "1", "2"),
 		tctest.Gzip(tctest.Stream(time.Hour, "1", "2")),
 		tctest.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

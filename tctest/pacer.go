@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// TestPacer checks that a Pacer keeps the obligations of [tcretry.Pacer] and
+// TestLimiter checks that a Pacer keeps the obligations of [tcretry.Pacer] and
 // [tcretry.Lane]. newPacer returns a fresh one for each case, which either learns
 // a quota from rejections or is set to one attempt a second.
 //
@@ -17,34 +17,34 @@ import (
 // must happen at once must take no time at all. A Pacer that reaches for a network
 // cannot run there, since time stands still while it waits for a socket: check it
 // with [TestPacerLive].
-func TestPacer(t *testing.T, newPacer func() tcretry.Pacer) {
+func TestLimiter(t *testing.T, newPacer func() ratelimit.Limiter) {
 	for _, o := range pacerObligations {
 		o.inBubble(t, newPacer)
 	}
 }
 
-// TestPacerLive is [TestPacer] in real time, for a Pacer with I/O. "At once" is
+// TestLimiterLive is [TestPacer] in real time, for a Pacer with I/O. "At once" is
 // half a second there, and the cases run in parallel and take some seconds: each
 // newPacer must return one that has nothing in common with the others, with a
 // prefix of its own for its keys, for example.
-func TestPacerLive(t *testing.T, newPacer func() tcretry.Pacer) {
+func TestLimiterLive(t *testing.T, newPacer func() ratelimit.Limiter) {
 	for _, o := range pacerObligations {
 		o.inRealTime(t, newPacer)
 	}
 }
 
 var (
-	pacerKey      = tcretry.PaceKey{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "id"}
-	paceAccepted  = tcretry.PaceResult{Verdict: tcretry.PaceAccepted}
-	paceRejected  = tcretry.PaceResult{Verdict: tcretry.PaceRejected, Code: "RequestLimitExceeded", Count: 2, Limit: 1}
-	paceRejected0 = tcretry.PaceResult{Verdict: tcretry.PaceRejected}
+	pacerKey      = ratelimit.Key{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "id"}
+	paceAccepted  = ratelimit.Result{Verdict: ratelimit.Accepted}
+	paceRejected  = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 2, Limit: 1}
+	paceRejected0 = ratelimit.Result{Verdict: ratelimit.Throttled}
 )
 
 // slowLane returns a lane that has learnt a quota of one a second and used it up.
-func (s *stage) slowLane(p tcretry.Pacer) (tcretry.Lane, error) {
-	lane := p.Lane(pacerKey)
+func (s *stage) slowLane(p ratelimit.Limiter) (ratelimit.KeyLimiter, error) {
+	lane := p.ForKey(pacerKey)
 	for range 2 {
-		if err := lane.Wait(s.ctx, tcretry.Turn{}); err != nil {
+		if err := lane.Wait(s.ctx, ratelimit.WaitOptions{}); err != nil {
 			return nil, err
 		}
 	}
@@ -54,9 +54,9 @@ func (s *stage) slowLane(p tcretry.Pacer) (tcretry.Lane, error) {
 }
 
 // run makes n attempts one after the other, each answered at once with r.
-func (s *stage) run(lane tcretry.Lane, n int, r tcretry.PaceResult) error {
+func (s *stage) run(lane ratelimit.KeyLimiter, n int, r ratelimit.Result) error {
 	for i := range n {
-		if err := lane.Wait(s.ctx, tcretry.Turn{}); err != nil {
+		if err := lane.Wait(s.ctx, ratelimit.WaitOptions{}); err != nil {
 			return fmt.Errorf("attempt %d: %w", i+1, err)
 		}
 		lane.Done(r)
@@ -64,13 +64,13 @@ func (s *stage) run(lane tcretry.Lane, n int, r tcretry.PaceResult) error {
 	return nil
 }
 
-var pacerObligations = []obligation[tcretry.Pacer]{
+var pacerObligations = []obligation[ratelimit.Limiter]{
 	{
 		"the first attempt starts at once",
 		"A lane that was never rejected has no reason to delay.",
-		func(s *stage, p tcretry.Pacer) error {
+		func(s *stage, p ratelimit.Limiter) error {
 			start := time.Now()
-			if err := s.run(p.Lane(pacerKey), 1, paceAccepted); err != nil {
+			if err := s.run(p.ForKey(pacerKey), 1, paceAccepted); err != nil {
 				return err
 			}
 			return s.took(start, 0)
@@ -79,17 +79,17 @@ var pacerObligations = []obligation[tcretry.Pacer]{
 	{
 		"rejections slow a lane down",
 		"A pacer learns from rejections: with a quota of one a second, five more attempts cannot start within two seconds.",
-		func(s *stage, p tcretry.Pacer) error { return s.slows(p, paceRejected) },
+		func(s *stage, p ratelimit.Limiter) error { return s.slows(p, paceRejected) },
 	},
 	{
 		"rejections without code and numbers slow a lane down",
 		"HTTP 429 comes without a code, and texts may change: the numbers are a hint.",
-		func(s *stage, p tcretry.Pacer) error { return s.slows(p, paceRejected0) },
+		func(s *stage, p ratelimit.Limiter) error { return s.slows(p, paceRejected0) },
 	},
 	{
 		"a slow lane goes on",
 		"Pacing delays attempts; a call that may wait for any time gets its turn.",
-		func(s *stage, p tcretry.Pacer) error {
+		func(s *stage, p ratelimit.Limiter) error {
 			lane, err := s.slowLane(p)
 			if err != nil {
 				return err
@@ -104,7 +104,7 @@ var pacerObligations = []obligation[tcretry.Pacer]{
 	{
 		"attempts without an answer that tells keep no place",
 		"Done is called once for each attempt, also with PaceUnknown; then the attempt has ended.",
-		func(s *stage, p tcretry.Pacer) error { return s.run(p.Lane(pacerKey), 15, tcretry.PaceResult{}) },
+		func(s *stage, p ratelimit.Limiter) error { return s.run(p.ForKey(pacerKey), 15, ratelimit.Result{}) },
 	},
 	{
 		"keys are apart",
@@ -114,12 +114,12 @@ var pacerObligations = []obligation[tcretry.Pacer]{
 	{
 		"one key has one pace",
 		"Lane is called once a call: what one call learns must pace the next.",
-		func(s *stage, p tcretry.Pacer) error {
+		func(s *stage, p ratelimit.Limiter) error {
 			if _, err := s.slowLane(p); err != nil {
 				return err
 			}
 			start := time.Now()
-			if err := s.run(p.Lane(pacerKey), 3, paceAccepted); err != nil {
+			if err := s.run(p.ForKey(pacerKey), 3, paceAccepted); err != nil {
 				return err
 			}
 			if d := time.Since(start); d < time.Second {
@@ -138,9 +138,9 @@ var pacerObligations = []obligation[tcretry.Pacer]{
 	{
 		"nothing starts after its latest time",
 		"Turn.Latest may have passed before Wait is called.",
-		func(s *stage, p tcretry.Pacer) error {
-			err := p.Lane(pacerKey).Wait(s.ctx, tcretry.Turn{Latest: time.Now().Add(-time.Millisecond)})
-			if !errors.Is(err, tcretry.ErrPaceLate) {
+		func(s *stage, p ratelimit.Limiter) error {
+			err := p.ForKey(pacerKey).Wait(s.ctx, ratelimit.WaitOptions{NotAfter: time.Now().Add(-time.Millisecond)})
+			if !errors.Is(err, ratelimit.ErrTooLate) {
 				return fmt.Errorf("a turn that was to come in the past led to %v, want ErrPaceLate", err)
 			}
 			return nil

@@ -8,19 +8,19 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // wait waits for a turn in a goroutine of its own.
-func (s *stage) wait(ctx context.Context, lane tcretry.Lane, turn tcretry.Turn) <-chan answer {
+func (s *stage) wait(ctx context.Context, lane ratelimit.KeyLimiter, turn ratelimit.WaitOptions) <-chan answer {
 	return s.ask(func() error { return lane.Wait(ctx, turn) })
 }
 
-func (s *stage) slows(p tcretry.Pacer, r tcretry.PaceResult) error {
-	lane := p.Lane(pacerKey)
+func (s *stage) slows(p ratelimit.Limiter, r ratelimit.Result) error {
+	lane := p.ForKey(pacerKey)
 	start := time.Now()
 	for range 2 {
-		if err := lane.Wait(s.ctx, tcretry.Turn{}); err != nil {
+		if err := lane.Wait(s.ctx, ratelimit.WaitOptions{}); err != nil {
 			return err
 		}
 	}
@@ -35,17 +35,17 @@ func (s *stage) slows(p tcretry.Pacer, r tcretry.PaceResult) error {
 	return nil
 }
 
-func checkKeysApart(s *stage, p tcretry.Pacer) error {
+func checkKeysApart(s *stage, p ratelimit.Limiter) error {
 	if _, err := s.slowLane(p); err != nil {
 		return err
 	}
-	for _, key := range []tcretry.PaceKey{
+	for _, key := range []ratelimit.Key{
 		{Host: "vpc.tencentcloudapi.com", Action: pacerKey.Action, Credential: pacerKey.Credential},
 		{Host: pacerKey.Host, Action: "DescribeZones", Credential: pacerKey.Credential},
 		{Host: pacerKey.Host, Action: pacerKey.Action, Credential: "another"},
 	} {
 		start := time.Now()
-		if err := s.run(p.Lane(key), 1, paceAccepted); err != nil {
+		if err := s.run(p.ForKey(key), 1, paceAccepted); err != nil {
 			return err
 		}
 		if err := s.took(start, 0); err != nil {
@@ -57,7 +57,7 @@ func checkKeysApart(s *stage, p tcretry.Pacer) error {
 
 // starts makes calls wait with turns, one after the other, and returns when each
 // started. Those of one moment have no order.
-func (s *stage) starts(lane tcretry.Lane, turns ...tcretry.Turn) ([]time.Duration, error) {
+func (s *stage) starts(lane ratelimit.KeyLimiter, turns ...ratelimit.WaitOptions) ([]time.Duration, error) {
 	begin := time.Now()
 	var all []<-chan answer
 	for _, turn := range turns {
@@ -80,31 +80,31 @@ func (s *stage) starts(lane tcretry.Lane, turns ...tcretry.Turn) ([]time.Duratio
 	return starts, nil
 }
 
-func checkOrder(s *stage, p tcretry.Pacer) error {
+func checkOrder(s *stage, p ratelimit.Limiter) error {
 	lane, err := s.slowLane(p)
 	if err != nil {
 		return err
 	}
-	starts, err := s.starts(lane, make([]tcretry.Turn, 4)...)
+	starts, err := s.starts(lane, make([]ratelimit.WaitOptions, 4)...)
 	if err == nil && !slices.IsSorted(starts) {
 		err = fmt.Errorf("they started after %v", starts)
 	}
 	return err
 }
 
-func checkAgain(s *stage, p tcretry.Pacer) error {
+func checkAgain(s *stage, p ratelimit.Limiter) error {
 	lane, err := s.slowLane(p)
 	if err != nil {
 		return err
 	}
-	starts, err := s.starts(lane, tcretry.Turn{}, tcretry.Turn{}, tcretry.Turn{}, tcretry.Turn{Again: true})
+	starts, err := s.starts(lane, ratelimit.WaitOptions{}, ratelimit.WaitOptions{}, ratelimit.WaitOptions{}, ratelimit.WaitOptions{AfterThrottle: true})
 	if err == nil && starts[3] > slices.Min(starts) {
 		err = fmt.Errorf("they started after %v, want number 3 first", starts)
 	}
 	return err
 }
 
-func checkLate(s *stage, p tcretry.Pacer) error {
+func checkLate(s *stage, p ratelimit.Limiter) error {
 	lane, err := s.slowLane(p)
 	if err != nil {
 		return err
@@ -112,17 +112,17 @@ func checkLate(s *stage, p tcretry.Pacer) error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	for range 5 {
-		s.wait(ctx, lane, tcretry.Turn{})
+		s.wait(ctx, lane, ratelimit.WaitOptions{})
 	}
 	start := time.Now()
-	late := <-s.wait(ctx, lane, tcretry.Turn{Latest: start.Add(2 * time.Second)})
-	if !errors.Is(late.err, tcretry.ErrPaceLate) {
+	late := <-s.wait(ctx, lane, ratelimit.WaitOptions{NotAfter: start.Add(2 * time.Second)})
+	if !errors.Is(late.err, ratelimit.ErrTooLate) {
 		return fmt.Errorf("behind five others, a second each, a call that must start within two seconds got %v, want ErrPaceLate", late.err)
 	}
 	return s.took(start, 0)
 }
 
-func checkContext(s *stage, p tcretry.Pacer) error {
+func checkContext(s *stage, p ratelimit.Limiter) error {
 	cause := errors.New("the user went away")
 	lane, err := s.slowLane(p)
 	if err != nil {
@@ -131,9 +131,9 @@ func checkContext(s *stage, p tcretry.Pacer) error {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	for range 3 {
-		s.wait(s.ctx, lane, tcretry.Turn{})
+		s.wait(s.ctx, lane, ratelimit.WaitOptions{})
 	}
-	waits := s.wait(ctx, lane, tcretry.Turn{})
+	waits := s.wait(ctx, lane, ratelimit.WaitOptions{})
 	start := time.Now()
 	cancel(cause)
 	select {
@@ -148,23 +148,23 @@ func checkContext(s *stage, p tcretry.Pacer) error {
 		return err
 	}
 	start = time.Now()
-	if err := p.Lane(tcretry.PaceKey{}).Wait(ctx, tcretry.Turn{}); !errors.Is(err, cause) {
+	if err := p.ForKey(ratelimit.Key{}).Wait(ctx, ratelimit.WaitOptions{}); !errors.Is(err, cause) {
 		return fmt.Errorf("a wait with a context that has ended returned %v, want its cause", err)
 	}
 	return s.took(start, 0)
 }
 
-func checkCanceled(s *stage, p tcretry.Pacer) error {
+func checkCanceled(s *stage, p ratelimit.Limiter) error {
 	lane, err := s.slowLane(p)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	for range 10 {
-		s.wait(ctx, lane, tcretry.Turn{})
+		s.wait(ctx, lane, ratelimit.WaitOptions{})
 	}
 	start := time.Now()
-	last := s.wait(s.ctx, lane, tcretry.Turn{})
+	last := s.wait(s.ctx, lane, ratelimit.WaitOptions{})
 	cancel()
 	if a := <-last; a.err != nil {
 		return a.err
@@ -172,14 +172,14 @@ func checkCanceled(s *stage, p tcretry.Pacer) error {
 	return s.took(start, 4*time.Second)
 }
 
-func checkRefused(s *stage, p tcretry.Pacer) error {
+func checkRefused(s *stage, p ratelimit.Limiter) error {
 	lane, err := s.slowLane(p)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
 	for range 10 {
-		if err := lane.Wait(s.ctx, tcretry.Turn{Latest: start.Add(time.Millisecond)}); !errors.Is(err, tcretry.ErrPaceLate) {
+		if err := lane.Wait(s.ctx, ratelimit.WaitOptions{NotAfter: start.Add(time.Millisecond)}); !errors.Is(err, ratelimit.ErrTooLate) {
 			return fmt.Errorf("a turn that comes too late led to %v, want ErrPaceLate", err)
 		}
 	}
@@ -190,7 +190,7 @@ func checkRefused(s *stage, p tcretry.Pacer) error {
 	return s.took(start, 4*time.Second)
 }
 
-func checkManyGoroutines(s *stage, p tcretry.Pacer) error {
+func checkManyGoroutines(s *stage, p ratelimit.Limiter) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, 32)
 	for i := range cap(errs) {
@@ -198,12 +198,12 @@ func checkManyGoroutines(s *stage, p tcretry.Pacer) error {
 			ctx, cancel := context.WithTimeout(s.ctx, time.Duration(50*i)*time.Millisecond)
 			defer cancel()
 			for j := range 20 {
-				lane := p.Lane(tcretry.PaceKey{Host: "h", Action: []string{"a", "b", "c"}[(i+j)%3]})
-				err := lane.Wait(ctx, tcretry.Turn{Again: j%3 == 0, Latest: time.Now().Add(time.Second)})
+				lane := p.ForKey(ratelimit.Key{Host: "h", Action: []string{"a", "b", "c"}[(i+j)%3]})
+				err := lane.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: j%3 == 0, NotAfter: time.Now().Add(time.Second)})
 				switch {
 				case err == nil:
-					lane.Done([]tcretry.PaceResult{paceAccepted, paceRejected, paceRejected0, {}}[(i*j)%4])
-				case !errors.Is(err, tcretry.ErrPaceLate) && !errors.Is(err, context.DeadlineExceeded):
+					lane.Done([]ratelimit.Result{paceAccepted, paceRejected, paceRejected0, {}}[(i*j)%4])
+				case !errors.Is(err, ratelimit.ErrTooLate) && !errors.Is(err, context.DeadlineExceeded):
 					errs <- fmt.Errorf("wait returned %w", err)
 					return
 				}

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// QuotaKind is how the API counts the attempts of a second.
-type QuotaKind uint8
+// LimitKind is how the API counts the attempts of a second.
+type LimitKind uint8
 
 const (
 	// FixedWindow counts from each full second to the next, as the API does.
-	FixedWindow QuotaKind = iota
+	FixedWindow LimitKind = iota
 	// SlidingWindow counts the second before each attempt.
 	SlidingWindow
 	// TokenBucket holds a second's worth of tokens, filled steadily; an attempt
@@ -18,13 +18,13 @@ const (
 	TokenBucket
 )
 
-// Quota sets how many attempts of an action a second the API takes, counted for
+// RateLimit sets how many attempts of an action a second the API takes, counted for
 // each access host and credential. What is over it is rejected: not executed,
 // code RequestLimitExceeded, with the count and the limit in the text. Rejected
 // attempts count as well. A later Quota of the same action changes the number
 // and keeps the count; 0 or less removes it. The action "" stands for every
 // action that has no quota of its own, each counted for itself.
-func (api *API) Quota(action string, perSecond int, kind QuotaKind, opts ...ThrottleOption) {
+func (api *API) RateLimit(action string, perSecond int, kind LimitKind, opts ...ThrottleOption) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	if perSecond <= 0 {
@@ -40,11 +40,11 @@ type ThrottleOption func(*throttle)
 // Chinese words the rejection as the API does for Language zh-CN.
 func Chinese() ThrottleOption { return func(t *throttle) { t.chinese = true } }
 
-// WithoutNumbers leaves the count and the limit out of the text.
-func WithoutNumbers() ThrottleOption { return func(t *throttle) { t.mute = true } }
+// WithoutCounts leaves the count and the limit out of the text.
+func WithoutCounts() ThrottleOption { return func(t *throttle) { t.mute = true } }
 
-// Numbers sets the count and the limit of a [Throttle]. A quota has its own.
-func Numbers(count, limit int) ThrottleOption {
+// WithCounts sets the count and the limit of a [Throttle]. A quota has its own.
+func WithCounts(count, limit int) ThrottleOption {
 	return func(t *throttle) { t.count, t.limit = count, limit }
 }
 
@@ -85,7 +85,7 @@ func (t throttle) message() string {
 // quotaRule is the quota of an action.
 type quotaRule struct {
 	limit int
-	kind  QuotaKind
+	kind  LimitKind
 	opts  []ThrottleOption
 }
 
@@ -103,11 +103,11 @@ type window struct {
 
 // overQuota counts an attempt, and rejects it if it is over the quota. It
 // requires that mu is held.
-func (api *API) overQuota(c Call) (Answer, bool) {
+func (api *API) overQuota(c Attempt) (Reply, bool) {
 	rule, ok := api.quotas[c.Action]
 	if !ok {
 		if rule, ok = api.quotas[""]; !ok {
-			return Answer{}, false
+			return Reply{}, false
 		}
 	}
 	key := quotaKey{c.Host, c.Action, c.SecretID}
@@ -118,7 +118,7 @@ func (api *API) overQuota(c Call) (Answer, bool) {
 	}
 	count, taken := w.arrive(c.Time, rule)
 	if taken {
-		return Answer{}, false
+		return Reply{}, false
 	}
 	numbers := func(t *throttle) { t.count, t.limit = count, rule.limit }
 	opts := append(append([]ThrottleOption{}, rule.opts...), numbers)

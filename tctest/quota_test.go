@@ -31,7 +31,7 @@ func TestAQuotaTakesSoManyASecond(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {
 		name  string
-		kind  tctest.QuotaKind
+		kind  tctest.LimitKind
 		start time.Duration // into the second
 		n     int
 		every time.Duration
@@ -50,7 +50,7 @@ func TestAQuotaTakesSoManyASecond(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := tctest.NewAPI()
-				api.Quota("A", 3, tt.kind)
+				api.RateLimit("A", 3, tt.kind)
 				time.Sleep(tt.start)
 				require.Equal(t, tt.want, offer(t, api, tt.n, tt.every))
 			})
@@ -61,7 +61,7 @@ func TestAQuotaTakesSoManyASecond(t *testing.T) {
 func TestATokenBucketRefillsToASecondsWorthAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Quota("A", 3, tctest.TokenBucket)
+		api.RateLimit("A", 3, tctest.TokenBucket)
 		require.Equal(t, "+++-", offer(t, api, 4, 0))
 		time.Sleep(time.Minute)
 		require.Equal(t, "+++-", offer(t, api, 4, 0))
@@ -70,11 +70,11 @@ func TestATokenBucketRefillsToASecondsWorthAndNoMore(t *testing.T) {
 
 func TestARejectionTellsTheCountAndTheLimit(t *testing.T) {
 	numbers := regexp.MustCompile("`(\\d+)`.*`(\\d+)`")
-	for _, kind := range []tctest.QuotaKind{tctest.FixedWindow, tctest.SlidingWindow, tctest.TokenBucket} {
-		for _, opts := range [][]tctest.ThrottleOption{nil, {tctest.Chinese(), tctest.Numbers(1, 1)}} {
+	for _, kind := range []tctest.LimitKind{tctest.FixedWindow, tctest.SlidingWindow, tctest.TokenBucket} {
+		for _, opts := range [][]tctest.ThrottleOption{nil, {tctest.Chinese(), tctest.WithCounts(1, 1)}} {
 			synctest.Test(t, func(t *testing.T) {
 				api := tctest.NewAPI()
-				api.Quota("A", 2, kind, opts...)
+				api.RateLimit("A", 2, kind, opts...)
 				offer(t, api, 3, 0)
 				got := see(t, api, newRequest(t, "A", "{}"))
 				require.Equal(t, []string{"4", "2"}, numbers.FindStringSubmatch(got.Body)[1:])
@@ -86,7 +86,7 @@ func TestARejectionTellsTheCountAndTheLimit(t *testing.T) {
 func TestAQuotaWithOptionsRejectsAsTheySay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Quota("A", 1, tctest.TokenBucket, tctest.SubCode("UinLimitExceeded"), tctest.WithoutNumbers())
+		api.RateLimit("A", 1, tctest.TokenBucket, tctest.SubCode("UinLimitExceeded"), tctest.WithoutCounts())
 		see(t, api, newRequest(t, "A", "{}"))
 		got := see(t, api, newRequest(t, "A", "{}"))
 		require.Equal(t, "RequestLimitExceeded.UinLimitExceeded", code(t, got))
@@ -98,10 +98,10 @@ func TestRejectionsAreNotExecutedAndTakeNothingFromTheScript(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("A", tctest.OK(nil), tctest.Status(299, "second"))
-		api.Quota("A", 1, tctest.FixedWindow)
+		api.RateLimit("A", 1, tctest.FixedWindow)
 		require.Equal(t, "+---", offer(t, api, 4, 0))
 		require.Equal(t, 1, api.Executions("A"))
-		require.Equal(t, "Quota", api.Calls()[3].Answer)
+		require.Equal(t, "Quota", api.Recorded()[3].Answer)
 		time.Sleep(time.Second)
 		require.Equal(t, 299, see(t, api, newRequest(t, "A", "{}")).Status)
 	})
@@ -110,7 +110,7 @@ func TestRejectionsAreNotExecutedAndTakeNothingFromTheScript(t *testing.T) {
 func TestQuotasAreCountedByActionHostAndCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Quota("", 1, tctest.FixedWindow)
+		api.RateLimit("", 1, tctest.FixedWindow)
 		for _, target := range []struct{ action, host, secretID string }{
 			{"A", "cvm.tencentcloudapi.com", ""},
 			{"B", "cvm.tencentcloudapi.com", ""},
@@ -130,11 +130,11 @@ func TestQuotasAreCountedByActionHostAndCredential(t *testing.T) {
 func TestAQuotaMayChangeAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		api.Quota("A", 1, tctest.FixedWindow)
+		api.RateLimit("A", 1, tctest.FixedWindow)
 		require.Equal(t, "+-", offer(t, api, 2, 0))
-		api.Quota("A", 4, tctest.FixedWindow)
+		api.RateLimit("A", 4, tctest.FixedWindow)
 		require.Equal(t, "++-", offer(t, api, 3, 0), "the count of the second is kept")
-		api.Quota("A", 0, tctest.FixedWindow)
+		api.RateLimit("A", 0, tctest.FixedWindow)
 		require.Equal(t, "+++", offer(t, api, 3, 0))
 	})
 }

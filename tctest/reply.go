@@ -13,8 +13,8 @@ import (
 
 // reply is an answer made ready to send: what goes over the wire, for the
 // transport in memory and for the handler alike.
-type reply struct {
-	Answer
+type rendered struct {
+	Reply
 	// body is the encoded body; no more of it is sent than the answer keeps.
 	body []part
 	// size is the Content-Length, -1 without one.
@@ -22,8 +22,8 @@ type reply struct {
 }
 
 // render makes the body and the headers of an answer.
-func render(c Call, a Answer, date time.Time) reply {
-	r := reply{Answer: a}
+func render(c Attempt, a Reply, date time.Time) rendered {
+	r := rendered{Reply: a}
 	if r.kind != respond && r.kind != serve {
 		return r
 	}
@@ -38,8 +38,8 @@ func render(c Call, a Answer, date time.Time) reply {
 }
 
 // fill makes the body, and the headers that tell of it.
-func (r *reply) fill(c Call) {
-	a := r.Answer
+func (r *rendered) fill(c Attempt) {
+	a := r.Reply
 	parts, err := a.parts(c.RequestID, a.data)
 	if err == nil {
 		parts, err = encode(parts, a.encoding)
@@ -49,7 +49,7 @@ func (r *reply) fill(c Call) {
 		fail := Fail("FailedOperation.Tctest", err.Error())
 		parts, _ = fail.parts(c.RequestID, nil)
 		fail.header.Set("Date", r.header.Get("Date"))
-		r.Answer = fail
+		r.Reply = fail
 	}
 	if strings.HasPrefix(r.header.Get("Content-Type"), "text/event-stream") {
 		r.header.Set("X-TC-RequestId", c.RequestID)

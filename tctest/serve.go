@@ -39,7 +39,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 // respond sends a reply, part by part.
-func (h handler) respond(w http.ResponseWriter, req *http.Request, r reply) {
+func (h handler) respond(w http.ResponseWriter, req *http.Request, r rendered) {
 	maps.Copy(w.Header(), r.header)
 	for key, values := range r.trailer {
 		w.Header()[http.TrailerPrefix+key] = values

@@ -16,7 +16,7 @@ import (
 )
 
 func TestAServerOverTLSSpeaksHTTP2(t *testing.T) {
-	api := tctest.NewAPI(tctest.OK(nil), tctest.DropAfter(), tctest.ResetInHeaders(), tctest.Truncate(3, tctest.OK(nil)))
+	api := tctest.NewAPI(tctest.OK(nil), tctest.DropAfterExecution(), tctest.ResetInHeaders(), tctest.Truncate(3, tctest.OK(nil)))
 	transport := api.StartTLS(t).Transport()
 	defer transport.CloseIdleConnections()
 	send := func() (*http.Response, error) {
@@ -68,11 +68,11 @@ func TestAHandlerServesTheAPI(t *testing.T) {
 
 func TestClosingAServerEndsAnswersThatWait(t *testing.T) {
 	arrived := make(chan struct{})
-	for _, answer := range []tctest.Answer{
+	for _, answer := range []tctest.Reply{
 		tctest.Delay(time.Hour, tctest.OK(nil)),
 		tctest.Stream(time.Hour, "1", "2"),
 	} {
-		api := tctest.NewAPI(tctest.Func(func(tctest.Call) tctest.Answer {
+		api := tctest.NewAPI(tctest.Func(func(tctest.Attempt) tctest.Reply {
 			arrived <- struct{}{}
 			return answer
 		}))
@@ -96,7 +96,7 @@ func TestARequestThatIsCutShortIsNotSeen(t *testing.T) {
 	req := newRequest(t, "RunInstances", "{}")
 	req.ContentLength = 1000
 	require.Error(t, see(t, transport, req).Err)
-	require.Empty(t, api.Calls())
+	require.Empty(t, api.Recorded())
 }
 
 func TestPipesTellTheServerThatTheClientLeft(t *testing.T) {

@@ -68,10 +68,10 @@ func parseAuthorization(value string) authorization {
 }
 
 // checkSignature is the API's answer to a signature that it does not take.
-func checkSignature(req *http.Request, c Call, keys map[string]string, now time.Time) (Answer, bool) {
+func checkSignature(req *http.Request, c Attempt, keys map[string]string, now time.Time) (Reply, bool) {
 	auth := headerValue(req.Header, "Authorization")
 	if auth == "SKIP" {
-		return Answer{}, false
+		return Reply{}, false
 	}
 	params := parameters(req, c.Body)
 	v1 := auth == ""
@@ -104,11 +104,11 @@ func checkSignature(req *http.Request, c Call, keys map[string]string, now time.
 		return Fail("AuthFailure.SignatureFailure", "The provided credentials could not be validated."+
 			" Please check your signature is correct."), true
 	}
-	return Answer{}, false
+	return Reply{}, false
 }
 
 // verifyTC3 computes the signature again from what arrived.
-func verifyTC3(req *http.Request, c Call, a authorization, seconds int64, key string) bool {
+func verifyTC3(req *http.Request, c Attempt, a authorization, seconds int64, key string) bool {
 	date := time.Unix(seconds, 0).UTC().Format(time.DateOnly)
 	names := strings.Split(a.signedHeaders, ";")
 	if a.date != date || !slices.Contains(names, "content-type") || !slices.Contains(names, "host") {

@@ -143,7 +143,7 @@ func checked(t *testing.T, v signed, key string, skew time.Duration, change func
 // executions are those of all actions.
 func executions(api *tctest.API) int {
 	n := 0
-	for _, c := range api.Calls() {
+	for _, c := range api.Recorded() {
 		if c.Executed {
 			n++
 		}

@@ -86,7 +86,7 @@ func responseCodes(text string) (codes []string, ok bool) {
 			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		}
 		code := "200"
-		if envelope := (*tcretry.Envelope)(nil); errors.As(tcretry.CheckResponse(resp), &envelope) {
+		if envelope := (*tcretry.APIError)(nil); errors.As(tcretry.CheckResponse(resp), &envelope) {
 			code = withMessage(envelope.Code, envelope.Message)
 		}
 		codes = append(codes, code)

@@ -101,7 +101,7 @@ func run(ctx context.Context, w io.Writer, live bool, s size) error {
 		{"together, over Redis", server.addr},
 	} {
 		api := tctest.NewAPI()
-		api.Quota("", s.quota, tctest.FixedWindow)
+		api.RateLimit("", s.quota, tctest.FixedWindow)
 		api.Latency(latency)
 		f := fleet{size: s, api: api, title: pace.title, redis: pace.redis, w: w, live: live}
 		sum, err := f.run(ctx)

@@ -59,7 +59,7 @@ func (j job) run() error {
 		if err != nil {
 			return err
 		}
-		opts = append(opts, tcretry.WithPacer(pacer)) // all that a program has to change
+		opts = append(opts, tcretry.WithRateLimiter(pacer)) // all that a program has to change
 	}
 	client := &http.Client{Transport: tcretry.New(nil, opts...)}
 	left.Store(int64(j.Calls))

@@ -16,15 +16,15 @@ import (
 // tenth: in passing, in use, or for good.
 func newAPI() *tctest.API {
 	api := tctest.NewAPI()
-	api.Quota("", 20, tctest.SlidingWindow)
+	api.RateLimit("", 20, tctest.SlidingWindow)
 	api.Latency(func() time.Duration { return 50 * time.Millisecond })
-	failures := []tctest.Answer{
+	failures := []tctest.Reply{
 		tctest.Fail("InternalError", "An internal error has occurred."),
 		tctest.Fail("ResourceInUse", "The resource is in use."),
 		tctest.Fail("InvalidParameter", "A parameter is not valid."),
 	}
 	var n atomic.Int64
-	api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+	api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
 		if i := n.Add(1); i%10 == 0 {
 			return failures[i/10%int64(len(failures))]
 		}

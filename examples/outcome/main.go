@@ -34,13 +34,13 @@ func main() {
 // cases are what becomes of each attempt.
 var cases = []struct {
 	title  string
-	answer tctest.Answer
+	answer tctest.Reply
 }{
 	{"the API takes the order", tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}})},
 	{"the API rejects the order", tctest.Fail("ResourceInsufficient", "The instance type is sold out.")},
-	{"nobody listens", tctest.Refuse()},
-	{"the API takes the order, and its response is lost", tctest.DropAfter()},
-	{"the gateway says 502, with or without an order taken", tctest.Gateway(http.StatusBadGateway)},
+	{"nobody listens", tctest.RefuseConnection()},
+	{"the API takes the order, and its response is lost", tctest.DropAfterExecution()},
+	{"the gateway says 502, with or without an order taken", tctest.GatewayError(http.StatusBadGateway)},
 }
 
 func run(w io.Writer) error {
@@ -73,7 +73,7 @@ func run(w io.Writer) error {
 func advice(trace *tcretry.CallTrace) string {
 	calls := trace.Calls()
 	switch call := calls[len(calls)-1].Call; {
-	case call.Reason == tcretry.StopAnswered:
+	case call.Reason == tcretry.StopSuccess:
 		return "executed"
 	case call.OutcomeUnknown:
 		return "outcome unknown: look whether there is a server before you order again"

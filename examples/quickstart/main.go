@@ -23,32 +23,32 @@ import (
 type scenario struct {
 	title, action string
 	call          func(server string, transport http.RoundTripper) (string, error)
-	answers       []tctest.Answer
+	answers       []tctest.Reply
 }
 
 var scenarios = []scenario{
 	{
 		"the official SDK asks for zones, and the API throttles it twice", "DescribeZones", describeZones,
-		[]tctest.Answer{tctest.Throttle(), tctest.Throttle(), tctest.OK(map[string]any{"TotalCount": 7})},
+		[]tctest.Reply{tctest.Throttle(), tctest.Throttle(), tctest.OK(map[string]any{"TotalCount": 7})},
 	},
 	{
 		"the official SDK buys a server, and the API fails in passing", "RunInstances", runInstances,
-		[]tctest.Answer{
+		[]tctest.Reply{
 			tctest.Fail("InternalError", "An internal error has occurred."),
 			tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}),
 		},
 	},
 	{
 		"the official SDK asks for an image that is not there", "RunInstances", runInstances,
-		[]tctest.Answer{tctest.Fail("InvalidImageId.NotFound", "The image does not exist.")},
+		[]tctest.Reply{tctest.Fail("InvalidImageId.NotFound", "The image does not exist.")},
 	},
 	{
 		"an http.Client starts a server, and the API is throttling", "StartInstances", startInstances,
-		[]tctest.Answer{tctest.Throttle(), tctest.OK(nil)},
+		[]tctest.Reply{tctest.Throttle(), tctest.OK(nil)},
 	},
 	{
 		"an http.Client starts a server, and the answer is lost on the way", "StartInstances", startInstances,
-		[]tctest.Answer{tctest.DropAfter()},
+		[]tctest.Reply{tctest.DropAfterExecution()},
 	},
 }
 

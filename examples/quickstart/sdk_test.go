@@ -103,13 +103,13 @@ func (c closing) Close() error {
 // The SDK marks every request as idempotent when it is told to retry after a
 // connection failure: no order is executed twice for that.
 func TestTheSDKsUnsafeRetryExecutesNoOrderTwice(t *testing.T) {
-	for name, answer := range map[string]tctest.Answer{
-		"a gateway says 502":           tctest.Executed(tctest.Gateway(http.StatusBadGateway)),
-		"the connection ends":          tctest.DropAfter(),
+	for name, answer := range map[string]tctest.Reply{
+		"a gateway says 502":           tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway)),
+		"the connection ends":          tctest.DropAfterExecution(),
 		"it is reset amid the headers": tctest.ResetInHeaders(),
 		"half of the body comes":       tctest.Truncate(40, tctest.OK(nil)),
 	} {
-		for _, options := range [][]tcretry.Option{nil, {tcretry.WithPolicy(tcretry.Careful())}} {
+		for _, options := range [][]tcretry.Option{nil, {tcretry.WithPolicy(tcretry.ConservativePolicy())}} {
 			t.Run(name, func(t *testing.T) {
 				api := tctest.NewAPI()
 				api.Script("RunInstances", answer, tctest.OK(nil))
@@ -124,7 +124,7 @@ func TestTheSDKsUnsafeRetryExecutesNoOrderTwice(t *testing.T) {
 				_, err = client.RunInstances(cvm.NewRunInstancesRequest())
 				require.Error(t, err)
 				require.Equal(t, 1, api.Executions("RunInstances"))
-				require.Equal(t, []string{"x"}, api.Calls()[1].Header["X-Idempotency-Key"])
+				require.Equal(t, []string{"x"}, api.Recorded()[1].Header["X-Idempotency-Key"])
 			})
 		}
 	}

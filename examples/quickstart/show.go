@@ -90,7 +90,7 @@ func (p *page) line(who, color, what, more string) {
 
 // words is an error in a few words: the API's code, or that there is none.
 func words(err error) string {
-	var envelope *tcretry.Envelope
+	var envelope *tcretry.APIError
 	var sdk *sdkerrors.TencentCloudSDKError
 	switch {
 	case errors.As(err, &envelope):

@@ -57,9 +57,9 @@ func run(w io.Writer) error {
 			return err
 		}
 		fmt.Fprintln(w, strings.ReplaceAll("\n"+<-reloaded, "\n", "\n  ")[1:])
-		before := len(api.Calls())
+		before := len(api.Recorded())
 		call(&http.Client{Transport: transport})
-		fmt.Fprintf(w, "  a call makes %d attempts\n", len(api.Calls())-before)
+		fmt.Fprintf(w, "  a call makes %d attempts\n", len(api.Recorded())-before)
 	}
 	return nil
 }

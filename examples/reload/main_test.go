@@ -33,5 +33,5 @@ func TestAFileThatIsGoneLeavesThePolicyInForce(t *testing.T) {
 	require.Contains(t, reload(transport, "no/such/file"), "policy not reloaded, the one before stays in force")
 	_, err := transport.RoundTrip(request())
 	require.NoError(t, err)
-	require.Len(t, api.Calls(), 1)
+	require.Len(t, api.Recorded(), 1)
 }

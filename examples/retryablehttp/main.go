@@ -69,7 +69,7 @@ func call(w io.Writer, how string, client *retryablehttp.Client) error {
 		outcome = err.Error()
 	}
 	fmt.Fprintf(w, "%s\n", how)
-	for i, c := range api.Calls() {
+	for i, c := range api.Recorded() {
 		code := c.Code
 		if code == "" {
 			code = "success"

@@ -17,7 +17,7 @@ var key = tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "a-key"}
 // tells what it was asked for.
 func callEmbedded(out *page, req *http.Request) error {
 	api := tctest.NewAPI(tctest.Fail("InternalError", "An internal error has occurred."))
-	api.Default(tctest.Func(func(c tctest.Call) tctest.Answer {
+	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {
 		return tctest.OK(map[string]any{"Asked": c.Action, "With": json.RawMessage(c.Body)})
 	}))
 	api.CheckSignatures(map[string]string{key.SecretID: key.SecretKey})
@@ -30,7 +30,7 @@ func callEmbedded(out *page, req *http.Request) error {
 	req.URL.Scheme = "http" // the certificate of the real host is not ours
 	out.line("to", "an API inside of this program; -real calls %s", req.URL.Host)
 	err = out.call(req, key, server.Transport())
-	for _, c := range api.Calls() {
+	for _, c := range api.Recorded() {
 		verdict := c.Code
 		if verdict == "" {
 			verdict = "executed"

@@ -47,10 +47,10 @@ func TestACallOfTheSDKOutlivesItsSignatureAboveTc3(t *testing.T) {
 			api.Default(tctest.Fail("InternalError", "again"))
 			api.CheckSignatures(map[string]string{key.SecretID: key.SecretKey, "AKIDSDK": "SKSDK"})
 			var base http.RoundTripper = api.PipeTransport(t)
-			want, attempts, signer := tcretry.StopSignature, 5, "AKIDSDK"
+			want, attempts, signer := tcretry.StopSignatureExpired, 5, "AKIDSDK"
 			if signing {
 				base = &tc3.Transport{Source: tc3.Static(key), Base: base}
-				want, attempts, signer = tcretry.StopElapsed, 10, key.SecretID
+				want, attempts, signer = tcretry.StopMaxElapsed, 10, key.SecretID
 			}
 			var told tcretry.CallInfo
 			rt := tcretry.New(base, patient, tcretry.WithHooks(tcretry.Hooks{
@@ -59,8 +59,8 @@ func TestACallOfTheSDKOutlivesItsSignatureAboveTc3(t *testing.T) {
 			_, err := sdkClient(t, rt).DescribeZones(cvm.NewDescribeZonesRequest())
 			require.ErrorContains(t, err, "Code=InternalError")
 			require.Equal(t, want, told.Reason)
-			require.Len(t, api.Calls(), attempts)
-			for _, c := range api.Calls() {
+			require.Len(t, api.Recorded(), attempts)
+			for _, c := range api.Recorded() {
 				require.Equal(t, signer, c.SecretID)
 				require.Equal(t, "InternalError", c.Code, "the signature holds")
 			}
@@ -71,13 +71,13 @@ func TestACallOfTheSDKOutlivesItsSignatureAboveTc3(t *testing.T) {
 // An order of the SDK whose answer is lost is one order.
 func TestAnOrderOfTheSDKIsGivenATokenAboveTc3(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := tctest.NewAPI(tctest.DropAfter(), tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))
+		api := tctest.NewAPI(tctest.DropAfterExecution(), tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))
 		api.CheckSignatures(map[string]string{key.SecretID: key.SecretKey})
 		rt := tcretry.New(&tc3.Transport{Source: tc3.Static(key), Base: api.PipeTransport(t)}, tcretry.WithClientTokens())
 		answer, err := sdkClient(t, rt).RunInstances(cvm.NewRunInstancesRequest())
 		require.NoError(t, err)
 		require.Equal(t, "ins-1", *answer.Response.InstanceIdSet[0])
-		require.Len(t, api.Calls(), 2)
+		require.Len(t, api.Recorded(), 2)
 		require.Equal(t, 1, api.Executions("RunInstances"))
 	})
 }

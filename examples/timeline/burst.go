@@ -26,10 +26,10 @@ const (
 // newAPI makes an API that answers after 20 to 80 ms.
 func newAPI() *tctest.API {
 	api := tctest.NewAPI()
-	api.Quota("DescribeZones", quota, tctest.FixedWindow)
+	api.RateLimit("DescribeZones", quota, tctest.FixedWindow)
 	api.Latency(func() time.Duration { return 20*time.Millisecond + rand.N(60*time.Millisecond) })
 	var taken atomic.Int64
-	api.Default(tctest.Func(func(tctest.Call) tctest.Answer {
+	api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
 		if taken.Add(1)%failing == 0 {
 			return tctest.Fail("InternalError", "An internal error has occurred.")
 		}

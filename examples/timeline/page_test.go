@@ -54,7 +54,7 @@ func TestThePictureHasABarACallAndAMarkAnAttempt(t *testing.T) {
 		}
 	}
 	for _, s := range sides {
-		for _, c := range s.api.Calls() {
+		for _, c := range s.api.Recorded() {
 			want[map[string]string{"": "#success", "RequestLimitExceeded": "#throttled", "InternalError": "#transient"}[c.Code]]++
 		}
 	}

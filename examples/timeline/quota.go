@@ -11,7 +11,7 @@ type second struct{ taken, rejected int }
 // seconds counts the requests as the API saw them arrive, second by second.
 func (s *side) seconds() []second {
 	var seconds []second
-	for _, c := range s.api.Calls() {
+	for _, c := range s.api.Recorded() {
 		for int(c.Time.Sub(s.zero)/time.Second) >= len(seconds) {
 			seconds = append(seconds, second{})
 		}

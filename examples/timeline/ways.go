@@ -38,8 +38,8 @@ type watched struct {
 
 func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := w.base.RoundTrip(req)
-	out := tcretry.Outcome{Request: req, Response: resp, Err: err, Written: true}
-	errors.As(tcretry.CheckResponse(resp), &out.Envelope)
+	out := tcretry.Outcome{Request: req, Response: resp, Err: err, MaybeSent: true}
+	errors.As(tcretry.CheckResponse(resp), &out.APIError)
 	w.side.attemptDone(req.Context(), tcretry.DefaultClassifier().Classify(out))
 	return resp, err
 }

@@ -21,19 +21,19 @@ const (
 type failure struct {
 	name    string
 	request string
-	answer  tctest.Answer
+	answer  tctest.Reply
 }
 
 var cases = []failure{
 	{"throttles an order", order, tctest.Throttle()},
-	{"executes an order, closes the connection", order, tctest.DropAfter()},
+	{"executes an order, closes the connection", order, tctest.DropAfterExecution()},
 	{"executes an order, resets the connection amid the headers", order, tctest.ResetInHeaders()},
-	{"executes an order, a gateway says 502", order, tctest.Executed(tctest.Gateway(http.StatusBadGateway))},
+	{"executes an order, a gateway says 502", order, tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway))},
 	{"executes an order, half of the body comes", order, tctest.Truncate(40, tctest.OK(nil))},
 	{"executes an order, answers too late", order, tctest.Delay(time.Minute, tctest.OK(nil))},
-	{"executes an order by GET, closes the connection", byGET, tctest.DropAfter()},
-	{"executes an order with ClientToken, closes the connection", tagged, tctest.DropAfter()},
-	{"executes a read, closes the connection", read, tctest.DropAfter()},
+	{"executes an order by GET, closes the connection", byGET, tctest.DropAfterExecution()},
+	{"executes an order with ClientToken, closes the connection", tagged, tctest.DropAfterExecution()},
+	{"executes a read, closes the connection", read, tctest.DropAfterExecution()},
 }
 
 // count makes the call over a connection that was used before, and returns how

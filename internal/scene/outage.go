@@ -137,11 +137,11 @@ func (o Outage) play(s Strategy, seed uint64) Survived {
 }
 
 // answers returns what the API does with an attempt.
-func (o Outage) answers(start time.Time, seed uint64) func(tctest.Call) tctest.Answer {
+func (o Outage) answers(start time.Time, seed uint64) func(tctest.Attempt) tctest.Reply {
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 2))
 	end := backEnd{rate: o.Capacity, from: o.From, to: o.To}
-	return func(c tctest.Call) tctest.Answer {
+	return func(c tctest.Attempt) tctest.Reply {
 		mu.Lock()
 		defer mu.Unlock()
 		at := c.Time.Sub(start)
@@ -153,7 +153,7 @@ func (o Outage) answers(start time.Time, seed uint64) func(tctest.Call) tctest.A
 		case o.Part > 0 && rng.Float64() >= o.Part:
 			return tctest.OK(nil)
 		}
-		return tctest.DropBefore()
+		return tctest.DropBeforeExecution()
 	}
 }
 
@@ -175,18 +175,18 @@ const (
 )
 
 // serve returns the answer to an attempt.
-func (b *backEnd) serve(at time.Duration) tctest.Answer {
+func (b *backEnd) serve(at time.Duration) tctest.Reply {
 	b.free = max(b.free, at)
 	if b.free >= b.from && b.free < b.to {
 		b.free = b.to
 	}
 	wait := b.free - at
 	if stopped := at >= b.from && at < b.to; !stopped && wait > longest || stopped && b.free-b.to > longest {
-		return tctest.Gateway(503)
+		return tctest.GatewayError(503)
 	}
 	b.free += time.Second / time.Duration(b.rate)
 	if wait > patience {
-		return tctest.Delay(patience, tctest.Gateway(504))
+		return tctest.Delay(patience, tctest.GatewayError(504))
 	}
 	return tctest.Delay(wait, tctest.OK(nil))
 }

@@ -14,7 +14,7 @@ import (
 type Quota struct {
 	Name string
 	// Kind and Options are how the API counts and rejects.
-	Kind    tctest.QuotaKind
+	Kind    tctest.LimitKind
 	Options []tctest.ThrottleOption
 	// Limit is the quota a second as it changes from second to second; nil means
 	// 20 always.
@@ -104,7 +104,7 @@ func (q Quota) play(s Strategy, seed uint64) Queued {
 	st.far = q.Far
 	r := &queueing{Quota: q, stage: st, left: q.Calls, over: make(chan struct{})}
 	r.out = Queued{Calls: q.Calls, Ideal: q.ideal(), Served: make([]int, q.Callers)}
-	st.api.Quota(action, q.limit(0), q.Kind, q.Options...)
+	st.api.RateLimit(action, q.limit(0), q.Kind, q.Options...)
 	var callers, around sync.WaitGroup
 	around.Go(r.change)
 	around.Go(r.others)
@@ -173,7 +173,7 @@ func (r *queueing) ended(err error, took time.Duration) {
 // change changes the quota every second.
 func (r *queueing) change() {
 	for second := 1; r.Limit != nil && r.sleep(time.Second); second++ {
-		r.stage.api.Quota(action, r.limit(second), r.Kind, r.Options...)
+		r.stage.api.RateLimit(action, r.limit(second), r.Kind, r.Options...)
 	}
 }
 

@@ -149,7 +149,7 @@ type Attempt struct {
 
 // arrivals returns the attempts in the order of their arrival.
 func (s *stage) arrivals() []Attempt {
-	calls := s.api.Calls()
+	calls := s.api.Recorded()
 	attempts := make([]Attempt, len(calls))
 	for i, c := range calls {
 		attempts[i] = Attempt{

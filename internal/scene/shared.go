@@ -16,7 +16,7 @@ import (
 type Shared struct {
 	Seed  uint64
 	Limit int // requests per second
-	Kind  tctest.QuotaKind
+	Kind  tctest.LimitKind
 	// Code is the sub-code of a throttling response, "" for none.
 	Code string
 	// Wording is how a throttling response is worded.
@@ -75,7 +75,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 func draw(rng *rand.Rand) Shared {
 	s := Shared{
 		Limit:     logUniform(rng, 2, 50),
-		Kind:      []tctest.QuotaKind{tctest.FixedWindow, tctest.FixedWindow, tctest.SlidingWindow, tctest.TokenBucket}[rng.IntN(4)],
+		Kind:      []tctest.LimitKind{tctest.FixedWindow, tctest.FixedWindow, tctest.SlidingWindow, tctest.TokenBucket}[rng.IntN(4)],
 		Code:      []string{"", "", "UinLimitExceeded", "IPLimitExceeded", "GlobalRegionUinLimitExceeded"}[rng.IntN(5)],
 		Wording:   Wording(rng.IntN(3)),
 		OneWay:    seconds(uniform(rng, 0.001, 0.040)),

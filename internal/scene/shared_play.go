@@ -42,7 +42,7 @@ func (s Shared) Play(t *testing.T, strategy Strategy) (out Outcome) {
 func (s Shared) play(strategy Strategy) Outcome {
 	time.Sleep(s.phase())
 	p := &sharing{Shared: s, api: tctest.NewAPI(), rng: rand.New(rand.NewPCG(s.Seed, 2)), left: s.Calls}
-	p.api.Quota("", s.Limit, s.Kind, s.throttle()...)
+	p.api.RateLimit("", s.Limit, s.Kind, s.throttle()...)
 	p.begin = time.Now().Add(lead)
 	over, stop := context.WithCancel(context.Background())
 	var around, calls sync.WaitGroup
@@ -76,7 +76,7 @@ func (s Shared) throttle() (opts []tctest.ThrottleOption) {
 	case Chinese:
 		opts = append(opts, tctest.Chinese())
 	case NoNumbers:
-		opts = append(opts, tctest.WithoutNumbers())
+		opts = append(opts, tctest.WithoutCounts())
 	}
 	return opts
 }
@@ -155,7 +155,7 @@ func (p *sharing) others(ctx context.Context) {
 func (p *sharing) outcome() Outcome {
 	out := p.out
 	out.Shared, out.Best = p.Shared, p.Optimum()
-	for _, c := range p.api.Calls() {
+	for _, c := range p.api.Recorded() {
 		a := Attempt{At: c.Time.Sub(p.begin), Failed: !c.Executed, Other: c.Header.Get("User-Agent") == other}
 		out.Arrivals = append(out.Arrivals, a)
 		if a.Other {

@@ -37,7 +37,7 @@ func falls(second int) int {
 // QuotaTargets are the scenes of a quota of 20 a second, with 2,000 calls if their
 // names do not say otherwise.
 func QuotaTargets() []QuotaTarget {
-	blind := []tctest.ThrottleOption{tctest.WithoutNumbers()}
+	blind := []tctest.ThrottleOption{tctest.WithoutCounts()}
 	chinese := []tctest.ThrottleOption{tctest.Chinese()}
 	const sliding, bucket = tctest.SlidingWindow, tctest.TokenBucket
 	return []QuotaTarget{

@@ -162,7 +162,7 @@ type failing struct {
 }
 
 // answer returns the response to an attempt.
-func (f *failing) answer(c tctest.Call) tctest.Answer {
+func (f *failing) answer(c tctest.Attempt) tctest.Reply {
 	numbers := c.Header[callHeader]
 	flow, _ := strconv.Atoi(numbers[0])
 	number, _ := strconv.Atoi(numbers[1])
@@ -175,7 +175,7 @@ func (f *failing) answer(c tctest.Call) tctest.Answer {
 		return f.end.serve(at)
 	}
 	if at >= f.From && at < f.To || call.attempts <= call.first || f.rng.Float64() < f.Flows[flow].Part {
-		return []tctest.Answer{tctest.DropBefore(), tctest.Fail("InternalError", ""), tctest.Gateway(503)}[f.rng.IntN(3)]
+		return []tctest.Reply{tctest.DropBeforeExecution(), tctest.Fail("InternalError", ""), tctest.GatewayError(503)}[f.rng.IntN(3)]
 	}
 	return tctest.OK(nil)
 }

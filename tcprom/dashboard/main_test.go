@@ -139,7 +139,7 @@ func TestTheAlertsNameMetricsAndLabelsThatExist(t *testing.T) {
 
 func TestExhaustedNamesStopReasonsThatExist(t *testing.T) {
 	var reasons []string
-	for r := tcretry.StopAnswered; r <= tcretry.StopCanceled; r++ {
+	for r := tcretry.StopSuccess; r <= tcretry.StopCanceled; r++ {
 		reasons = append(reasons, r.String())
 	}
 	alerts, err := os.ReadFile(alertsFile)

@@ -24,7 +24,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	source := flags.String("source", "../testdata/codes.tsv", "documented codes: code, class, products")
 	notes := flags.String("notes", "codes/notes.tsv", "what is known beyond: code, class, least wait, products, reason")
-	out := flags.String("out", "../codes.tsv", "the table to rebuild")
+	out := flags.String("out", "../internal/codes/codes.tsv", "the table to rebuild")
 	check := flags.Bool("check", false, "write nothing; exit 1 if the table is out of date")
 	if err := flags.Parse(args); err != nil {
 		return 2

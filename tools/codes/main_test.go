@@ -26,7 +26,7 @@ func codes(args ...string) (code int, stdout, stderr string) {
 }
 
 func TestTheTableInTheRepositoryIsUpToDate(t *testing.T) {
-	code, out, errs := codes("-check", "-source", "../../testdata/codes.tsv", "-notes", "notes.tsv", "-out", "../../codes.tsv")
+	code, out, errs := codes("-check", "-source", "../../testdata/codes.tsv", "-notes", "notes.tsv", "-out", "../../internal/codes/codes.tsv")
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}

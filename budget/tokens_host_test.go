@@ -1,0 +1,196 @@
+package budget
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var hostCases = []struct {
+	name  string
+	steps []tokenStep
+}{
+	{"an action that always fails defers no retry of another", []tokenStep{
+		{action: "A", failed: 9, tokens: 3, open: true},
+		{action: "A", ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
+		{action: "B", failed: 1, tokens: 3, held: 1},
+		{action: "B", ask: "b", tokens: 2, held: 1},
+		{action: "B", ok: 1, paid: 1, tokens: 3, held: 1},
+		{action: "A", tokens: 3, open: true, held: 1},
+	}},
+	{"one that has spent its tokens leaves half of what is left", []tokenStep{
+		{action: "A", ask: "a", tokens: 2},
+		{action: "A", ask: "b", tokens: 1},
+		{action: "A", ask: "c", tokens: 0},
+		{action: "B", tokens: 1.5},
+		{action: "B", ask: "d", tokens: 0.5},
+		{action: "C", tokens: 1},
+		{action: "C", ask: "e", tokens: 0},
+		{action: "A", ok: 6, tokens: 2},
+		{action: "C", tokens: 1.5},
+	}},
+	{"the circuit of the host opens on failures of several actions, and not of one", []tokenStep{
+		{action: "A", failed: 9, tokens: 3, open: true},
+		{action: "B", failed: 1, tokens: 3},
+		{action: "C", failed: 1, tokens: 3, open: true},
+		{action: "B", ask: "b", answer: "deferred 5s", tokens: 3, open: true, held: 1},
+		{action: "D", tokens: 3, held: 1},
+		{action: "D", ask: "d", tokens: 2, held: 1},
+		{action: "C", ok: 1, out: "b", tokens: 2},
+		{action: "A", tokens: 2, open: true},
+	}},
+	{"its probe is of the action with the fewest failures", []tokenStep{
+		{action: "A", failed: 3, tokens: 3},
+		{action: "B", failed: 2, tokens: 3, open: true},
+		{action: "A", ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
+		{action: "C", failed: 1, tokens: 3, open: true, held: 1},
+		{action: "C", ask: "c", answer: "deferred 5s", tokens: 3, open: true, held: 2},
+		{action: "B", ask: "b", answer: "deferred 5s", tokens: 3, open: true, held: 3},
+		{action: "C", at: s, tick: true, next: 2 * s, out: "c", tokens: 2, open: true, held: 2},
+		{action: "B", at: 2 * s, tick: true, next: 3 * s, out: "b", tokens: 1.5, open: true, held: 1},
+	}},
+}
+
+func TestTokensOfSeveralActions(t *testing.T) {
+	for _, c := range hostCases {
+		t.Run(c.name, func(t *testing.T) { runTokens(t, small, c.steps) })
+	}
+}
+
+func TestFewRetriesAreInFlightAfterAnOutage(t *testing.T) {
+	run := func(open time.Duration) (released int) {
+		h := hostTokens{rules: rules{capacity: 100, earned: 0.5, openAfter: 4, maxHold: 5 * s, probeEvery: s}}
+		h.advance(tokenStart)
+		for range 4 {
+			h.record(Report{Result: Failure})
+		}
+		for range 80 {
+			_, err := h.acquire(Request{})
+			require.NoError(t, err)
+		}
+		h.advance(tokenStart.Add(open))
+		h.record(Report{})
+		released = 80 - h.deferred
+		h.record(Report{Retry: 1, Returned: 1})
+		require.LessOrEqual(t, 80-h.deferred, min(80, released+1), "one that ends makes room for one")
+		h.record(Report{Retry: 1, Result: Failure})
+		require.LessOrEqual(t, 80-h.deferred, min(80, released+1), "one that fails for none")
+		h.advance(tokenStart.Add(open + 5*s))
+		h.tick()
+		require.Zero(t, h.deferred, "maxHold later")
+		return released
+	}
+	require.Equal(t, firstWindow, run(time.Second))
+	require.Equal(t, 80, run(100*ms), "one that chance opened for a moment")
+}
+
+func TestNoTimeRefillsTwice(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	rules := rules{capacity: 50, earned: 0.5, openAfter: 12, maxHold: 5 * s, probeEvery: s}
+	for range 100 {
+		h := hostTokens{rules: rules}
+		h.advance(tokenStart)
+		a := h.action("")
+		for h.pay(a) {
+		}
+		const length = 20 * s
+		for at := time.Duration(0); at < length; at += time.Duration(rng.IntN(100)) * ms {
+			late := time.Duration(rng.IntN(3)) * time.Duration(rng.IntN(5000)) * ms
+			h.advance(tokenStart.Add(at - late))
+			h.refill(a)
+		}
+		h.advance(tokenStart.Add(length))
+		h.refill(a)
+		h.advance(tokenStart)
+		h.refill(a)
+		require.InDelta(t, 10, h.tokens(a), 1e-6)
+	}
+}
+
+func TestTheTokensOfAHostKeepTheirInvariantsWhateverHappens(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 60 {
+		h := &hostTokens{rules: rules{
+			capacity: float64(1 + rng.IntN(4)), earned: 0.25 + rng.Float64()/2,
+			openAfter: 1 + rng.IntN(4), maxHold: 3 * s, probeEvery: s,
+		}}
+		now := tokenStart
+		var deferred []*deferral
+		for range 300 {
+			now = now.Add(time.Duration(rng.IntN(400)) * ms)
+			before := h.now
+			h.advance(now.Add(-time.Duration(rng.IntN(2)*rng.IntN(3000)) * ms))
+			require.False(t, h.now.Before(before), "time goes back")
+			action := fmt.Sprint(rng.IntN(150) % (1 + rng.IntN(150)))
+			switch rng.IntN(6) {
+			case 0, 1:
+				h.record(Report{
+					Action: action, Retry: rng.IntN(3), Result: Result(rng.IntN(int(Canceled) + 1)), Returned: rng.IntN(3),
+				})
+			case 2, 3:
+				start := h.now.Add(-time.Duration(rng.IntN(2000)) * ms)
+				if d, _ := h.acquire(Request{Action: action, Start: start, Retry: rng.IntN(5)}); d != nil {
+					deferred = append(deferred, d)
+				}
+			case 4:
+				if len(deferred) > 0 {
+					i := rng.IntN(len(deferred))
+					h.leave(deferred[i])
+					deferred = append(deferred[:i], deferred[i+1:]...)
+				}
+			case 5:
+				h.tick()
+			}
+			requireInvariants(t, h, deferred)
+		}
+	}
+}
+
+func requireInvariants(t *testing.T, h *hostTokens, deferred []*deferral) {
+	t.Helper()
+	spent, troubled, waiting := 0.0, 0, 0
+	for _, a := range h.actions {
+		require.GreaterOrEqual(t, a.spent, 0.0)
+		require.LessOrEqual(t, a.spent, h.capacity+1e-9)
+		spent += a.spent
+		waiting += a.queues.size
+		if a.circuit.failures > 0 || a.spent > 0 || a.queues.size > 0 {
+			troubled++
+		}
+	}
+	require.InDelta(t, spent, h.spent, 1e-6)
+	require.LessOrEqual(t, spent, 2*h.capacity+1e-9)
+	require.Equal(t, troubled, h.troubled)
+	require.Equal(t, waiting, h.deferred)
+	queued := 0
+	for _, d := range deferred {
+		if d.place != nil {
+			queued++
+		}
+	}
+	require.Equal(t, queued, h.deferred)
+	h.releaseAll()
+	for _, a := range h.actions {
+		if a.queues.size > 0 && !h.down(a) && !h.recovering(a) {
+			require.Less(t, h.tokens(a), 1.0, "a retry is deferred though there is a token")
+		}
+	}
+}
+
+func TestOneHostStoresFewActions(t *testing.T) {
+	h := hostTokens{rules: small}
+	h.advance(tokenStart)
+	a := h.action("spends")
+	require.True(t, h.pay(a))
+	for i := range 10 * maxTroubled {
+		h.record(Report{Action: fmt.Sprint(i), Result: Failure})
+	}
+	require.Len(t, h.actions, maxTroubled)
+	require.Same(t, a, h.action("spends"), "one that has spent tokens is stored")
+	h.advance(tokenStart.Add(refillTime))
+	require.Empty(t, h.actions, "nothing is stored of what is long over")
+	require.True(t, h.calm())
+}

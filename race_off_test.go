@@ -1,5 +1,0 @@
-//go:build !race
-
-package tcretry_test
-
-const raceDetector = false

@@ -1,7 +1,0 @@
-//go:build race
-
-package tcretry_test
-
-// raceDetector says that sync.Pool forgets at random, as it does under -race, so
-// that allocations cannot be counted.
-const raceDetector = true

@@ -1,0 +1,150 @@
+package tcretry
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/request"
+)
+
+// A Signer is a base that signs each attempt itself, such as a tc3.Transport,
+// and so makes a signature that the request has already, as those of the
+// official SDK have, one that is not sent: it does not grow old, and does not
+// stand in the way of [WithClientTokens]. A transport that wraps one forwards
+// the method.
+type Signer interface {
+	http.RoundTripper
+	// Signs reports whether an attempt with this request would be signed anew.
+	// It is called from many goroutines at once and must not read or change the
+	// request.
+	Signs(*http.Request) bool
+}
+
+// Idempotent reports whether repeating the request is harmless even if it was
+// executed before. It is the default of [WithIdempotency]; a rule of your own
+// can start from it. Any one of these is enough:
+//
+//   - an Idempotency-Key or X-Idempotency-Key header, which is how net/http is
+//     told that a POST may be repeated; but not "X-Idempotency-Key: x", which the
+//     official SDK sends with every request under UnsafeRetryOnConnectionFailure;
+//   - an action that reads, by its name: Describe, Get, List, Query, Inquire,
+//     Inquiry, Check or Search and then an upper case letter or nothing, unless
+//     the action is known to do more than its name says;
+//   - a non-empty ClientToken among the parameters, unless the action is known
+//     not to honour it;
+//   - for a request that is not one to the API, a method that net/http repeats
+//     too: GET, HEAD, OPTIONS or TRACE.
+//
+// A GET to the API proves nothing: the API takes RunInstances by GET. DryRun
+// proves nothing either: an action that does not know it may ignore it, and
+// execute. The body is looked at through GetBody only, up to 10 MiB; a body
+// without GetBody has no ClientToken.
+func Idempotent(req *http.Request) bool { return request.Idempotent(req, "") }
+
+// OperationOf returns what req asks for, as the hooks of its call will tell it: for
+// a span or a log line that begins before the call does. It reads the headers
+// and the query, and a form through GetBody only; it may be given any request.
+func OperationOf(req *http.Request) Operation { return Operation(request.Identify(req).Operation) }
+
+// signsAnew says that the base signs each attempt of the call.
+func (c *call) signsAnew() bool {
+	s, ok := c.t.wrapped().(Signer)
+	return ok && s.Signs(c.req)
+}
+
+// giveToken makes the call one with a ClientToken, if it is one that
+// [WithClientTokens] is about and its body has at most limit bytes: from then on
+// the request of the call is a copy of the caller's, with a body of its own.
+func (c *call) giveToken(limit int64) {
+	if !c.takesToken() || c.req.ContentLength > min(limit, request.MaxTokenBody) {
+		return
+	}
+	source := c.req.Body
+	if c.req.GetBody != nil {
+		var err error
+		if source, err = bodies.Fresh(c.req); err != nil {
+			return // the attempts will find out, if they need it
+		}
+	}
+	read, text := bodies.Whole(c.ctx, source, min(limit, request.MaxTokenBody))
+	token := request.NewClientToken()
+	body, ok := request.WithClientToken(text, token)
+	// A body that is not as long as its request says is for the base to report.
+	if ok && (c.req.ContentLength <= 0 || c.req.ContentLength == int64(len(text))) {
+		c.token = token
+		c.replaceBody(body)
+	} else if c.req.GetBody == nil {
+		// What was read of it is read again, then the rest.
+		r := *c.req
+		r.Body = read
+		c.req = &r
+		return
+	}
+	_ = read.Close() // read to its end, or a copy: nothing to report
+}
+
+// takesToken says that the request may be given a ClientToken.
+func (c *call) takesToken() bool {
+	req := c.req
+	if req.Method != http.MethodPost || req.URL == nil || req.Body == nil || req.Body == http.NoBody {
+		return false
+	}
+	id := c.identify()
+	return request.HonoursToken(id.Service, id.Action) && request.MediaType(req) == "application/json" && c.signedBelow()
+}
+
+// signedBelow says that no signature covers the request yet, or only one that
+// the base makes anew. "Authorization: SKIP" and other schemes are left alone:
+// what they say of the body is not known.
+func (c *call) signedBelow() bool {
+	if c.signsAnew() {
+		return true
+	}
+	return !request.HasHeader(c.req.Header, request.HeaderAuthorization) && !c.req.URL.Query().Has("Signature")
+}
+
+// replaceBody makes the request of the call a copy of the caller's with another
+// body. The caller's is closed: nobody will read it.
+func (c *call) replaceBody(body []byte) {
+	r := *c.req
+	if r.GetBody != nil {
+		_ = r.Body.Close() // not read: nothing to report
+	}
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
+	r.ContentLength = int64(len(body))
+	c.req = &r
+}
+
+// A v1 request in a form tells its action and when it was signed in its body. One
+// without GetBody tells them only as it is read, by the underlying RoundTripper or,
+// before a retry, ahead of it.
+
+// signedAt is when the request's signature was made at the latest; zero if there
+// is none that is sent.
+func (c *call) signedAt() time.Time {
+	if c.hidesForm() && c.attempts > c.formRead {
+		c.formRead = c.attempts
+		c.body.ReadAhead(request.MaxForm, c.ctx.Done())
+		c.known = false
+	}
+	at := c.identify().SignedAt
+	if at.IsZero() && c.hidesForm() {
+		// Nobody has seen the whole of it: it was signed before the call began.
+		at = c.start
+	}
+	if at.IsZero() || c.signsAnew() {
+		return time.Time{}
+	}
+	return at
+}
+
+// hidesForm reports whether the parameters of the request are in a form that has
+// not been read whole.
+func (c *call) hidesForm() bool {
+	return c.req.Method == http.MethodPost && c.req.GetBody == nil && c.identify().Action == "" &&
+		!c.body.Empty() && request.MediaType(c.req) == "application/x-www-form-urlencoded" && c.asked().GetBody == nil
+}
