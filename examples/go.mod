@@ -34,6 +34,7 @@ require (
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
+	github.com/tcretry/tcretry/tcsdk v0.0.0
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/metric v1.46.0 // indirect
@@ -50,4 +51,5 @@ replace (
 	github.com/tcretry/tcretry/tcotel => ../tcotel
 	github.com/tcretry/tcretry/tcprom => ../tcprom
 	github.com/tcretry/tcretry/tcredis => ../tcredis
+	github.com/tcretry/tcretry/tcsdk => ../tcsdk
 )

@@ -1,0 +1,114 @@
+package tcsdk_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	sdkerrors "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tcsdk"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// sendWith makes a call with a context, in memory.
+func sendWith(t *testing.T, ctx context.Context, api *tctest.API, action string) error {
+	client := newProduct(profile.NewClientProfile())
+	client.WithHttpTransport(api)
+	require.NoError(t, tcsdk.New(tcretry.WithoutRateLimiter()).Use(client))
+	req := request(action)
+	req.SetContext(ctx)
+	return client.Send(req, tchttp.NewCommonResponse())
+}
+
+func TestRecoverReturnsWhatTheSDKLeavesOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers  []tctest.Reply
+		attempts int
+		reason   tcretry.StopReason
+		unknown  bool
+		ids      int
+	}{
+		"terminal":        {[]tctest.Reply{tctest.Fail("InvalidParameter", "")}, 1, tcretry.StopTerminal, false, 1},
+		"retries run out": {[]tctest.Reply{tctest.Fail("InternalError", "")}, 4, tcretry.StopMaxAttempts, false, 4},
+		"nobody listens":  {[]tctest.Reply{tctest.RefuseConnection()}, 4, tcretry.StopMaxAttempts, false, 0},
+		"a lost response": {[]tctest.Reply{tctest.DropAfterExecution()}, 1, tcretry.StopNotIdempotent, true, 0},
+		"a gateway's 502": {[]tctest.Reply{tctest.GatewayError(http.StatusBadGateway)}, 1, tcretry.StopNotIdempotent, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := tctest.NewAPI()
+				api.Default(c.answers[0])
+				ctx := tcsdk.Trace(t.Context())
+				sdk := sendWith(t, ctx, api, "RunInstances")
+				var call *tcsdk.CallError
+				require.ErrorAs(t, tcsdk.Recover(ctx, sdk), &call)
+				require.Equal(t, sdk, call.Err)
+				require.Equal(t, c.attempts, call.Attempts)
+				require.Equal(t, c.reason, call.Reason)
+				require.Equal(t, c.unknown, call.OutcomeUnknown)
+				require.Equal(t, c.unknown, errors.Is(call, tcretry.ErrOutcomeUnknown))
+				require.Len(t, call.RequestIDs, c.ids)
+				require.Equal(t, "RunInstances", call.Call.Call.Action)
+				var wrapped *sdkerrors.TencentCloudSDKError
+				require.ErrorAs(t, call, &wrapped)
+				require.ErrorContains(t, call, sdk.Error())
+				require.ErrorContains(t, call, c.reason.String())
+			})
+		})
+	}
+}
+
+func TestRecoverFindsTheEndOfTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("the user left")
+		ctx, cancel := context.WithCancelCause(tcsdk.Trace(t.Context()))
+		cancel(cause)
+		err := sendWith(t, ctx, tctest.NewAPI(), "RunInstances")
+		err = tcsdk.Recover(ctx, err)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, cause)
+	})
+}
+
+func TestRecoverFindsTheCallOfSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.Fail("InternalError", ""), tctest.Fail("LimitExceeded", ""))
+		api.Script("StartInstances", tctest.DropAfterExecution())
+		api.Script("StopInstances", tctest.GatewayError(http.StatusBadGateway))
+		ctx := tcsdk.Trace(t.Context())
+		var errs []error
+		actions := []string{"RunInstances", "StartInstances", "StopInstances", "DescribeInstances"}
+		for _, action := range actions {
+			errs = append(errs, sendWith(t, ctx, api, action))
+		}
+		for i, action := range actions[:3] {
+			var call *tcsdk.CallError
+			require.ErrorAs(t, tcsdk.Recover(ctx, errs[i]), &call)
+			require.Equal(t, action, call.Call.Call.Action, "%v", errs[i])
+		}
+		require.NoError(t, tcsdk.Recover(ctx, errs[3]))
+	})
+}
+
+func TestRecoverLeavesOtherErrorsAsTheyAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := tcsdk.Trace(t.Context())
+		early := sdkerrors.NewTencentCloudSDKError("ClientError.CredentialError", "", "")
+		require.Equal(t, early, tcsdk.Recover(ctx, early), "no call was made")
+		api := tctest.NewAPI(tctest.Fail("InvalidParameter", ""))
+		err := sendWith(t, t.Context(), api, "RunInstances")
+		require.Equal(t, err, tcsdk.Recover(t.Context(), err), "the context is another")
+		require.NoError(t, sendWith(t, ctx, api, "RunInstances"))
+		require.NoError(t, tcsdk.Recover(ctx, nil))
+		other := sdkerrors.NewTencentCloudSDKError("InvalidParameter", "", "of-another-call")
+		require.Equal(t, other, tcsdk.Recover(ctx, other))
+	})
+}
