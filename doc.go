@@ -24,15 +24,15 @@
 //	        │       ▼
 //	        └── retry      Budget ─► Hooks.RetryScheduled ─► wait
 //
-// An attempt leads to an [Outcome]: the answer, the [Envelope] in it or the error.
+// An attempt leads to an [Outcome]: the answer, the [APIError] in it or the error.
 // A [Classifier] tells its [Class]: a [Success], or [Terminal], or one of four
 // that pass: [Throttled], [Busy], [Transient] and [Ambiguous]. The last one may
 // have been executed; it is repeated only if that is harmless, see [Idempotent].
 //
 // A [Policy] bounds the call: 4 attempts, 2 minutes and delays of at most 30
 // seconds by default, and a [Rule] for any code, which may ask for more or less.
-// A [Budget] bounds the retries of all calls together; a [budget.Tokens] is on by
-// default, in memory, and does nothing until attempts fail. A [Pacer] says when
+// A [budget.Budget] bounds the retries of all calls together; a [budget.Tokens] is on by
+// default, in memory, and does nothing until attempts fail. A [ratelimit.Limiter] says when
 // an attempt may start; an [ratelimit.Adaptive] is on by default and delays nothing
 // until the API refuses one for its rate. [Hooks] are told of every attempt,
 // retry and call, with the [StopReason] it ended for; [LogHooks] writes them to a

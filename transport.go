@@ -161,8 +161,8 @@ func (t *Transport) plain() http.RoundTripper {
 	return t.base
 }
 
-// RateLimits returns what the Transport's pacer knows of every key, if it is an
-// [ratelimit.Adaptive] or another with its method Paces; nil otherwise. It is for a page
+// RateLimits returns the state of the Transport's rate limiter for every key, if it is a
+// [ratelimit.Adaptive] or another with its method States; nil otherwise. It is for a page
 // that a person reads, or a scrape, and may be called from any goroutine.
 func (t *Transport) RateLimits() []ratelimit.State {
 	if p, ok := t.pacerOf().(interface{ States() []ratelimit.State }); ok {
@@ -171,8 +171,8 @@ func (t *Transport) RateLimits() []ratelimit.State {
 	return nil
 }
 
-// Budgets returns what the Transport's budget knows of every host, if it is a
-// [budget.Tokens] or another with its method Hosts; nil otherwise. It is for a page
+// Budgets returns the state of the Transport's retry budget for every host, if it is a
+// [budget.Tokens] or another with its method States; nil otherwise. It is for a page
 // that a person reads, or a scrape, and may be called from any goroutine.
 func (t *Transport) Budgets() []budget.HostState {
 	if b, ok := t.budgetOf().(interface{ States() []budget.HostState }); ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/tcretry/tcretry/internal/recent"
 )
 
-// ErrExhausted is what [Budget.Withdraw] returns when a retry may not be made.
+// ErrExhausted is what [Budget.Acquire] returns when a retry may not be made.
 var ErrExhausted = errors.New("tcretry: the retry budget is spent")
 
 // A Budget limits the retries of many calls together, so that retries do not
@@ -21,9 +21,9 @@ var ErrExhausted = errors.New("tcretry: the retry budget is spent")
 // has no record of immediately, permits few retries while every attempt fails, and
 // permits them again once attempts succeed. The failures of one action must not
 // take the retries of another, nor may a host that is called rarely run out of
-// them. tctest.TestBudget checks that. One that has a method Validate() error is
-// asked by [WithBudget], and one with a method Hosts() []HostState reports to
-// [Transport.Budgets].
+// them. tctest.TestBudget checks that. tcretry.WithBudget calls the method Validate()
+// error of one that has it, and one with a method States() []HostState reports to
+// tcretry.Transport.Budgets.
 type Budget interface {
 	// Acquire requests one retry. It returns nil if the retry may be made,
 	// ErrExhausted if it may not, and the context's cause when ctx ends. It may
@@ -37,7 +37,7 @@ type Budget interface {
 	Record(r Report)
 }
 
-// Request is one retry that a Budget is asked for. More fields may be added.
+// Request is one retry that a Budget is to permit. More fields may be added.
 type Request struct {
 	// Host is the access host of the call.
 	Host string
@@ -52,7 +52,10 @@ type Request struct {
 	// Latest is when the retry must start at the latest; zero means any time.
 	Latest time.Time
 
-	Cancel <-chan struct{} // http.Request.Cancel, which ends the wait too
+	// Cancel, if it is not nil, ends the wait when it is closed, as http.Request.Cancel
+	// does: Acquire returns context.Canceled then. A Transport sets it for [Tokens]
+	// only; for other budgets it ends ctx.
+	Cancel <-chan struct{}
 }
 
 // Result is what became of an attempt, as far as it concerns a Budget.

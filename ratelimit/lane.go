@@ -82,7 +82,7 @@ func (l *queue) Start(ctx context.Context, t time.Time) bool {
 	return ok
 }
 
-// Wait waits for the turn of an attempt. It is part of [Lane].
+// Wait waits for the turn of an attempt. It is part of [KeyLimiter].
 func (l *queue) Wait(ctx context.Context, turn WaitOptions) error {
 	_, err := l.WaitFrom(ctx, nil, time.Now(), turn)
 	return err
@@ -259,7 +259,7 @@ func (l *queue) leave(w *waiter, err error) {
 	}
 }
 
-// Done tells how an attempt has ended. It is part of [Lane].
+// Done tells how an attempt has ended. It is part of [KeyLimiter].
 func (l *queue) Done(r Result) {
 	r = l.pacer.report(l.key, r)
 	l = l.live()

@@ -14,8 +14,8 @@ import (
 	"github.com/tcretry/tcretry/internal/recent"
 )
 
-// ErrTooLate is what [KeyLimiter.Wait] returns when the turn of an attempt lies
-// after [WaitOptions.NotAfter].
+// ErrTooLate is what [KeyLimiter.Wait] returns when an attempt could start only after
+// [WaitOptions.NotAfter].
 var ErrTooLate = errors.New("tcretry: the pace lets no attempt start in time")
 
 // Key names what the API counts requests by: the access host (where the
@@ -24,90 +24,91 @@ var ErrTooLate = errors.New("tcretry: the pace lets no attempt start in time")
 type Key struct {
 	Host   string
 	Action string
-	// Credential is the id of the credential, "" when the request is signed
-	// below us.
+	// Credential is the id of the credential, never its key; "" when the request is
+	// signed inside the Transport.
 	Credential string
 }
 
-// A Limiter says when an attempt may start, the first of a call too. Lane returns
-// the lane of a key, making it if there is none; it must be cheap, is called
-// once a call and from many goroutines at once. tctest.TestLimiter checks that it
-// and its lanes do what they must. One that has a method Paces() []Pace tells
-// [Transport.RateLimits] what it knows.
+// A Limiter says when an attempt may start, the first of a call too. tctest.TestLimiter
+// checks that one does what it must. One that has a method States() []State reports to
+// tcretry.Transport.RateLimits.
 type Limiter interface {
+	// ForKey returns the limiter of a key, making it if there is none. It must be
+	// cheap: it is called once per call, from many goroutines at once.
 	ForKey(Key) KeyLimiter
 }
 
-// A KeyLimiter paces the attempts of one key. All methods are called from many
-// goroutines at once. One that has a method Pace() Pace tells hooks what it
-// knows, see [AttemptInfo.RateLimit].
+// A KeyLimiter limits the attempts of one key. All methods are called from many
+// goroutines at once. One that has a method State() State reports to hooks, see
+// tcretry.AttemptInfo.
 type KeyLimiter interface {
 	// Wait returns nil when the attempt may start: then Done is called exactly
-	// once. Waiting calls are served in order; a Turn that says Again goes to
-	// the head. It returns ErrTooLate, at once and not after the wait, when
-	// the turn would come after turn.Latest, and the context's cause when ctx
+	// once. Waiting calls are released in order; one whose last attempt was throttled
+	// goes to the head. It returns ErrTooLate, immediately and not after the wait, when
+	// the attempt could start only after o.NotAfter, and the context's cause when ctx
 	// ends; then Done is not called.
-	Wait(ctx context.Context, turn WaitOptions) error
-	// Done reports how an attempt that Wait let start has ended.
+	Wait(ctx context.Context, o WaitOptions) error
+	// Done reports how an attempt that Wait permitted has ended.
 	Done(Result)
 }
 
-// WaitOptions is one attempt's place in a lane.
+// WaitOptions describe one wait.
 type WaitOptions struct {
-	// Again says that the last attempt of this call was rejected.
+	// AfterThrottle reports that the last attempt of this call was throttled.
 	AfterThrottle bool
-	// Latest is when the attempt must have started at the latest; zero means
+	// NotAfter is when the attempt must have started at the latest; zero means
 	// any time.
 	NotAfter time.Time
 }
 
-// Result is how an attempt ended, in the eyes of a Pacer.
+// Result is how an attempt ended, as far as it concerns a rate limit.
 type Result struct {
-	// Verdict says whether the quota took the attempt.
+	// Verdict reports whether the rate limit admitted the attempt.
 	Verdict Verdict
-	// Code is the throttle code of a rejection; "" for HTTP 429.
+	// Code is the error code of a throttling response; "" for HTTP 429.
 	Code string
-	// Count and Limit are the two numbers of a rejection's message, the current
-	// count and the quota a second; 0 if the message had none.
+	// Count and Limit are the two numbers of a throttling response's message, the
+	// current count and the limit per second; 0 if the message had none.
 	Count, Limit int
 }
 
-// Verdict is what an attempt tells of the quota.
+// Verdict is what an attempt shows of the rate limit.
 type Verdict uint8
 
 const (
-	// Unknown: no answer that tells, an error of the transport for example.
+	// Unknown: nothing, after an error of the transport for example.
 	Unknown Verdict = iota
-	// Accepted: the quota took the attempt, whatever came of it.
+	// Accepted: the rate limit admitted the attempt, whatever its outcome.
 	Accepted
-	// Throttled: the attempt was over the quota.
+	// Throttled: the attempt exceeded the rate limit.
 	Throttled
 )
 
-// Adaptive is a [Pacer] in memory that is told nothing and learns from
-// rejections. The zero Adaptive is ready to use and consists of the defaults
+// Adaptive is a [Limiter] in memory that needs no configuration and learns from
+// throttling responses. The zero Adaptive is ready to use and consists of the defaults
 // of its fields. It is safe for use from many goroutines; its fields must not be
 // changed after its first use, and it must not be copied.
 //
-// A lane whose attempts were never rejected is open: it delays nothing. After
-// that its calls wait in one queue, and attempts start at the pace of the quota:
-// see [Own] and [Shared]. It runs no goroutine, and remembers the last
-// thousand or two keys that were used, besides those in use.
+// A key whose attempts were never throttled is [Open]: nothing is delayed. After that
+// its calls wait in one queue, and attempts start at the rate of the limit: see [Own]
+// and [Shared]. It runs no goroutine, and remembers the last thousand or two keys that
+// were used, besides those in use.
 type Adaptive struct {
-	// SlowStart lets at most 10 attempts of an open lane be in flight at first,
-	// and half an attempt more for each one that is accepted. A first burst of
-	// hundreds of calls then meets a handful of rejections instead of hundreds;
-	// it costs the burst about a tenth of a second, once. Off by default: an open
-	// lane delays nothing.
+	// SlowStart permits at most 10 attempts of an open key in flight at first, and half
+	// an attempt more for each one that is accepted. A first burst of hundreds of calls
+	// then gets a handful of throttling responses instead of hundreds; it costs the
+	// burst about a tenth of a second, once. Off by default.
 	SlowStart bool
+	// Seed makes the random moments follow from it, for simulations and tests; 0 means
+	// a random one.
+	Seed uint64
 
 	lanes  recent.Map[Key, *queue]
 	wideMu sync.Mutex // held while wides is replaced
 	wides  atomic.Pointer[wides]
-	Seed   uint64 // of the random moments; 0 means a random one
 }
 
-// ForKey returns the lane of a key. It is part of [Pacer].
+// ForKey returns the limiter of a key. It is part of [Limiter].
 func (p *Adaptive) ForKey(key Key) KeyLimiter { return p.lane(key) }
 
 func (p *Adaptive) lane(key Key) *queue {

@@ -61,7 +61,7 @@ func newLane(p *Limiter, key ratelimit.Key) *lane {
 	return l
 }
 
-// Wait is part of [tcretry.Lane].
+// Wait is part of [ratelimit.KeyLimiter].
 func (l *lane) Wait(ctx context.Context, turn ratelimit.WaitOptions) error {
 	for {
 		l.mu.Lock()
@@ -135,7 +135,7 @@ func (l *lane) await(ctx context.Context, w *waiter) error {
 	return context.Cause(ctx)
 }
 
-// Done is part of [tcretry.Lane].
+// Done is part of [ratelimit.KeyLimiter].
 func (l *lane) Done(r ratelimit.Result) {
 	// The codes that concern more than this key are known to the pacer in memory.
 	own := r

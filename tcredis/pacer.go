@@ -9,7 +9,7 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// Limiter is a [tcretry.Pacer] whose permits are booked in Redis. Make one with
+// Limiter is a [ratelimit.Limiter] whose permits are booked in Redis. Make one with
 // [New]. It is safe for use from many goroutines and by many Transports, runs
 // nothing while no call waits, and need not be closed.
 type Limiter struct {
@@ -22,7 +22,7 @@ type Limiter struct {
 	memory ratelimit.Adaptive
 }
 
-// ForKey returns the lane of a key. It is part of [tcretry.Pacer].
+// ForKey returns the lane of a key. It is part of [ratelimit.Limiter].
 func (p *Limiter) ForKey(key ratelimit.Key) ratelimit.KeyLimiter { return p.lanes.get(key, p.fresh) }
 
 func (p *Limiter) fresh(key ratelimit.Key) *lane {

@@ -11,7 +11,7 @@ import (
 	"github.com/tcretry/tcretry/budget"
 )
 
-// TestBudget checks that a Budget keeps the obligations of [tcretry.Budget].
+// TestBudget checks that a Budget keeps the obligations of [budget.Budget].
 // newBudget returns a fresh one for each case.
 //
 // Each case runs in a bubble of testing/synctest, as [TestPacer] says: a Budget

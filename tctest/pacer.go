@@ -9,8 +9,8 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// TestLimiter checks that a Pacer keeps the obligations of [tcretry.Pacer] and
-// [tcretry.Lane]. newPacer returns a fresh one for each case, which either learns
+// TestLimiter checks that a Pacer keeps the obligations of [ratelimit.Limiter] and
+// [ratelimit.KeyLimiter]. newPacer returns a fresh one for each case, which either learns
 // a quota from rejections or is set to one attempt a second.
 //
 // Each case runs in a bubble of testing/synctest: hours pass in no time, and what
