@@ -99,7 +99,7 @@ func WithScope(inScope func(*http.Request) bool) Option {
 func WithIdempotency(harmless func(*http.Request) bool) Option {
 	return optionFunc(func(s *settings) error {
 		if harmless == nil {
-			return &OptionError{Option: "WithIdempotent", Value: "nil", Reason: "it is nil"}
+			return &OptionError{Option: "WithIdempotency", Value: "nil", Reason: "it is nil"}
 		}
 		s.idempotent = harmless
 		return nil
@@ -140,7 +140,7 @@ func WithoutBudget() Option {
 func WithRateLimiter(p ratelimit.Limiter) Option {
 	return optionFunc(func(s *settings) error {
 		if own, ok := p.(*ratelimit.Adaptive); p == nil || ok && own == nil {
-			return &OptionError{Option: "WithPacer", Value: p, Reason: "it is nil: WithoutPacer turns it off"}
+			return &OptionError{Option: "WithRateLimiter", Value: p, Reason: "it is nil: WithoutRateLimiter turns it off"}
 		}
 		s.pacer, s.unpaced = p, false
 		return nil
@@ -160,7 +160,7 @@ func WithoutRateLimiter() Option {
 // until the caller has read them, to find a failure; at least 1. The default is
 // 64 KiB. An answer that is longer is handed on as an answer.
 func WithMaxPeekBytes(bytes int64) Option {
-	return limit("WithPeekLimit", bytes, 1, func(s *settings) { s.peekLimit = bytes })
+	return limit("WithMaxPeekBytes", bytes, 1, func(s *settings) { s.peekLimit = bytes })
 }
 
 // WithMaxReplayBytes sets how much of a request's body is kept for the next
@@ -168,7 +168,7 @@ func WithMaxPeekBytes(bytes int64) Option {
 // 10 MiB, the API's own limit. You do not need it for requests made with
 // http.NewRequest from a buffer or a string: nothing is copied of those.
 func WithMaxReplayBytes(bytes int64) Option {
-	return limit("WithReplayLimit", bytes, 0, func(s *settings) {
+	return limit("WithMaxReplayBytes", bytes, 0, func(s *settings) {
 		s.replayLimit = bytes
 		if bytes == 0 {
 			s.replayLimit = -1

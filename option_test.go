@@ -27,11 +27,11 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 		options = append(options, o.Option)
 	}
 	require.Equal(t, []string{
-		"Option", "WithPeekLimit", "WithReplayLimit", "WithAttemptTimeout", "WithClassifier",
-		"WithIdempotent", "WithBudget", "WithPacer", "WithBudget", "WithPolicy",
+		"Option", "WithMaxPeekBytes", "WithMaxReplayBytes", "WithAttemptTimeout", "WithClassifier",
+		"WithIdempotency", "WithBudget", "WithRateLimiter", "WithBudget", "WithPolicy",
 		"WithScope",
 	}, options)
-	require.EqualError(t, all.Unwrap()[1], "tcretry: WithPeekLimit(0): it must be at least 1")
+	require.EqualError(t, all.Unwrap()[1], "tcretry: WithMaxPeekBytes(0): it must be at least 1")
 	require.EqualError(t, all.Unwrap()[9], "tcretry: WithPolicy: policy: MaxAttempts: -1: want 0, which means the default, or more\n"+
 		"tcretry: WithPolicy: policy: MaxDelay: -1ns: want 0, which means the default, or more")
 }
@@ -41,9 +41,9 @@ func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
 	var pacer *ratelimit.Adaptive
 	var classify tcretry.ClassifierFunc
 	for want, option := range map[string]tcretry.Option{
-		"tcretry: WithBudget(<nil>): it is nil: WithoutBudget turns it off": tcretry.WithBudget(budget),
-		"tcretry: WithPacer(<nil>): it is nil: WithoutPacer turns it off":   tcretry.WithRateLimiter(pacer),
-		"tcretry: WithClassifier(<nil>): it is nil":                         tcretry.WithClassifier(classify),
+		"tcretry: WithBudget(<nil>): it is nil: WithoutBudget turns it off":           tcretry.WithBudget(budget),
+		"tcretry: WithRateLimiter(<nil>): it is nil: WithoutRateLimiter turns it off": tcretry.WithRateLimiter(pacer),
+		"tcretry: WithClassifier(<nil>): it is nil":                                   tcretry.WithClassifier(classify),
 	} {
 		_, err := tcretry.NewTransport(nil, option)
 		require.EqualError(t, err, want)

@@ -102,12 +102,12 @@ const (
 	defaultPerSuccess = 0.5
 	// Twelve failures in a row do not happen by chance while less than half of
 	// the attempts fail (once in 4,096), and cost twelve retries to find out.
-	defaultDownAfter = 12
+	defaultOpenAfter = 12
 	// Five seconds bridge a restart or a failover and are about what a person
 	// waits.
-	defaultMaxHold = 5 * time.Second
+	defaultMaxDefer = 5 * time.Second
 	// One attempt per second finds a service that came back, and is no load.
-	defaultProbeEvery = time.Second
+	defaultProbeInterval = time.Second
 )
 
 // Tokens is a [Budget] in memory: a bucket of tokens and a circuit for each
@@ -165,7 +165,7 @@ type Tokens struct {
 func (b *Tokens) Validate() error {
 	var errs []error
 	wrong := func(field string, value any, why string) {
-		errs = append(errs, fmt.Errorf("tcretry: TokenBudget.%s is %v: it must %s", field, value, why))
+		errs = append(errs, fmt.Errorf("tcretry: budget.Tokens.%s is %v: it must %s", field, value, why))
 	}
 	if b.Capacity < 0 {
 		wrong("Capacity", b.Capacity, "not be negative")
@@ -174,13 +174,13 @@ func (b *Tokens) Validate() error {
 		wrong("PerSuccess", b.PerSuccess, "be from 0 to 1")
 	}
 	if b.OpenAfter < 0 {
-		wrong("DownAfter", b.OpenAfter, "not be negative")
+		wrong("OpenAfter", b.OpenAfter, "not be negative")
 	}
 	if b.MaxDefer < 0 {
-		wrong("MaxHold", b.MaxDefer, "not be negative")
+		wrong("MaxDefer", b.MaxDefer, "not be negative")
 	}
 	if b.ProbeInterval < 0 {
-		wrong("ProbeEvery", b.ProbeInterval, "not be negative")
+		wrong("ProbeInterval", b.ProbeInterval, "not be negative")
 	}
 	return errors.Join(errs...)
 }
@@ -197,9 +197,9 @@ func (b *Tokens) rules() rules {
 	return rules{
 		capacity:   float64(positive(b.Capacity, defaultCapacity)),
 		earned:     perSuccess,
-		openAfter:  positive(b.OpenAfter, defaultDownAfter),
-		maxHold:    positive(b.MaxDefer, defaultMaxHold),
-		probeEvery: positive(b.ProbeInterval, defaultProbeEvery),
+		openAfter:  positive(b.OpenAfter, defaultOpenAfter),
+		maxHold:    positive(b.MaxDefer, defaultMaxDefer),
+		probeEvery: positive(b.ProbeInterval, defaultProbeInterval),
 	}
 }
 

@@ -94,8 +94,8 @@ func requireProbeAndHold(t *testing.T, b budget.Budget, probeEvery, maxHold time
 	for range 10 {
 		deferred = append(deferred, withdrawAsync(t.Context(), b, budget.Request{Host: budgetHost, Start: start}))
 	}
-	require.Equal(t, answer{nil, start.Add(probeEvery)}, <-deferred[9], "ProbeEvery")
-	require.Equal(t, answer{budget.ErrExhausted, start.Add(maxHold)}, <-deferred[0], "MaxHold")
+	require.Equal(t, answer{nil, start.Add(probeEvery)}, <-deferred[9], "ProbeInterval")
+	require.Equal(t, answer{budget.ErrExhausted, start.Add(maxHold)}, <-deferred[0], "MaxDefer")
 }
 
 func TestTokenBudgetDefaultsAreTheOnesItStates(t *testing.T) {
@@ -109,7 +109,7 @@ func TestTokenBudgetDefaultsAreTheOnesItStates(t *testing.T) {
 		fail(b, 11)
 		require.NoError(t, withdraw(t.Context(), b))
 		fail(b, 1)
-		require.True(t, b.States()[0].Open, "DownAfter")
+		require.True(t, b.States()[0].Open, "OpenAfter")
 
 		requireProbeAndHold(t, b, time.Second, 5*time.Second)
 	})
@@ -134,11 +134,11 @@ func TestTokenBudgetFieldsOverrideTheDefaults(t *testing.T) {
 func TestTokenBudgetValidateReportsEveryMistake(t *testing.T) {
 	require.NoError(t, new(budget.Tokens).Validate())
 	b := &budget.Tokens{Capacity: -1, PerSuccess: 1.5, OpenAfter: -2, MaxDefer: -time.Second, ProbeInterval: -1}
-	require.EqualError(t, b.Validate(), `tcretry: TokenBudget.Capacity is -1: it must not be negative
-tcretry: TokenBudget.PerSuccess is 1.5: it must be from 0 to 1
-tcretry: TokenBudget.DownAfter is -2: it must not be negative
-tcretry: TokenBudget.MaxHold is -1s: it must not be negative
-tcretry: TokenBudget.ProbeEvery is -1ns: it must not be negative`)
+	require.EqualError(t, b.Validate(), `tcretry: budget.Tokens.Capacity is -1: it must not be negative
+tcretry: budget.Tokens.PerSuccess is 1.5: it must be from 0 to 1
+tcretry: budget.Tokens.OpenAfter is -2: it must not be negative
+tcretry: budget.Tokens.MaxDefer is -1s: it must not be negative
+tcretry: budget.Tokens.ProbeInterval is -1ns: it must not be negative`)
 	for _, n := range []float64{-0.1, math.NaN(), math.Inf(1)} {
 		require.Error(t, (&budget.Tokens{PerSuccess: n}).Validate())
 	}

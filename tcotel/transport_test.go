@@ -102,7 +102,7 @@ func TestOptionsAreThoseOfTcretry(t *testing.T) {
 	_, err := tcotel.NewTransport(nil, tcotel.Config{}, tcretry.WithMaxPeekBytes(-1), nil)
 	var mistake *tcretry.OptionError
 	require.ErrorAs(t, err, &mistake)
-	require.Equal(t, "WithPeekLimit", mistake.Option)
+	require.Equal(t, "WithMaxPeekBytes", mistake.Option)
 	require.Panics(t, func() { tcotel.New(nil, tcotel.Config{}, nil) })
 }
 

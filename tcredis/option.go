@@ -33,7 +33,7 @@ func (f optionFunc) apply(p *Limiter) error { return f(p) }
 func WithLimits(quota func(ratelimit.Key) int) Option {
 	return optionFunc(func(p *Limiter) error {
 		if quota == nil {
-			return mistake("WithQuota", quota, "it is nil: quotas are learnt by default")
+			return mistake("WithLimits", quota, "it is nil: quotas are learnt by default")
 		}
 		p.quota = quota
 		return nil

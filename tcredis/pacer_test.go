@@ -241,7 +241,7 @@ func TestTheNameOfAKeyHidesTheCredentialAndKeepsToOneNodeOfACluster(t *testing.T
 
 func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 	_, err := tcredis.New(nil, nil, tcredis.WithTimeout(0), tcredis.WithPrefix(""), tcredis.WithLimits(nil))
-	for _, want := range []string{"the client is nil", "an option is nil", "WithTimeout(0s)", "WithPrefix()", "WithQuota"} {
+	for _, want := range []string{"the client is nil", "an option is nil", "WithTimeout(0s)", "WithPrefix()", "WithLimits"} {
 		require.ErrorContains(t, err, want)
 	}
 	var mistake *tcretry.OptionError
