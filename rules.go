@@ -343,9 +343,8 @@ func (v *variant) asksIdempotent(table codes.Verdict) bool {
 	return table.IdempotentOnly
 }
 
-// overrules reports whether the class of the rules goes before that of the
-// built-in table, which is the more specific if its code is longer. But Terminal
-// stands: whoever turns a family off means all of it.
+// overrules reports whether the rules' class goes before that of the catalogue, which is
+// the more specific if its code is longer. Terminal stands: it turns off all of a family.
 func (v *variant) overrules(table codes.Verdict) bool {
 	return v.class != Undecided && (v.class == Terminal || len(v.classKey.Code) >= table.Size)
 }
