@@ -1,13 +1,11 @@
 package tcretry_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,113 +15,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
-	"github.com/tcretry/tcretry/internal/test/race"
+	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-// roundTripperFunc is a function as a RoundTripper.
-type roundTripperFunc func(*http.Request) (*http.Response, error)
-
-func (f roundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
-// memoryBase answers every request with a JSON body out of memory, and reads the
-// request's body, as a real base does.
-func memoryBase(body []byte, length int64) http.RoundTripper {
-	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		if req.Body != nil {
-			buf := readBuffers.Get().(*[]byte)
-			defer readBuffers.Put(buf)
-			if err := readAll(req.Body, *buf); err != nil {
-				return nil, err
-			}
-			_ = req.Body.Close()
-		}
-		return &http.Response{
-			Status: "200 OK", StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header:        http.Header{"Content-Type": {"application/json"}},
-			Body:          io.NopCloser(bytes.NewReader(body)),
-			ContentLength: length,
-			Request:       req,
-		}, nil
-	})
-}
-
-var readBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
-
-func readAll(r io.Reader, buf []byte) error {
-	for {
-		if _, err := r.Read(buf); err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-// success is an answer without a failure, of about n bytes.
-func success(n int) []byte {
-	item := `{"InstanceId":"ins-1a2b3c4d","InstanceState":"RUNNING","CPU":4,"Memory":8,"Zone":"ap-guangzhou-3"},`
-	var b strings.Builder
-	b.WriteString(`{"Response":{"InstanceSet":[`)
-	for b.Len() < n-80 {
-		b.WriteString(item)
-	}
-	b.WriteString(`{}],"RequestId":"3c140219-cfe9-470e-b241-907877d6fb03"}}`)
-	return []byte(b.String())
-}
-
-// sdkRequest is a request as the official SDK makes it.
-func sdkRequest(tb testing.TB, action string, body io.Reader) *http.Request {
-	tb.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://cvm.tencentcloudapi.com/", body)
-	require.NoError(tb, err)
-	req.Header["X-Tc-Action"] = []string{action}
-	req.Header["X-Tc-Version"] = []string{"2017-03-12"}
-	req.Header["X-Tc-Region"] = []string{"ap-guangzhou"}
-	req.Header["Content-Type"] = []string{"application/json"}
-	return req
-}
-
-// call makes one call over rt and reads its answer.
-func roundTrip(tb testing.TB, rt http.RoundTripper, req *http.Request) {
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	buf := readBuffers.Get().(*[]byte)
-	defer readBuffers.Put(buf)
-	if err := readAll(resp.Body, *buf); err != nil {
-		tb.Fatal(err)
-	}
-	_ = resp.Body.Close()
-}
-
-// pattern is an upload that has a GetBody and no memory of its own.
-type pattern struct{ left int64 }
-
-func (p *pattern) Read(b []byte) (int, error) {
-	if p.left == 0 {
-		return 0, io.EOF
-	}
-	n := min(int64(len(b)), p.left)
-	clear(b[:n])
-	p.left -= n
-	return int(n), nil
-}
-
 func upload(tb testing.TB, size int64) *http.Request {
-	req := sdkRequest(tb, "UploadImage", nil)
+	req := probe.SDKRequest(tb, "UploadImage", nil)
 	req.ContentLength = size
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(&pattern{size}), nil }
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(&probe.Pattern{Left: size}), nil }
 	req.Body, _ = req.GetBody()
 	return req
 }
 
 // signedRequest is a request as the official SDK signs it.
 func signedRequest(tb testing.TB) *http.Request {
-	req := sdkRequest(tb, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
+	req := probe.SDKRequest(tb, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
 	now := time.Now().UTC()
-	req.Header["X-Tc-Timestamp"] = []string{timestamp(now)}
+	req.Header["X-Tc-Timestamp"] = []string{probe.Timestamp(now)}
 	req.Header["X-Tc-Requestclient"] = []string{"SDK_GO_1.3.166"}
 	req.Header["Authorization"] = []string{"TC3-HMAC-SHA256 Credential=AKIDEXAMPLE/" + now.Format(time.DateOnly) +
 		"/cvm/tc3_request, SignedHeaders=content-type;host, Signature=" + strings.Repeat("0", 64)}
@@ -145,27 +52,27 @@ func BenchmarkRoundTrip(b *testing.B) {
 		bare    wrapper
 		others  map[string]wrapper // by what their figures are called
 	}{
-		{"4KiB", 200, success(4 << 10), 0, signedRequest, bare, map[string]wrapper{
+		{"4KiB", 200, probe.Success(4 << 10), 0, signedRequest, bare, map[string]wrapper{
 			"x-bare": ours, "x-bare-look": lookOnly, "x-bare-retryablehttp": retrying,
 		}},
-		{"4KiB unmarshalled", 20, success(4 << 10), 0, signedRequest, bare, map[string]wrapper{"x-bare": unmarshalling}},
-		{"4KiB http.Client", 200, success(4 << 10), 0, signedRequest, throughClient(bare), map[string]wrapper{
+		{"4KiB unmarshalled", 20, probe.Success(4 << 10), 0, signedRequest, bare, map[string]wrapper{"x-bare": unmarshalling}},
+		{"4KiB http.Client", 200, probe.Success(4 << 10), 0, signedRequest, throughClient(bare), map[string]wrapper{
 			"x-bare": throughClient(ours), "x-bare-retryablehttp": throughClient(retrying),
 		}},
-		{"64KiB", 20, success(64 << 10), 0, signedRequest, bare, map[string]wrapper{"x-bare": ours, "x-bare-look": lookOnly}},
-		{"10MiB", 1, success(10 << 20), 0, signedRequest, bare, map[string]wrapper{"x-bare": ours}},
-		{"10MiB chunked", 1, success(10 << 20), -1, signedRequest, bare, map[string]wrapper{"x-bare": ours}},
-		{"10MiB upload", 1, success(200), 0, func(tb testing.TB) *http.Request { return upload(tb, 10<<20) }, bare, map[string]wrapper{"x-bare": ours}},
+		{"64KiB", 20, probe.Success(64 << 10), 0, signedRequest, bare, map[string]wrapper{"x-bare": ours, "x-bare-look": lookOnly}},
+		{"10MiB", 1, probe.Success(10 << 20), 0, signedRequest, bare, map[string]wrapper{"x-bare": ours}},
+		{"10MiB chunked", 1, probe.Success(10 << 20), -1, signedRequest, bare, map[string]wrapper{"x-bare": ours}},
+		{"10MiB upload", 1, probe.Success(200), 0, func(tb testing.TB) *http.Request { return upload(tb, 10<<20) }, bare, map[string]wrapper{"x-bare": ours}},
 	}
 	for _, c := range cases {
 		b.Run(c.name, func(b *testing.B) {
-			base := memoryBase(c.answer, cmp.Or(c.length, int64(len(c.answer))))
+			base := probe.MemoryBase(c.answer, cmp.Or(c.length, int64(len(c.answer))))
 			run := func(rt http.RoundTripper) time.Duration {
 				req := c.request(b)
 				start := time.Now()
 				for range c.batch {
 					req.Body, _ = req.GetBody()
-					roundTrip(b, rt, req)
+					probe.RoundTrip(b, rt, req)
 				}
 				return time.Since(start)
 			}
@@ -193,9 +100,9 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 	b.Run("one retry", func(b *testing.B) {
 		failure := []byte(`{"Response":{"Error":{"Code":"InternalError","Message":"An internal error has occurred."},"RequestId":"r"}}`)
-		answers := []http.RoundTripper{memoryBase(failure, int64(len(failure))), memoryBase(success(4<<10), -1)}
+		answers := []http.RoundTripper{probe.MemoryBase(failure, int64(len(failure))), probe.MemoryBase(probe.Success(4<<10), -1)}
 		n := 0
-		rt := tcretry.New(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		rt := tcretry.New(probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			n++
 			return answers[(n-1)%2].RoundTrip(req)
 		}), tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{
@@ -203,35 +110,21 @@ func BenchmarkRoundTrip(b *testing.B) {
 		}}))
 		b.ReportAllocs()
 		for b.Loop() {
-			roundTrip(b, rt, sdkRequest(b, "DescribeInstances", strings.NewReader(`{}`)))
+			probe.RoundTrip(b, rt, probe.SDKRequest(b, "DescribeInstances", strings.NewReader(`{}`)))
 		}
 	})
 }
 
-// added is the number of allocations that tcretry adds to a call.
-func added(t *testing.T, base http.RoundTripper, opts ...tcretry.Option) float64 {
-	t.Helper()
-	if race.Enabled {
-		t.Skip("allocations are counted without -race: go test .")
-	}
-	ours := tcretry.New(base, opts...)
-	measure := func(rt http.RoundTripper) float64 {
-		req := sdkRequest(t, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
-		return testing.AllocsPerRun(500, func() { roundTrip(t, rt, req) })
-	}
-	return measure(ours) - measure(base)
-}
-
 func TestASuccessOf4KiBAddsOneAllocation(t *testing.T) {
-	body := success(4 << 10)
-	require.LessOrEqual(t, added(t, memoryBase(body, int64(len(body)))), 1.0)
-	require.LessOrEqual(t, added(t, memoryBase(body, -1)), 1.0, "a chunked one")
+	body := probe.Success(4 << 10)
+	require.LessOrEqual(t, probe.Added(t, probe.MemoryBase(body, int64(len(body)))), 1.0)
+	require.LessOrEqual(t, probe.Added(t, probe.MemoryBase(body, -1)), 1.0, "a chunked one")
 }
 
 func TestHooksThatAreNotSetCostNoAllocation(t *testing.T) {
-	body := success(4 << 10)
-	base := memoryBase(body, int64(len(body)))
-	require.Equal(t, added(t, base), added(t, base, tcretry.WithHooks(tcretry.Hooks{})))
+	body := probe.Success(4 << 10)
+	base := probe.MemoryBase(body, int64(len(body)))
+	require.Equal(t, probe.Added(t, base), probe.Added(t, base, tcretry.WithHooks(tcretry.Hooks{})))
 }
 
 // countHooks are hooks that keep nothing.
@@ -245,26 +138,26 @@ func countHooks() (tcretry.Hooks, *int) {
 }
 
 func TestHooksThatKeepNothingCostNoAllocation(t *testing.T) {
-	body := success(4 << 10)
-	base := memoryBase(body, int64(len(body)))
+	body := probe.Success(4 << 10)
+	base := probe.MemoryBase(body, int64(len(body)))
 	hooks, told := countHooks()
-	require.Equal(t, added(t, base), added(t, base, tcretry.WithHooks(hooks)))
+	require.Equal(t, probe.Added(t, base), probe.Added(t, base, tcretry.WithHooks(hooks)))
 	require.Positive(t, *told)
 }
 
 // BenchmarkHooks measures a call that is answered at once with none, one and
 // three hooks that keep nothing.
 func BenchmarkHooks(b *testing.B) {
-	body := success(4 << 10)
-	base := memoryBase(body, int64(len(body)))
+	body := probe.Success(4 << 10)
+	base := probe.MemoryBase(body, int64(len(body)))
 	hooks, _ := countHooks()
 	for _, n := range []int{0, 1, 3} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			ours := tcretry.New(base, slices.Repeat([]tcretry.Option{tcretry.WithHooks(hooks)}, n)...)
-			req := sdkRequest(b, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
+			req := probe.SDKRequest(b, "DescribeInstances", strings.NewReader(`{"Limit":20}`))
 			b.ReportAllocs()
 			for b.Loop() {
-				roundTrip(b, ours, req)
+				probe.RoundTrip(b, ours, req)
 			}
 		})
 	}
@@ -284,20 +177,20 @@ func TestThirtyTwoLargeAnswersAtOnceTakeLittleMemory(t *testing.T) {
 // heapOf32Answers returns the live heap that 32 answers of 10 MiB, half read,
 // add.
 func heapOf32Answers(t *testing.T, length int64) uint64 {
-	base := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+	base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		return &http.Response{
 			StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
-			Body: io.NopCloser(&pattern{10 << 20}), ContentLength: length, Request: req,
+			Body: io.NopCloser(&probe.Pattern{Left: 10 << 20}), ContentLength: length, Request: req,
 		}, nil
 	})
 	ours := tcretry.New(base)
-	before := liveHeap()
+	before := probe.LiveHeap()
 	var read, done sync.WaitGroup
 	goOn := make(chan struct{})
 	for range 32 {
 		read.Add(1)
 		done.Go(func() {
-			resp, err := ours.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			resp, err := ours.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			if err != nil {
 				t.Error(err)
 			}
@@ -309,34 +202,27 @@ func heapOf32Answers(t *testing.T, length int64) uint64 {
 		})
 	}
 	read.Wait()
-	now := liveHeap()
+	now := probe.LiveHeap()
 	close(goOn)
 	done.Wait()
 	return max(now, before) - before
 }
 
-func liveHeap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
 // BenchmarkBelowTheQuota measures what pacer and budget cost a call that needs
 // neither, over a base in memory.
 func BenchmarkBelowTheQuota(b *testing.B) {
-	body := success(4 << 10)
-	base := memoryBase(body, int64(len(body)))
+	body := probe.Success(4 << 10)
+	base := probe.MemoryBase(body, int64(len(body)))
 	for name, opts := range map[string][]tcretry.Option{
 		"without": {tcretry.WithoutRateLimiter(), tcretry.WithoutBudget()},
 		"with":    nil,
 	} {
 		b.Run(name, func(b *testing.B) {
 			rt := tcretry.New(base, opts...)
-			req := sdkRequest(b, "DescribeInstances", nil)
+			req := probe.SDKRequest(b, "DescribeInstances", nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				roundTrip(b, rt, req)
+				probe.RoundTrip(b, rt, req)
 			}
 		})
 	}

@@ -10,18 +10,19 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
 // lookOnly does nothing but what nobody who reads an answer before its caller
 // can do without: read it into memory that is used again, search it for a
 // failure, and hand it on. It is the floor under our own figures.
 func lookOnly(base http.RoundTripper) http.RoundTripper {
-	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+	return probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if err != nil {
 			return nil, err
 		}
-		buf := readBuffers.Get().(*[]byte)
+		buf := probe.ReadBuffers.Get().(*[]byte)
 		n, err := io.ReadFull(resp.Body, (*buf)[:resp.ContentLength])
 		if err != nil || bytes.Contains((*buf)[:n], []byte(`Error"`)) || bytes.IndexByte((*buf)[:n], '\\') >= 0 {
 			return nil, fmt.Errorf("not a success: %v", err)
@@ -47,14 +48,14 @@ func (b *lookedAt) Read(p []byte) (int, error) {
 }
 
 func (b *lookedAt) Close() error {
-	readBuffers.Put(b.buf)
+	probe.ReadBuffers.Put(b.buf)
 	return b.Closer.Close()
 }
 
 // unmarshalling does what people write instead: it reads every answer whole and
 // unmarshals it.
 func unmarshalling(base http.RoundTripper) http.RoundTripper {
-	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+	return probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if err != nil {
 			return nil, err
@@ -83,7 +84,7 @@ func retrying(base http.RoundTripper) http.RoundTripper {
 // throughClient makes the calls as programs do.
 func throughClient(wrap wrapper) wrapper {
 	return func(base http.RoundTripper) http.RoundTripper {
-		return roundTripperFunc((&http.Client{Transport: wrap(base)}).Do)
+		return probe.RoundTripperFunc((&http.Client{Transport: wrap(base)}).Do)
 	}
 }
 

@@ -20,17 +20,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tc3"
 	"github.com/tcretry/tcretry/tctest"
 )
-
-// quick are delays of a nanosecond for the three families.
-func quick() tcretry.Policy {
-	b := tcretry.Backoff{Initial: 1, Max: 1, Multiplier: 1, Jitter: tcretry.NoJitter}
-	return tcretry.Policy{Codes: map[string]tcretry.Rule{
-		"RequestLimitExceeded": {Backoff: b}, "InternalError": {Backoff: b}, "ResourceInUse": {Backoff: b},
-	}}
-}
 
 // publishedCodes are the codes of the API's two tables, common and business, and
 // how many attempts of 3 a call makes at a server that answers nothing else.
@@ -76,7 +69,7 @@ var publishedCodes = map[string]int{
 func TestEveryPublishedCodeIsRetriedOrNot(t *testing.T) {
 	rows := publishedCodes
 	var common []struct{ Code string }
-	readJSON(t, "testdata/vectors/common_codes.json", &common)
+	probe.ReadJSON(t, "testdata/vectors/common_codes.json", &common)
 	require.Len(t, common, 38)
 	for _, c := range common {
 		if _, known := rows[c.Code]; !known {
@@ -94,17 +87,17 @@ func TestEveryPublishedCodeIsRetriedOrNot(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"Response":{"Error":{"Code":%q,"Message":"m"},"RequestId":"r"}}`, code)
 	}))
 	defer srv.Close()
-	policy := quick()
+	policy := probe.Quick()
 	policy.MaxAttempts = 3
 	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(policy), tcretry.WithoutBudget(), tcretry.WithoutRateLimiter())}
 	for row, want := range rows {
 		t.Run(row, func(t *testing.T) {
 			attempts, code = 0, row
-			req := sdkRequest(t, "RunInstances", strings.NewReader(`{}`))
+			req := probe.SDKRequest(t, "RunInstances", strings.NewReader(`{}`))
 			req.URL, _ = url.Parse(srv.URL)
 			resp, err := client.Do(req)
 			require.NoError(t, err)
-			requireCode(t, row, tcretry.CheckResponse(resp))
+			probe.RequireCode(t, row, tcretry.CheckResponse(resp))
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, want, attempts)
 		})
@@ -171,7 +164,7 @@ func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
 			}
 			return tcretry.Undecided
 		})))
-		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
@@ -197,40 +190,35 @@ func TestTheRulesOfACodeHoldForTheClassOfAClassifierToo(t *testing.T) {
 		took     time.Duration
 		reason   tcretry.StopReason
 	}{
-		"attempts":             {tcretry.Rule{MaxAttempts: 2, Backoff: every(time.Second)}, 2, time.Second, tcretry.StopMaxAttempts},
+		"attempts":             {tcretry.Rule{MaxAttempts: 2, Backoff: probe.Every(time.Second)}, 2, time.Second, tcretry.StopMaxAttempts},
 		"only if harmless":     {tcretry.Rule{IdempotentOnly: true}, 1, 0, tcretry.StopNotIdempotent},
-		"delays":               {tcretry.Rule{Backoff: every(7 * time.Second)}, 4, 21 * time.Second, tcretry.StopMaxAttempts},
-		"but for the class":    {tcretry.Rule{Class: tcretry.Terminal, Backoff: every(time.Second)}, 4, 3 * time.Second, tcretry.StopMaxAttempts},
+		"delays":               {tcretry.Rule{Backoff: probe.Every(7 * time.Second)}, 4, 21 * time.Second, tcretry.StopMaxAttempts},
+		"but for the class":    {tcretry.Rule{Class: tcretry.Terminal, Backoff: probe.Every(time.Second)}, 4, 3 * time.Second, tcretry.StopMaxAttempts},
 		"of another, attempts": {tcretry.Rule{Class: tcretry.Transient, MaxAttempts: 1}, 1, 0, tcretry.StopMaxAttempts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told told
+				var told probe.Events
 				policy := tcretry.Policy{Codes: map[string]tcretry.Rule{"FailedOperation": row.rule}}
-				rt := tcretry.New(always(tctest.Fail("FailedOperation.Mine", "")), busy, tcretry.WithPolicy(policy),
-					tcretry.WithHooks(told.hooks()), tcretry.WithoutBudget())
+				rt := tcretry.New(probe.Always(tctest.Fail("FailedOperation.Mine", "")), busy, tcretry.WithPolicy(policy),
+					tcretry.WithHooks(told.Hooks()), tcretry.WithoutBudget())
 				start := time.Now()
-				roundTrip(t, rt, sdkRequest(t, "RunInstances", nil))
-				require.Equal(t, row.attempts, told.done[0].Attempts)
+				probe.RoundTrip(t, rt, probe.SDKRequest(t, "RunInstances", nil))
+				require.Equal(t, row.attempts, told.Done[0].Attempts)
 				require.Equal(t, row.took, time.Since(start))
-				require.Equal(t, row.reason, told.done[0].Reason)
-				require.Equal(t, tcretry.Busy, told.done[0].Class)
+				require.Equal(t, row.reason, told.Done[0].Reason)
+				require.Equal(t, tcretry.Busy, told.Done[0].Class)
 			})
 		})
 	}
 }
 
-// every is a sequence of delays that are all d.
-func every(d time.Duration) tcretry.Backoff {
-	return tcretry.Backoff{Initial: d, Max: d, Jitter: tcretry.NoJitter}
-}
-
 func TestAClassifierThatPanicsCountsAsUndecided(t *testing.T) {
-	api := always(tctest.Fail("InvalidParameter", ""))
+	api := probe.Always(tctest.Fail("InvalidParameter", ""))
 	rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { panic("no") })))
-	resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
-	requireCode(t, "InvalidParameter", tcretry.CheckResponse(resp))
+	probe.RequireCode(t, "InvalidParameter", tcretry.CheckResponse(resp))
 }
 
 func TestASlowClassifierDelaysItsCallOnly(t *testing.T) {
@@ -245,10 +233,10 @@ func TestASlowClassifierDelaysItsCallOnly(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_, _ = rt.RoundTrip(sdkRequest(t, "Slow", nil))
+			_, _ = rt.RoundTrip(probe.SDKRequest(t, "Slow", nil))
 		}()
 		start := time.Now()
-		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.Zero(t, time.Since(start))
 		<-done
@@ -263,13 +251,13 @@ func TestIdempotentRuleIsReplaceable(t *testing.T) {
 		rt := tcretry.New(api, tcretry.WithIdempotency(func(req *http.Request) bool {
 			return req.Header["X-Tc-Action"][0] == "RunInstances"
 		}))
-		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+		_, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 		require.NoError(t, err)
 		require.Equal(t, 2, api.Executions("RunInstances"))
 
 		api.Script("DescribeInstances", tctest.DropAfterExecution())
 		panics := tcretry.New(api, tcretry.WithIdempotency(func(*http.Request) bool { panic("no") }))
-		_, err = panics.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		_, err = panics.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.Error(t, err, "a rule that panics says no")
 	})
 }

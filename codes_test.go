@@ -1,17 +1,19 @@
 package tcretry_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
+	"github.com/tcretry/tcretry/tctest"
 )
 
 // readTSV returns the rows of a table, less the header.
@@ -24,13 +26,6 @@ func readTSV(t *testing.T, path string) [][]string {
 		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
 	}
 	return rows[1:]
-}
-
-func readJSON(t *testing.T, path string, to any) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, to))
 }
 
 func className(t *testing.T, name string) tcretry.Class {
@@ -82,7 +77,7 @@ func TestNoRowOfTheTableSaysWhatItsFamilySays(t *testing.T) {
 
 func TestPublishedCommonCodesAreTerminalButForThreeFamilies(t *testing.T) {
 	var codes []struct{ Code string }
-	readJSON(t, "testdata/vectors/common_codes.json", &codes)
+	probe.ReadJSON(t, "testdata/vectors/common_codes.json", &codes)
 	require.Len(t, codes, 38)
 	want := map[string]tcretry.Class{
 		"RequestLimitExceeded":                              tcretry.Throttled,
@@ -107,7 +102,7 @@ func TestThrottleAndBusyCodesAreWhatTheirKindSays(t *testing.T) {
 	var vectors struct {
 		Codes []struct{ Code, Class string }
 	}
-	readJSON(t, "testdata/vectors/throttle_codes.json", &vectors)
+	probe.ReadJSON(t, "testdata/vectors/throttle_codes.json", &vectors)
 	require.Len(t, vectors.Codes, 67)
 	kinds := map[string]tcretry.Class{
 		"rate":          tcretry.Throttled,
@@ -198,4 +193,56 @@ func TestTheReadmeCountsTheCodesOfTheTable(t *testing.T) {
 	require.Contains(t, string(readme), fmt.Sprintf("| `InternalError.Test` and %d other documented codes of these families |", refused-1))
 	require.Contains(t, string(readme), fmt.Sprintf("| %d documented codes of other families,", others))
 	require.Contains(t, string(readme), fmt.Sprintf(" and %d of these families that mean another class |", moved))
+}
+
+// A product that answers with the error of another service, whatever that was, may
+// have executed a part of the action, and may be refused for good.
+func TestAnErrorOfAnotherServiceIsRetriedForIdempotentRequestsOnly(t *testing.T) {
+	wrapped := 0
+	for _, row := range readTSV(t, "internal/codes/codes.tsv") {
+		if row[1] != "transient-idempotent" {
+			continue
+		}
+		wrapped++
+		e := tcretry.Explain(row[0])
+		require.Equal(t, tcretry.Transient, e.Class, row[0])
+		require.True(t, e.IdempotentOnly, row[0])
+		require.Contains(t, e.Reason, "wraps whatever ", row[0])
+		require.NotEmpty(t, e.Products, row[0])
+	}
+	require.Equal(t, 81, wrapped)
+	for _, code := range []string{"InternalError.CvmCommon", "InternalError.VpcCommon", "InternalError.VpcCommon.Sub", "CallCvmError"} {
+		for action, attempts := range map[string]int{"CreateCluster": 1, "DescribeClusters": 4} {
+			require.Equal(t, attempts, attemptsOf(t, tcretry.Policy{}, action, code), "%s %s", action, code)
+		}
+	}
+}
+
+func TestARuleForTheVeryCodeLetsTheErrorOfAnotherServiceBeRetried(t *testing.T) {
+	transient := tcretry.Rule{Class: tcretry.Transient}
+	for key, attempts := range map[string]int{
+		"InternalError.CvmCommon":                   4,
+		"tke:InternalError.CvmCommon":               4,
+		"tke.CreateCluster:InternalError.CvmCommon": 4,
+		"InternalError":                             1, // the entry of the catalogue is the more specific
+		"cvm:InternalError.CvmCommon":               1,
+	} {
+		p := tcretry.Policy{Codes: map[string]tcretry.Rule{key: transient}}
+		require.Equal(t, attempts, attemptsOf(t, p, "CreateCluster", "InternalError.CvmCommon"), key)
+	}
+}
+
+// attemptsOf is how many attempts a call of tke makes that is always answered with
+// a code.
+func attemptsOf(t *testing.T, p tcretry.Policy, action, code string) (attempts int) {
+	synctest.Test(t, func(t *testing.T) {
+		var told probe.Events
+		rt := tcretry.New(probe.Always(tctest.Fail(code, "")), tcretry.WithPolicy(p), tcretry.WithHooks(told.Hooks()))
+		req := probe.SDKRequest(t, action, nil)
+		req.URL.Host, req.Host = "tke.tencentcloudapi.com", ""
+		_, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		attempts = told.Done[0].Attempts
+	})
+	return attempts
 }

@@ -22,8 +22,6 @@ const module = "github.com/tcretry/tcretry"
 var beyondModule = map[string][]string{
 	"":            retryLibraries,
 	"cmd/tcretry": retryLibraries,
-
-	"internal/scene": retryLibraries,
 }
 
 var retryLibraries = []string{
@@ -35,6 +33,9 @@ var retryLibraries = []string{
 func TestEachPackageNeedsItsAllowedModulesAndNoOther(t *testing.T) {
 	const format = `{{if not .Standard}}{{.ImportPath}}{{end}}`
 	for _, pkg := range strings.Fields(goCommand(t, "list", "./...")) {
+		if strings.HasPrefix(local(pkg), "internal/test/") {
+			continue // imported by tests alone
+		}
 		t.Run(pkg, func(t *testing.T) {
 			needs := strings.Fields(goCommand(t, "list", "-deps", "-f", format, pkg))
 			needs = slices.DeleteFunc(needs, func(path string) bool { return path == module || strings.HasPrefix(path, module+"/") })
@@ -48,7 +49,7 @@ func TestEachPackageNeedsItsAllowedModulesAndNoOther(t *testing.T) {
 var layers = map[string][]string{
 	"": {
 		"budget", "internal/base", "internal/bodies", "internal/codes", "internal/contain", "internal/envelope",
-		"internal/neterr", "internal/replay", "internal/request", "internal/watch", "ratelimit",
+		"internal/fields", "internal/neterr", "internal/replay", "internal/request", "internal/watch", "ratelimit",
 	},
 	"budget":    {"internal/recent"},
 	"label":     {},
@@ -59,6 +60,7 @@ var layers = map[string][]string{
 	"internal/codes":    {},
 	"internal/contain":  {},
 	"internal/envelope": {"internal/bodies", "internal/object"},
+	"internal/fields":   {},
 	"internal/neterr":   {"internal/contain"},
 	"internal/object":   {},
 	"internal/recent":   {},
@@ -72,7 +74,8 @@ var layers = map[string][]string{
 
 	// For tests only.
 	"internal/bodies/bodytest": {"internal/bodies"},
-	"internal/scene":           {"", "tctest"},
+	"internal/test/e2e":        {},
+	"internal/test/probe":      {"", "budget", "internal/test/race", "tctest"},
 	"internal/test/race":       {},
 }
 
@@ -105,6 +108,14 @@ func TestTheLayersHaveAnOrder(t *testing.T) {
 		}
 		require.Greater(t, len(below), before, "a circle among those that are left")
 	}
+}
+
+// The file list of the root can be read at one look.
+func TestTheRootHasAtMost24FilesOfCode(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	files = slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+	require.LessOrEqual(t, len(files), 24, files)
 }
 
 // local is a path without that of the module; "" is the root.

@@ -19,21 +19,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// failing is a base that only fails.
-func failing(err error) http.RoundTripper {
-	return roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, err })
-}
-
-// refusedConn is what net/http returns when nobody listens.
-var refusedConn = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
-
 func TestALostConnectionOfANonIdempotentRequestIsAnUnknownOutcome(t *testing.T) {
 	api := tctest.NewAPI(tctest.DropAfterExecution())
-	var told told
-	_, err := tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", nil))
+	var told probe.Events
+	_, err := tcretry.New(api, tcretry.WithHooks(told.Hooks())).RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 	require.Equal(t, &tcretry.Error{
 		Reason: tcretry.StopNotIdempotent, Attempts: 1, Action: "RunInstances", OutcomeUnknown: true, Err: io.EOF,
 	}, err)
@@ -41,17 +34,17 @@ func TestALostConnectionOfANonIdempotentRequestIsAnUnknownOutcome(t *testing.T) 
 		"outcome unknown: the request may have been executed")
 	require.ErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, io.EOF)
-	require.True(t, told.done[0].OutcomeUnknown)
+	require.True(t, told.Done[0].OutcomeUnknown)
 	require.Equal(t, 1, api.Executions("RunInstances"))
 }
 
 func TestARequestThatWasNeverSentIsNoUnknownOutcome(t *testing.T) {
 	for _, attempts := range []int{1, 3} {
 		synctest.Test(t, func(t *testing.T) {
-			rt := tcretry.New(failing(refusedConn), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: attempts}))
-			_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+			rt := tcretry.New(probe.Failing(probe.RefusedConn), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: attempts}))
+			_, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 			require.Equal(t, &tcretry.Error{
-				Reason: tcretry.StopMaxAttempts, Attempts: attempts, Action: "RunInstances", Err: refusedConn,
+				Reason: tcretry.StopMaxAttempts, Attempts: attempts, Action: "RunInstances", Err: probe.RefusedConn,
 			}, err)
 			require.NotErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 			require.NotContains(t, err.Error(), "outcome unknown")
@@ -62,22 +55,22 @@ func TestARequestThatWasNeverSentIsNoUnknownOutcome(t *testing.T) {
 // An attempt that was lost may have been executed, whatever became of the later ones.
 func TestTheOutcomeStaysUnknownWhenLaterAttemptsAreNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told told
+		var told probe.Events
 		api := tctest.NewAPI(tctest.DropAfterExecution(), tctest.RefuseConnection(), tctest.RefuseConnection(), tctest.RefuseConnection())
 		body := strings.NewReader(`{"ClientToken":"t"}`)
-		_, err := tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", body))
+		_, err := tcretry.New(api, tcretry.WithHooks(told.Hooks())).RoundTrip(probe.SDKRequest(t, "RunInstances", body))
 		require.ErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 
 		api = tctest.NewAPI(tctest.DropAfterExecution(), tctest.Fail("InvalidParameter", ""))
-		_, err = tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{"ClientToken":"t"}`)))
+		_, err = tcretry.New(api, tcretry.WithHooks(told.Hooks())).RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader(`{"ClientToken":"t"}`)))
 		require.NoError(t, err)
-		require.True(t, told.done[1].OutcomeUnknown, "the second attempt failed, the first one may not have")
+		require.True(t, told.Done[1].OutcomeUnknown, "the second attempt failed, the first one may not have")
 
 		api = tctest.NewAPI(tctest.DropAfterExecution(), tctest.OK(nil))
-		_, err = tcretry.New(api, tcretry.WithHooks(told.hooks())).RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{"ClientToken":"t"}`)))
+		_, err = tcretry.New(api, tcretry.WithHooks(told.Hooks())).RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader(`{"ClientToken":"t"}`)))
 		require.NoError(t, err)
-		require.False(t, told.done[2].OutcomeUnknown, "a success is known")
+		require.False(t, told.Done[2].OutcomeUnknown, "a success is known")
 	})
 }
 
@@ -88,12 +81,12 @@ func TestAClassThatAClassifierGaveDecidesWhetherTheOutcomeIsUnknown(t *testing.T
 	} {
 		for name, answer := range map[string]tctest.Reply{"lost": tctest.DropAfterExecution(), "page": tctest.GatewayError(http.StatusBadGateway)} {
 			t.Run(class.String()+", "+name, func(t *testing.T) {
-				var told told
+				var told probe.Events
 				decides := tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { return class })
-				rt := tcretry.New(tctest.NewAPI(answer), tcretry.WithClassifier(decides), tcretry.WithHooks(told.hooks()),
+				rt := tcretry.New(tctest.NewAPI(answer), tcretry.WithClassifier(decides), tcretry.WithHooks(told.Hooks()),
 					tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}))
-				_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
-				require.Equal(t, unknown, told.done[0].OutcomeUnknown)
+				_, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
+				require.Equal(t, unknown, told.Done[0].OutcomeUnknown)
 				require.Equal(t, unknown && name == "lost", errors.Is(err, tcretry.ErrOutcomeUnknown))
 			})
 		}
@@ -110,11 +103,11 @@ func TestAnAPIErrorOfAPolicyThatDistrustsItIsAnUnknownOutcome(t *testing.T) {
 		{tcretry.ConservativePolicy(), "InvalidParameter", false},
 		{tcretry.Policy{MaxAttempts: 1}, "InternalError", false},
 	} {
-		var told told
-		rt := tcretry.New(tctest.NewAPI(tctest.Fail(row.code, "")), tcretry.WithPolicy(row.policy), tcretry.WithHooks(told.hooks()))
-		_, err := rt.RoundTrip(sdkRequest(t, "RunInstances", nil))
+		var told probe.Events
+		rt := tcretry.New(tctest.NewAPI(tctest.Fail(row.code, "")), tcretry.WithPolicy(row.policy), tcretry.WithHooks(told.Hooks()))
+		_, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 		require.NoError(t, err)
-		require.Equal(t, row.unknown, told.done[0].OutcomeUnknown)
+		require.Equal(t, row.unknown, told.Done[0].OutcomeUnknown)
 	}
 }
 
@@ -122,7 +115,7 @@ func TestAnAPIErrorOfAPolicyThatDistrustsItIsAnUnknownOutcome(t *testing.T) {
 func TestACallThatWasCanceledBeforeItBeganIsNoUnknownOutcome(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := tcretry.New(nil, tcretry.WithoutRateLimiter()).RoundTrip(sdkRequest(t, "RunInstances", nil).WithContext(ctx))
+	_, err := tcretry.New(nil, tcretry.WithoutRateLimiter()).RoundTrip(probe.SDKRequest(t, "RunInstances", nil).WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, tcretry.ErrOutcomeUnknown)
 }
@@ -137,14 +130,14 @@ func TestARequestThatNetHTTPRejectsIsTerminalAndReturnedUnchanged(t *testing.T) 
 		"a header": func(r *http.Request) { r.Header["X"] = []string{"\n"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			req := sdkRequest(t, "RunInstances", nil)
+			req := probe.SDKRequest(t, "RunInstances", nil)
 			change(req)
 			_, want := http.DefaultTransport.RoundTrip(req)
-			var told told
-			_, err := tcretry.New(nil, tcretry.WithHooks(told.hooks())).RoundTrip(req)
+			var told probe.Events
+			_, err := tcretry.New(nil, tcretry.WithHooks(told.Hooks())).RoundTrip(req)
 			require.Equal(t, want, err)
-			require.Equal(t, tcretry.StopTerminal, told.done[0].Reason)
-			require.False(t, told.done[0].OutcomeUnknown)
+			require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+			require.False(t, told.Done[0].OutcomeUnknown)
 		})
 	}
 }
@@ -154,8 +147,8 @@ func TestARequestThatNetHTTPRejectsIsTerminalAndReturnedUnchanged(t *testing.T) 
 func TestTheErrorThatNoRetryCanHelpIsReturnedUnchanged(t *testing.T) {
 	untrusted := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	tries := 0
-	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { tries++; return nil, untrusted })
-	_, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
+	base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { tries++; return nil, untrusted })
+	_, err := tcretry.New(base).RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 	require.Same(t, untrusted, err)
 
 	outside := retryablehttp.NewClient()
@@ -189,8 +182,8 @@ func TestErrorIsANetErrorThatReportsWhatItsCauseDoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got [2]net.Error
-			for i, rt := range []http.RoundTripper{failing(row.err), tcretry.New(failing(row.err))} {
-				_, err := (&http.Client{Transport: rt}).Do(sdkRequest(t, "RunInstances", nil))
+			for i, rt := range []http.RoundTripper{probe.Failing(row.err), tcretry.New(probe.Failing(row.err))} {
+				_, err := (&http.Client{Transport: rt}).Do(probe.SDKRequest(t, "RunInstances", nil))
 				got[i], _ = err.(net.Error)
 				require.Equal(t, row.timeout, got[i].Timeout(), i)
 				//lint:ignore SA1019 the official SDK asks for it

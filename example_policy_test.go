@@ -3,6 +3,7 @@ package tcretry_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/tctest"
 )
 
 // Turn a default off: no InternalError is repeated any more.
@@ -200,4 +202,71 @@ func ExampleCodes() {
 		}
 	}
 	// Output: OperationDenied.FreqOverLimit throttled
+}
+
+// Requests to a gateway of one's own that signs what it forwards have no mark by
+// which they are known as requests to the API.
+func ExampleWithScope() {
+	api := tctest.NewAPI()
+	api.Default(tctest.Fail("InternalError", "try again"))
+	scope := func(req *http.Request) bool {
+		return tcretry.IsAPIRequest(req) || req.URL.Host == "gateway.local"
+	}
+	for name, rt := range map[string]*tcretry.Transport{
+		"default": tcretry.New(api, tcretry.WithPolicy(soon)),
+		"widened": tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithScope(scope)),
+	} {
+		req, err := http.NewRequest(http.MethodPost, "http://gateway.local/cvm/DescribeZones", strings.NewReader(`{}`))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		before := len(api.Recorded())
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		resp.Body.Close()
+		fmt.Println(name, len(api.Recorded())-before)
+	}
+	// Unordered output:
+	// default 1
+	// widened 4
+}
+
+// The answer to an order is lost. Without a token nobody may send it again; with
+// one the API executes it once for both attempts.
+func ExampleWithClientTokens() {
+	for _, opts := range [][]tcretry.Option{nil, {tcretry.WithClientTokens()}} {
+		api := tctest.NewAPI(tctest.DropAfterExecution())
+		client := &http.Client{Transport: tcretry.New(api, opts...)}
+		order, _ := http.NewRequest(http.MethodPost, "https://cvm.tencentcloudapi.com", strings.NewReader(`{"ImageId":"img-1"}`))
+		order.Header.Set("Content-Type", "application/json")
+		order.Header.Set("X-TC-Action", "RunInstances")
+		response, err := client.Do(order)
+		if err == nil {
+			err = tcretry.CheckResponse(response)
+		}
+		fmt.Println("known to have worked:", err == nil)
+		fmt.Println("attempts:", api.Attempts("RunInstances"), "servers bought:", api.Executions("RunInstances"))
+	}
+	// Output:
+	// known to have worked: false
+	// attempts: 1 servers bought: 1
+	// known to have worked: true
+	// attempts: 2 servers bought: 1
+}
+
+// Rules for a service hold behind an endpoint of your own.
+func ExampleWithService() {
+	api := always(tctest.Fail("InternalError", ""))
+	rt := tcretry.New(api, tcretry.WithService("cvm"), tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"cvm.RunInstances:InternalError": {Class: tcretry.Terminal},
+	}}))
+	req := newRequest("RunInstances", `{}`)
+	req.URL.Host = "gateway.local"
+	_, _ = rt.RoundTrip(req)
+	fmt.Println(len(api.Recorded()), "attempt")
+	// Output: 1 attempt
 }

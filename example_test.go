@@ -40,13 +40,6 @@ func newRequest(action, body string) *http.Request {
 	return req
 }
 
-// always returns an API that gives one answer whatever it is asked.
-func always(a tctest.Reply) *tctest.API {
-	api := tctest.NewAPI()
-	api.Default(a)
-	return api
-}
-
 // The API fails in passing, then answers. The caller sees the answer.
 func ExampleNew() {
 	api := tctest.NewAPI()
@@ -365,4 +358,11 @@ func ExampleOperationOf() {
 	fmt.Println(target.Service, target.Action)
 	// Output:
 	// cvm RunInstances
+}
+
+// always returns an API that gives one response to every request.
+func always(r tctest.Reply) *tctest.API {
+	api := tctest.NewAPI()
+	api.Default(r)
+	return api
 }

@@ -3,14 +3,21 @@ package tcretry_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
 func TestAnExplanationIsTextForPeople(t *testing.T) {
@@ -80,7 +87,7 @@ func TestOneAttemptExplainsNoDelays(t *testing.T) {
 
 func TestTheTextOfAnExplanationCanBeShownWhateverTheCode(t *testing.T) {
 	for _, code := range []string{"InternalError.\x1b[2J\n", "\xff:InternalError", "InternalError." + strings.Repeat("a.", 50000)} {
-		requirePrintable(t, tcretry.Explain(code).String(), 1<<10, "\n")
+		probe.RequirePrintable(t, tcretry.Explain(code).String(), 1<<10, "\n")
 	}
 }
 
@@ -94,4 +101,208 @@ func TestExplainSaysWhichThrottlesThePacerPaces(t *testing.T) {
 	} {
 		require.Equal(t, paced, strings.Contains(tcretry.Explain(code).Retry, "at the learned rate limit"), code)
 	}
+}
+
+func TestExplainTakesNumbersStatusesAndTransportErrors(t *testing.T) {
+	for text, want := range map[string]struct {
+		code  string
+		class tcretry.Class
+	}{
+		"4400":                    {"4400", tcretry.Throttled},
+		"4000":                    {"4000", tcretry.Terminal},
+		"429":                     {"429", tcretry.Throttled},
+		"502":                     {"502", tcretry.Ambiguous},
+		"501":                     {"501", tcretry.Terminal},
+		"403":                     {"403", tcretry.Terminal},
+		"200":                     {"200", tcretry.Success},
+		"99":                      {"99", tcretry.Terminal},
+		"EOF":                     {"EOF", tcretry.Ambiguous},
+		"eof":                     {"EOF", tcretry.Ambiguous},
+		"dns":                     {"no such host", tcretry.Transient},
+		"connection refused":      {"connection refused", tcretry.Transient},
+		"certificate":             {"failed to verify certificate", tcretry.Terminal},
+		"timeout":                 {"attempt timed out", tcretry.Ambiguous},
+		"REFUSED_STREAM":          {"REFUSED_STREAM", tcretry.Transient},
+		"InternalError.EOF":       {"InternalError.EOF", tcretry.Transient},
+		"cvm:4400":                {"4400", tcretry.Throttled},
+		"Resetting":               {"Resetting", tcretry.Terminal},
+		`Post "https://x/": EOF`:  {"EOF", tcretry.Ambiguous},
+		"read: unexpected EOF":    {"unexpected EOF", tcretry.Ambiguous},
+		"a geofence, NEOF things": {"a geofence, NEOF things", tcretry.Terminal},
+		"dial tcp 10.0.0.1:443: connect: connection refused": {"connection refused", tcretry.Transient},
+	} {
+		e := tcretry.Explain(text)
+		require.Equal(t, want.code, e.Code, text)
+		require.Equal(t, want.class, e.Class, text)
+		require.NotEmpty(t, e.Reason, text)
+	}
+}
+
+func TestEveryTransportErrorHasANameThatExplainTakes(t *testing.T) {
+	names := tcretry.TransportErrors()
+	require.IsIncreasing(t, names)
+	for _, name := range names {
+		require.Equal(t, name, tcretry.Explain(name).Code)
+		require.Equal(t, "built in, transport error", tcretry.Explain(name).Rule)
+	}
+}
+
+func TestAnUnknownCodeIsExplainedWithTheNearestOne(t *testing.T) {
+	for code, want := range map[string]string{
+		"internalerror":                    "InternalError",
+		"Internalerror":                    "InternalError",
+		"cvm:InternalErorr":                "InternalError",
+		"ResorceInUse":                     "ResourceInUse",
+		"REQUESTLIMITEXCEEDED":             "RequestLimitExceeded",
+		"FailedOperation.ServerBussy":      "FailedOperation.ServerBusy",
+		"InternalError.Tets":               "", // a sub-code of a family that is known
+		"InternalError":                    "",
+		"NoSuchCode":                       "",
+		"InvalidParameterValue.InstanceId": "",
+		"":                                 "",
+	} {
+		require.Equal(t, want, tcretry.Explain(code).DidYouMean, code)
+	}
+}
+
+func TestAnExplanationListsTheRulesOfNarrowerScopes(t *testing.T) {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"InternalError":                    {MaxAttempts: 3},
+		"cvm:InternalError":                {MaxAttempts: 2},
+		"cvm.RunInstances:InternalError":   {Class: tcretry.Terminal},
+		"vpc.CreateVpc:InternalError.Mine": {Class: tcretry.Terminal},
+	}}
+	any, cvm := p.Explain("InternalError"), p.Explain("cvm:InternalError")
+	require.Equal(t, 3, any.MaxAttempts)
+	require.Equal(t, []string{"InternalError"}, any.PolicyRules)
+	require.Equal(t, []string{"cvm.RunInstances:InternalError", "cvm:InternalError"}, any.ScopedRules)
+	require.Equal(t, 2, cvm.MaxAttempts)
+	require.Equal(t, []string{"cvm.RunInstances:InternalError"}, cvm.ScopedRules)
+	require.Empty(t, p.Explain("cvm.RunInstances:InternalError").ScopedRules)
+}
+
+// subjectBase answers the first attempt as its subject says, and others with success.
+type subjectBase struct {
+	subject  string
+	attempts int
+}
+
+func (f *subjectBase) RoundTrip(req *http.Request) (*http.Response, error) {
+	if f.attempts++; f.attempts > 1 {
+		return subjectResponse(http.StatusOK, `{"Response":{"RequestId":"2"}}`), nil
+	}
+	number, notNumber := strconv.Atoi(f.subject)
+	switch {
+	case slices.Contains(tcretry.TransportErrors(), f.subject):
+		err, written := tcretry.TransportError(f.subject)
+		trace := httptrace.ContextClientTrace(req.Context()) // as net/http does
+		trace.GetConn(req.URL.Host)
+		if written {
+			trace.WroteHeaders()
+		}
+		return nil, err
+	case notNumber == nil && number < 600:
+		return subjectResponse(number, "<html></html>"), nil
+	case notNumber == nil:
+		return subjectResponse(http.StatusOK, fmt.Sprintf(`{"code":%d,"message":"m"}`, number)), nil
+	}
+	code, message, _ := strings.Cut(f.subject, ": ")
+	return subjectResponse(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":%q},"RequestId":"1"}}`, code, message)), nil
+}
+
+func subjectResponse(status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)),
+	}
+}
+
+// subjects are all that Explain tells something about: the codes of the catalogue
+// and some that are not in it, the numbers of API 2.0, HTTP statuses, known and not,
+// and every transport error.
+func subjects() []string {
+	all := append(tcretry.Codes(), tcretry.TransportErrors()...)
+	all = append(all, "RequestLimitExceeded.New", "InternalError.New", "ResourceInUse.New.Sub", "NoSuchCode", "FailedOperation.ServerBusy.New")
+	// Codes whose text has a say, and some that it has none of.
+	for _, code := range []string{"LimitExceeded", "LimitExceeded.New", "InternalError", "RequestLimitExceeded"} {
+		all = append(all, code+": "+probe.PerSecondZH, code+": "+probe.PerSecondEN, code+": unexpected EOF")
+	}
+	for _, number := range []int{4000, 4100, 4104, 4200, 4300, 4400, 4500, 4600, 5000, 5100, 6000} {
+		all = append(all, strconv.Itoa(number))
+	}
+	for status := 200; status < 600; status++ {
+		if http.StatusText(status) != "" || status%100 == 99 {
+			all = append(all, strconv.Itoa(status))
+		}
+	}
+	return all
+}
+
+// agreeing has a rule of every kind.
+var agreeing = tcretry.Policy{MaxAttempts: 6, MaxDelay: 40 * time.Second, Codes: map[string]tcretry.Rule{
+	"InternalError":                      {IdempotentOnly: true},
+	"InternalError.Test":                 {Class: tcretry.Transient, Backoff: probe.Every(time.Minute)},
+	"cvm:ResourceInUse":                  {Class: tcretry.Terminal},
+	"cvm.RunInstances:ResourceInUse.New": {Class: tcretry.Busy, MaxAttempts: 2},
+	"vpc:FailedOperation":                {Class: tcretry.Busy},
+	"FailedOperation.ServerBusy":         {MaxAttempts: 1},
+	"NoSuchCode":                         {Class: tcretry.Ambiguous},
+	"4400":                               {Class: tcretry.Terminal},
+	"5000":                               {Class: tcretry.Busy},
+	"InvalidParameter.OperationIsTooFrequent":  {MaxAttempts: 3},
+	"UnsupportedOperation":                     {Class: tcretry.Success},
+	"cvm.DescribeInstances:InternalError.Test": {Class: tcretry.Throttled},
+	"cvm.RunInstances:LimitExceeded":           {MaxAttempts: 2, Backoff: probe.Every(3 * time.Second)},
+}}
+
+func TestExplainAndACallAgree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, policy := range map[string]tcretry.Policy{"zero": {}, "rules": agreeing} {
+			for _, subject := range subjects() {
+				for _, action := range []string{"RunInstances", "DescribeInstances"} {
+					requireAgreement(t, policy, action, subject, name+" "+action+" "+subject)
+				}
+			}
+		}
+	})
+}
+
+// requireAgreement compares the explanation of a subject with a call that meets it.
+func requireAgreement(t *testing.T, policy tcretry.Policy, action, subject, name string) {
+	asked := subject
+	if !slices.Contains(tcretry.TransportErrors(), subject) {
+		asked = "cvm." + action + ":" + subject
+	}
+	e := policy.Explain(asked)
+	var told probe.Events
+	base := &subjectBase{subject: subject}
+	rt := tcretry.New(base, tcretry.WithPolicy(policy), tcretry.WithHooks(told.Hooks()), tcretry.WithoutRateLimiter())
+	resp, err := rt.RoundTrip(probe.SDKRequest(t, action, strings.NewReader("{}")))
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	require.Equal(t, e.Class, told.Attempts[0].Class, name)
+	retried := e.MaxAttempts != 1 && (!e.IdempotentOnly || action == "DescribeInstances")
+	require.Equal(t, retried, base.attempts == 2, "%s: %+v", name, e)
+	if !retried {
+		return
+	}
+	delay := told.Retries[0].Delay
+	require.GreaterOrEqual(t, delay, e.Delays[0].Min, name)
+	require.LessOrEqual(t, delay, e.Delays[0].Max, name)
+}
+
+// The rate limiter sets the time of those retries that Explain says so of.
+func TestExplainSaysWhichRetriesTheRateLimiterTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, subject := range subjects() {
+			var told probe.Events
+			rt := tcretry.New(&subjectBase{subject: subject}, tcretry.WithHooks(told.Hooks()))
+			_, _ = rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", strings.NewReader("{}")))
+			paced := len(told.Retries) > 0 && told.Retries[0].RateLimited
+			says := strings.Contains(tcretry.Explain(subject).Retry, "at the learned rate limit")
+			require.Equal(t, paced, says, subject)
+		}
+	})
 }

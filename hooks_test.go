@@ -18,6 +18,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -41,22 +42,22 @@ func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("RunInstances", tctest.Delay(50*time.Millisecond, tctest.Fail("InternalError.Db", "again,\nplease")), tctest.OK(nil))
 		var order []string
-		var told told
+		var told probe.Events
 		note := tcretry.Hooks{
 			AttemptDone:    func(context.Context, tcretry.AttemptInfo) { order = append(order, "attempt") },
 			RetryScheduled: func(context.Context, tcretry.RetryInfo) { order = append(order, "retry") },
 			CallDone:       func(context.Context, tcretry.CallInfo) { order = append(order, "done") },
 		}
-		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(note), tcretry.WithHooks(told.hooks()))
+		rt := tcretry.New(api, tcretry.WithPolicy(probe.Exact()), tcretry.WithHooks(note), tcretry.WithHooks(told.Hooks()))
 		start := time.Now()
-		resp, err := rt.RoundTrip(sdkRequest(t, "RunInstances", strings.NewReader(`{}`)))
+		resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader(`{}`)))
 		require.NoError(t, err)
 		require.Equal(t, []string{"attempt", "retry", "attempt", "done"}, order)
 
 		target := tcretry.Operation{
 			Service: "cvm", Action: "RunInstances", Region: "ap-guangzhou", Host: "cvm.tencentcloudapi.com", Method: "POST",
 		}
-		failed := told.attempts[0]
+		failed := told.Attempts[0]
 		require.NotEmpty(t, failed.RequestID)
 		require.Positive(t, failed.Peeked)
 		require.Equal(t, tcretry.AttemptInfo{
@@ -65,16 +66,16 @@ func TestHooksTellOfEveryEventInOrder(t *testing.T) {
 			Start: start, Duration: 50 * time.Millisecond, Peeked: failed.Peeked,
 			RateLimit: ratelimit.State{Host: "cvm.tencentcloudapi.com", Action: "RunInstances"},
 		}, failed)
-		require.Equal(t, tcretry.Success, told.attempts[1].Class)
-		require.Equal(t, start.Add(1050*time.Millisecond), told.attempts[1].Start)
+		require.Equal(t, tcretry.Success, told.Attempts[1].Class)
+		require.Equal(t, start.Add(1050*time.Millisecond), told.Attempts[1].Start)
 		require.Equal(t, []tcretry.RetryInfo{{
 			Operation: target, Attempt: 1, Class: tcretry.Transient, Code: "InternalError.Db", Family: "InternalError",
 			RequestID: failed.RequestID, Status: 200, Delay: time.Second,
-		}}, told.retries)
+		}}, told.Retries)
 		require.Equal(t, []tcretry.CallInfo{{
 			Operation: target, Attempts: 2, Class: tcretry.Success, Status: 200, Reason: tcretry.StopSuccess,
 			Start: start, Duration: 1050 * time.Millisecond, Waited: time.Second,
-		}}, told.done)
+		}}, told.Done)
 		require.NoError(t, resp.Body.Close())
 	})
 }
@@ -87,37 +88,37 @@ func TestHooksRunInTheOrderOfTheirOptions(t *testing.T) {
 			CallDone: func(context.Context, tcretry.CallInfo) { order = append(order, name) },
 		}))
 	}
-	_, err := tcretry.New(tctest.NewAPI(), opts...).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	_, err := tcretry.New(tctest.NewAPI(), opts...).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
 	require.Equal(t, []string{"first", "second", "third"}, order)
 }
 
 func TestARetryTellsTheErrorThatItIsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told told
-		rt := tcretry.New(tctest.NewAPI(tctest.DropAfterExecution()), tcretry.WithHooks(told.hooks()))
-		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		var told probe.Events
+		rt := tcretry.New(tctest.NewAPI(tctest.DropAfterExecution()), tcretry.WithHooks(told.Hooks()))
+		_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
-		require.Len(t, told.retries, 1)
-		require.ErrorIs(t, told.retries[0].Err, io.EOF)
-		require.Zero(t, told.retries[0].Status)
-		require.Empty(t, told.retries[0].Family)
+		require.Len(t, told.Retries, 1)
+		require.ErrorIs(t, told.Retries[0].Err, io.EOF)
+		require.Zero(t, told.Retries[0].Status)
+		require.Empty(t, told.Retries[0].Family)
 	})
 }
 
 func TestAHookThatPanicsIsContained(t *testing.T) {
 	api := tctest.NewAPI(tctest.Fail("InternalError", ""))
-	var told told
+	var told probe.Events
 	rt := tcretry.New(api, tcretry.WithHooks(tcretry.Hooks{
 		AttemptDone:    func(context.Context, tcretry.AttemptInfo) { panic("in a hook") },
 		RetryScheduled: func(context.Context, tcretry.RetryInfo) { panic("in a hook") },
 		CallDone:       func(context.Context, tcretry.CallInfo) { panic("in a hook") },
-	}), tcretry.WithHooks(told.hooks()))
-	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	}), tcretry.WithHooks(told.Hooks()))
+	_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
-	require.Len(t, told.attempts, 2, "the other hooks run")
-	require.Len(t, told.retries, 1)
-	require.Len(t, told.done, 1)
+	require.Len(t, told.Attempts, 2, "the other hooks run")
+	require.Len(t, told.Retries, 1)
+	require.Len(t, told.Done, 1)
 }
 
 func TestHooksGetTheContextOfTheCall(t *testing.T) {
@@ -128,7 +129,7 @@ func TestHooksGetTheContextOfTheCall(t *testing.T) {
 		AttemptDone: func(ctx context.Context, _ tcretry.AttemptInfo) { got = append(got, ctx.Value(key{})) },
 		CallDone:    func(ctx context.Context, _ tcretry.CallInfo) { got = append(got, ctx.Value(key{})) },
 	}))
-	_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+	_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
 	require.NoError(t, err)
 	require.Equal(t, []any{"mine", "mine"}, got)
 }
@@ -158,10 +159,10 @@ func TestCallDoneComesExactlyOnceForEveryReason(t *testing.T) {
 			return r.WithContext(ctx)
 		}},
 		tcretry.StopSignatureExpired: {answer: retryAfter("20"), change: func(r *http.Request) *http.Request {
-			r.Header.Set("X-TC-Timestamp", timestamp(time.Now().Add(-280*time.Second)))
+			r.Header.Set("X-TC-Timestamp", probe.Timestamp(time.Now().Add(-280*time.Second)))
 			return r
 		}},
-		tcretry.StopBudgetExhausted: {answer: internal, options: []tcretry.Option{tcretry.WithBudget(noBudget{})}},
+		tcretry.StopBudgetExhausted: {answer: internal, options: []tcretry.Option{tcretry.WithBudget(probe.NoBudget{})}},
 		tcretry.StopCanceled: {answer: internal, change: func(r *http.Request) *http.Request {
 			ctx, cancel := context.WithCancel(r.Context())
 			cancel()
@@ -172,38 +173,32 @@ func TestCallDoneComesExactlyOnceForEveryReason(t *testing.T) {
 	for reason, row := range rows {
 		t.Run(reason.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told told
-				opts := append(row.options, tcretry.WithHooks(told.hooks()), tcretry.WithPolicy(row.policy))
+				var told probe.Events
+				opts := append(row.options, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(row.policy))
 				if row.action == "" {
 					row.action = "DescribeInstances"
 				}
-				req := sdkRequest(t, row.action, strings.NewReader("{}"))
+				req := probe.SDKRequest(t, row.action, strings.NewReader("{}"))
 				if row.change != nil {
 					req = row.change(req)
 				}
-				resp, err := tcretry.New(always(row.answer), opts...).RoundTrip(req)
+				resp, err := tcretry.New(probe.Always(row.answer), opts...).RoundTrip(req)
 				require.True(t, (resp == nil) != (err == nil))
-				require.Len(t, told.done, 1)
-				require.Equal(t, reason, told.done[0].Reason)
-				require.Equal(t, err, told.done[0].Err)
-				require.Len(t, told.attempts, told.done[0].Attempts)
+				require.Len(t, told.Done, 1)
+				require.Equal(t, reason, told.Done[0].Reason)
+				require.Equal(t, err, told.Done[0].Err)
+				require.Len(t, told.Attempts, told.Done[0].Attempts)
 				time.Sleep(time.Minute)
 			})
 		})
 	}
 }
 
-// noBudget has no token.
-type noBudget struct{}
-
-func (noBudget) Acquire(context.Context, budget.Request) error { return budget.ErrExhausted }
-func (noBudget) Record(budget.Report)                          {}
-
 func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("ResourceInUse", ""), tctest.OK(nil))
-		resp, err := tcretry.New(api, tcretry.WithBudget(noBudget{})).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		resp, err := tcretry.New(api, tcretry.WithBudget(probe.NoBudget{})).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.NoError(t, tcretry.CheckResponse(resp))
 		require.Len(t, api.Recorded(), 3)
@@ -212,7 +207,7 @@ func TestTheBudgetIsAskedForAmbiguousAndTransientRetriesOnly(t *testing.T) {
 
 // countingBudget counts what it is told.
 type countingBudget struct {
-	noBudget
+	probe.NoBudget
 	records int
 }
 
@@ -229,14 +224,14 @@ func TestTheBudgetIsNotToldOfTheCallersMistakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			base := roundTripperFunc(func(*http.Request) (*http.Response, error) {
+			base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
 				if row.canceled {
 					cancel()
 				}
 				return nil, row.err
 			})
 			budget := new(countingBudget)
-			_, err := tcretry.New(base, tcretry.WithBudget(budget)).RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+			_, err := tcretry.New(base, tcretry.WithBudget(budget)).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
 			require.ErrorIs(t, err, row.err)
 			require.Zero(t, budget.records)
 		})
@@ -245,10 +240,10 @@ func TestTheBudgetIsNotToldOfTheCallersMistakes(t *testing.T) {
 
 func TestWithoutBudgetRetriesGoOnInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := always(tctest.Fail("InternalError", ""))
+		api := probe.Always(tctest.Fail("InternalError", ""))
 		rt := tcretry.New(api, tcretry.WithoutBudget())
 		for range 40 {
-			_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
 		}
 		require.Len(t, api.Recorded(), 160)
@@ -259,7 +254,7 @@ func TestWithoutBudgetRetriesGoOnInAnOutage(t *testing.T) {
 var secrets = []string{"SECRETSIG", "SECRETTOKEN", "SECRETBODY", "AKIDSECRET"}
 
 func secretRequest(t *testing.T, action string) *http.Request {
-	req := sdkRequest(t, action, strings.NewReader(`{"Password":"SECRETBODY"}`))
+	req := probe.SDKRequest(t, action, strings.NewReader(`{"Password":"SECRETBODY"}`))
 	req.Header.Set("Authorization", "TC3-HMAC-SHA256 Credential=AKIDSECRET/2026-11-23/cvm/tc3_request, SignedHeaders=host, Signature=SECRETSIG")
 	req.Header.Set("X-TC-Token", "SECRETTOKEN")
 	return req
@@ -267,7 +262,7 @@ func secretRequest(t *testing.T, action string) *http.Request {
 
 func TestErrorsHoldNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("lost") })
+		base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("lost") })
 		_, err := tcretry.New(base).RoundTrip(secretRequest(t, "DescribeInstances"))
 		for _, secret := range secrets {
 			require.NotContains(t, err.Error(), secret)
@@ -280,8 +275,8 @@ func TestHooksAreToldNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.Throttle(), tctest.Fail("InternalError", ""), tctest.DropAfterExecution(), tctest.OK(nil))
-		var told told
-		rt := tcretry.New(api, tcretry.WithPolicy(exact()), tcretry.WithHooks(told.hooks()), tcretry.WithClientTokens())
+		var told probe.Events
+		rt := tcretry.New(api, tcretry.WithPolicy(probe.Exact()), tcretry.WithHooks(told.Hooks()), tcretry.WithClientTokens())
 		resp, err := rt.RoundTrip(secretRequest(t, "DescribeInstances"))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
@@ -291,7 +286,7 @@ func TestHooksAreToldNoSecret(t *testing.T) {
 		_, err = rt.RoundTrip(v1)
 		require.Error(t, err)
 
-		text := fmt.Sprintf("%+v %+v %+v %#v", told.attempts, told.retries, told.done, told)
+		text := fmt.Sprintf("%+v %+v %+v %#v", told.Attempts, told.Retries, told.Done, told)
 		text += fmt.Sprintf("%v %+v %#v", err, err, errors.Unwrap(err))
 		for _, secret := range secrets {
 			require.NotContains(t, text, secret)

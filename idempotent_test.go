@@ -12,18 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 )
-
-// apiRequest is a POST of a JSON body to a service of the API.
-func apiRequest(t testing.TB, service, action, body string) *http.Request {
-	req, err := http.NewRequest(http.MethodPost, "https://"+service+".tencentcloudapi.com/", strings.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	if action != "" {
-		req.Header.Set("X-TC-Action", action)
-	}
-	return req
-}
 
 func TestIdempotentKnowsReadsByTheirNames(t *testing.T) {
 	for action, want := range map[string]bool{
@@ -33,7 +23,7 @@ func TestIdempotentKnowsReadsByTheirNames(t *testing.T) {
 		"CheckinInstance": false, "Describe2": false, "Describe_X": false, "describeInstances": false, "DESCRIBEINSTANCES": false, "XDescribeY": false,
 		"StartDescribe": false, "Researcher": false,
 	} {
-		require.Equal(t, want, tcretry.Idempotent(apiRequest(t, "cvm", action, `{}`)), action)
+		require.Equal(t, want, tcretry.Idempotent(probe.APIRequest(t, "cvm", action, `{}`)), action)
 	}
 }
 
@@ -56,13 +46,13 @@ func TestIdempotentKnowsActionsThatDoMoreThanTheirNamesSay(t *testing.T) {
 		{"cpdp", "CheckAcct", false},
 		{"cvm", "CheckAmount", true},
 	} {
-		require.Equal(t, c.want, tcretry.Idempotent(apiRequest(t, c.service, c.action, `{}`)), c)
+		require.Equal(t, c.want, tcretry.Idempotent(probe.APIRequest(t, c.service, c.action, `{}`)), c)
 	}
 }
 
 func TestIdempotentTakesAnUnknownServiceForAnyOfThoseWithAnException(t *testing.T) {
 	for action, body := range map[string]string{"CheckAmount": `{}`, "RunInstances": `{"ClientToken":"t"}`} {
-		req := apiRequest(t, "cvm", action, body)
+		req := probe.APIRequest(t, "cvm", action, body)
 		require.Equal(t, true, tcretry.Idempotent(req), action)
 		req.URL.Host, req.Host = "gateway.example", "gateway.example"
 		require.Equal(t, false, tcretry.Idempotent(req), action)
@@ -97,7 +87,7 @@ func TestIdempotentBelievesAClientToken(t *testing.T) {
 		``:                                            false,
 		`{"DryRun":true}`:                             false,
 	} {
-		require.Equal(t, want, tcretry.Idempotent(apiRequest(t, "cvm", "RunInstances", body)), body)
+		require.Equal(t, want, tcretry.Idempotent(probe.APIRequest(t, "cvm", "RunInstances", body)), body)
 	}
 }
 
@@ -106,7 +96,7 @@ func TestIdempotentTakesATokenFromNoOtherKindOfBody(t *testing.T) {
 		"application/json": true, "Application/JSON; charset=utf-8": true,
 		"application/octet-stream": false, "multipart/form-data; boundary=x": false, "text/plain": false, "": false,
 	} {
-		req := apiRequest(t, "cvm", "RunInstances", `{"ClientToken":"t"}`)
+		req := probe.APIRequest(t, "cvm", "RunInstances", `{"ClientToken":"t"}`)
 		req.Header.Set("Content-Type", contentType)
 		require.Equal(t, want, tcretry.Idempotent(req), contentType)
 	}
@@ -130,7 +120,7 @@ func TestIdempotentTakesATokenFromAPartOfAMultipartBody(t *testing.T) {
 		"":                                                          false,
 		`{"ClientToken":"t"}`:                                       false,
 	} {
-		req := apiRequest(t, "cvm", "RunInstances", body)
+		req := probe.APIRequest(t, "cvm", "RunInstances", body)
 		req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 		require.Equal(t, want, tcretry.Idempotent(req), body)
 		req.Header.Set("Content-Type", "multipart/form-data")
@@ -167,7 +157,7 @@ func TestIdempotentDoesNotBelieveATokenThatTheActionIgnores(t *testing.T) {
 		{"alb", "CreateLoadBalancer", true},
 		{"billing", "CreateInstance", true},
 	} {
-		require.Equal(t, c.want, tcretry.Idempotent(apiRequest(t, c.service, c.action, `{"ClientToken":"t"}`)), c)
+		require.Equal(t, c.want, tcretry.Idempotent(probe.APIRequest(t, c.service, c.action, `{"ClientToken":"t"}`)), c)
 	}
 }
 
@@ -181,7 +171,7 @@ func TestIdempotentBelievesTheTokenOfEveryOtherActionThatHasOne(t *testing.T) {
 	var ignored []string
 	for service, actions := range file.ClientToken {
 		for _, action := range actions {
-			if !tcretry.Idempotent(apiRequest(t, service, action, `{"ClientToken":"t"}`)) {
+			if !tcretry.Idempotent(probe.APIRequest(t, service, action, `{"ClientToken":"t"}`)) {
 				ignored = append(ignored, service+" "+action)
 			}
 		}
@@ -192,18 +182,18 @@ func TestIdempotentBelievesTheTokenOfEveryOtherActionThatHasOne(t *testing.T) {
 }
 
 func TestIdempotentDoesNotBelieveATokenWithoutAnActionToHoldItAgainst(t *testing.T) {
-	require.False(t, tcretry.Idempotent(apiRequest(t, "cvm", "", `{"ClientToken":"t"}`)))
+	require.False(t, tcretry.Idempotent(probe.APIRequest(t, "cvm", "", `{"ClientToken":"t"}`)))
 }
 
 func TestIdempotentLeavesTheBodyAloneAndLooksAtNoneWithoutGetBody(t *testing.T) {
 	const body = `{"ClientToken":"t"}`
-	req := apiRequest(t, "cvm", "RunInstances", body)
+	req := probe.APIRequest(t, "cvm", "RunInstances", body)
 	require.True(t, tcretry.Idempotent(req))
 	rest, err := io.ReadAll(req.Body)
 	require.NoError(t, err)
 	require.Equal(t, body, string(rest))
 
-	req = apiRequest(t, "cvm", "RunInstances", body)
+	req = probe.APIRequest(t, "cvm", "RunInstances", body)
 	req.GetBody = nil
 	require.False(t, tcretry.Idempotent(req))
 	req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
@@ -213,13 +203,13 @@ func TestIdempotentLeavesTheBodyAloneAndLooksAtNoneWithoutGetBody(t *testing.T) 
 func TestIdempotentLooksNoFurtherThanTheLimitOfTheAPI(t *testing.T) {
 	const start, end, limit = `{"ClientToken":"t","A":"`, `"}`, 10 << 20
 	padding := strings.Repeat("a", limit-len(start)-len(end))
-	require.True(t, tcretry.Idempotent(apiRequest(t, "cvm", "RunInstances", start+padding+end)))
-	require.False(t, tcretry.Idempotent(apiRequest(t, "cvm", "RunInstances", start+padding+"a"+end)))
+	require.True(t, tcretry.Idempotent(probe.APIRequest(t, "cvm", "RunInstances", start+padding+end)))
+	require.False(t, tcretry.Idempotent(probe.APIRequest(t, "cvm", "RunInstances", start+padding+"a"+end)))
 }
 
 func TestIdempotentBelievesAnIdempotencyKey(t *testing.T) {
 	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key", "x-idempotency-key"} {
-		req := apiRequest(t, "ecm", "RunInstances", `{}`)
+		req := probe.APIRequest(t, "ecm", "RunInstances", `{}`)
 		require.False(t, tcretry.Idempotent(req))
 		req.Header[key] = nil // net/http: there, though not sent
 		require.True(t, tcretry.Idempotent(req), key)
@@ -231,17 +221,17 @@ func TestIdempotentBelievesAnIdempotencyKey(t *testing.T) {
 func TestIdempotentDoesNotBelieveTheConstantKeyOfTheSDK(t *testing.T) {
 	for name, want := range map[string]bool{"x": false, "X": true, "x1": true, "": true} {
 		for _, key := range []string{"X-Idempotency-Key", "x-idempotency-key"} {
-			req := apiRequest(t, "cvm", "RunInstances", `{}`)
+			req := probe.APIRequest(t, "cvm", "RunInstances", `{}`)
 			req.Header[key] = []string{name}
 			require.Equal(t, want, tcretry.Idempotent(req), name)
 		}
 	}
-	req := apiRequest(t, "cvm", "RunInstances", `{}`)
+	req := probe.APIRequest(t, "cvm", "RunInstances", `{}`)
 	req.Header.Set("X-Idempotency-Key", "x")
 	req.Header.Set("Idempotency-Key", "order-1")
 	require.True(t, tcretry.Idempotent(req))
 	require.True(t, tcretry.Idempotent(func() *http.Request {
-		read := apiRequest(t, "cvm", "DescribeInstances", `{}`)
+		read := probe.APIRequest(t, "cvm", "DescribeInstances", `{}`)
 		read.Header.Set("X-Idempotency-Key", "x")
 		return read
 	}()))

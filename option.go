@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/codes"
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
@@ -221,6 +222,32 @@ func limit(option string, bytes, least int64, set func(*settings)) Option {
 			return &OptionError{Option: option, Value: bytes, Reason: fmt.Sprintf("it must be at least %d", least)}
 		}
 		set(s)
+		return nil
+	})
+}
+
+// WithService sets the service of requests that do not name it themselves: those
+// to a host of your own, whose Authorization has no credential scope yet. It is
+// for rules that are scoped to a service or an action, for [WithClientTokens] and
+// for hooks. The name is the one in the API's host names, "cvm" for
+// cvm.tencentcloudapi.com. You do not need it for hosts of the API, for requests
+// that are signed with TC3-HMAC-SHA256 outside the Transport, nor above a base
+// that signs and knows its service, as a tc3.Transport does with its field
+// Service: the base has a method
+//
+//	ServiceOf(*http.Request) string
+//
+// that returns "" if it does not know, and may be called from many goroutines.
+// It is found through RoundTrippers that have a method Unwrap or
+// WrappedRoundTripper which returns the one inside; others hide it. Without any of
+// these the service is unknown, and scoped rules apply as described at
+// Policy.Codes.
+func WithService(service string) Option {
+	return optionFunc(func(s *settings) error {
+		if !codes.IsWord(service, true) {
+			return &OptionError{Option: "WithService", Value: service, Reason: `it must be the name of a service in lower case, such as "cvm"`}
+		}
+		s.service = service
 		return nil
 	})
 }

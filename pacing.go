@@ -2,6 +2,7 @@ package tcretry
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tcretry/tcretry/internal/codes"
@@ -53,4 +54,21 @@ func paceResult(o *Outcome, rule *resolved) ratelimit.Result {
 		return ratelimit.Result{} // a gateway's
 	}
 	return ratelimit.Result{Verdict: ratelimit.Accepted}
+}
+
+// isPacedCode reports whether a code is one by which the API's own layer refuses a
+// request for its rate.
+func isPacedCode(code string) bool { return slices.Contains(pacedCodes, code) }
+
+// rateLimits reports whether an API error with a code, for which r is what to do, is
+// a throttle to the rate limiter. Those of the API's own layer are whatever their
+// class: a call that is not retried has met the limit as well.
+func (r *resolved) rateLimits(code string) bool {
+	switch {
+	case r == nil || r.rateLimit == RateLimitByClass:
+		return isPacedCode(code) || r != nil && r.class == Throttled && r.leastDelay < productDelay
+	case r.rateLimit == NotRateLimited:
+		return false
+	}
+	return isPacedCode(code) || r.class == Throttled
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -27,7 +28,7 @@ func burst(t *testing.T, rt http.RoundTripper, calls int) time.Duration {
 	var wg sync.WaitGroup
 	for range calls {
 		wg.Go(func() {
-			resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			if err != nil {
 				t.Errorf("no answer: %v", err)
 				return
@@ -76,25 +77,25 @@ func TestBelowTheQuotaNothingIsDelayed(t *testing.T) {
 
 func TestWithoutAPacerAThrottledCallWaitsByBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told told
-		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithHooks(told.hooks()), tcretry.WithoutRateLimiter())
-		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		var told probe.Events
+		rt := tcretry.New(probe.Always(tctest.Throttle()), tcretry.WithHooks(told.Hooks()), tcretry.WithoutRateLimiter())
+		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		require.Len(t, told.retries, 3)
-		for _, retry := range told.retries {
+		require.Len(t, told.Retries, 3)
+		for _, retry := range told.Retries {
 			require.False(t, retry.RateLimited)
 			require.GreaterOrEqual(t, retry.Delay, time.Second)
 		}
-		require.Zero(t, told.done[0].RateLimitWait)
+		require.Zero(t, told.Done[0].RateLimitWait)
 		require.Empty(t, rt.RateLimits())
 	})
 }
 
 func TestBudgetsTellsOfEachHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rt := tcretry.New(always(tctest.Fail("InternalError", "")))
-		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")))
+		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Len(t, rt.Budgets(), 1)
@@ -126,12 +127,12 @@ func TestAThrottledAttemptNeverCountsAgainstMaxAttempts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told told
-				rt := tcretry.New(tctest.NewAPI(tt.answers...), append(tt.opts, tcretry.WithHooks(told.hooks()))...)
-				_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+				var told probe.Events
+				rt := tcretry.New(tctest.NewAPI(tt.answers...), append(tt.opts, tcretry.WithHooks(told.Hooks()))...)
+				_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 				require.NoError(t, err)
-				require.Equal(t, tt.reason, told.done[0].Reason)
-				require.Equal(t, tt.attempts, told.done[0].Attempts)
+				require.Equal(t, tt.reason, told.Done[0].Reason)
+				require.Equal(t, tt.attempts, told.Done[0].Attempts)
 			})
 		})
 	}
@@ -140,14 +141,14 @@ func TestAThrottledAttemptNeverCountsAgainstMaxAttempts(t *testing.T) {
 func TestAThrottleThatNothingGetsThroughEndsWithMaxElapsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		var told told
-		rt := tcretry.New(always(tctest.Throttle()), tcretry.WithHooks(told.hooks()))
-		resp, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		var told probe.Events
+		rt := tcretry.New(probe.Always(tctest.Throttle()), tcretry.WithHooks(told.Hooks()))
+		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
-		requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopMaxElapsed, told.done[0].Reason)
+		probe.RequireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
+		require.Equal(t, tcretry.StopMaxElapsed, told.Done[0].Reason)
 		require.InDelta(t, 120, time.Since(start).Seconds(), 30)
-		require.Less(t, told.done[0].Attempts, 40, "rarer and rarer")
+		require.Less(t, told.Done[0].Attempts, 40, "rarer and rarer")
 	})
 }
 
@@ -189,7 +190,7 @@ func TestTheLimitsOfProductsAreRateLimited(t *testing.T) {
 				for range 50 {
 					workers.Go(func() {
 						for range 4 {
-							resp, err := rt.RoundTrip(sdkRequest(t, "DescribeCertificates", nil))
+							resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeCertificates", nil))
 							if assert.NoError(t, err) {
 								assert.NoError(t, tcretry.CheckResponse(resp))
 								assert.NoError(t, resp.Body.Close())
@@ -205,8 +206,8 @@ func TestTheLimitsOfProductsAreRateLimited(t *testing.T) {
 
 func TestALimitOfAMinuteIsNoneOfTheRateLimiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rt := tcretry.New(always(tctest.Fail("InvalidParameter.OperationIsTooFrequent", "")))
-		resp, err := rt.RoundTrip(sdkRequest(t, "CreateRecord", nil))
+		rt := tcretry.New(probe.Always(tctest.Fail("InvalidParameter.OperationIsTooFrequent", "")))
+		resp, err := rt.RoundTrip(probe.SDKRequest(t, "CreateRecord", nil))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, ratelimit.Open, rt.RateLimits()[0].Mode)

@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/internal/fields"
 )
 
 // Policy bounds one call and says what its codes mean. It is data: written as a
@@ -205,16 +206,13 @@ func (m *mistakes) policy(p Policy) {
 	m.bound(m.under("", "MaxElapsed"), p.MaxElapsed)
 	m.bound(m.under("", "MaxDelay"), p.MaxDelay)
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
-		path := keyPath(m.under("", "Codes"), key)
+		path := fields.KeyPath(m.under("", "Codes"), key)
 		if _, err := codes.ParseKey(key); err != nil {
 			m.add(path, nil, err.Error())
 		}
 		m.rule(path, p.Codes[key])
 	}
 }
-
-// keyPath is the path of the rule under a key.
-func keyPath(codes, key string) string { return fmt.Sprintf("%s[%q]", codes, key) }
 
 func (m *mistakes) rule(path string, r Rule) {
 	if r.Class >= classCount {
@@ -270,3 +268,32 @@ func (m *mistakes) interval(path string, d time.Duration) {
 
 // classChoice is the classes that a rule may have.
 func classChoice() string { return strings.Join(classNames[Success:], ", ") }
+
+// RateLimiting says whether the rate limiter of a Transport handles the throttling
+// responses of a code: it learns the limit from them, sets the time of their
+// retries, and such attempts do not count against MaxAttempts. It is about
+// [Throttled] codes; other classes are not rate limited. In JSON it is true or false,
+// and a field that is left out for RateLimitByClass.
+type RateLimiting uint8
+
+const (
+	// RateLimitByClass: as the less specific rule says, in the end the class. Rate
+	// limited are all throttled codes but those that last a minute or more.
+	RateLimitByClass RateLimiting = iota
+	// RateLimited: also if the code lasts a minute or more.
+	RateLimited
+	// NotRateLimited: retried with backoff, counted against MaxAttempts, and not
+	// reported to the rate limiter. For a limit that is not one per second, such
+	// as one that a single resource has.
+	NotRateLimited
+)
+
+var rateLimitingNames = [...]string{"by class", "true", "false"}
+
+// String returns the value as it stands in JSON, or "by class".
+func (r RateLimiting) String() string {
+	if int(r) < len(rateLimitingNames) {
+		return rateLimitingNames[r]
+	}
+	return fmt.Sprintf("rate limiting(%d)", uint8(r))
+}

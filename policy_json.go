@@ -1,13 +1,17 @@
 package tcretry
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/fields"
 )
 
 // The JSON form of a policy has the fields of [Policy] with a small first
@@ -22,7 +26,7 @@ import (
 //	  }
 //	}
 //
-// Reading is in policy_parse.go; a test holds the two together.
+// A test holds reading and writing together.
 
 type policyJSON struct {
 	MaxAttempts int                 `json:"maxAttempts,omitempty"`
@@ -54,7 +58,7 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 	m.policy(p)
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
 		if p.Codes[key].Backoff.New != nil {
-			m.add(keyPath("Codes", key)+".Backoff.New", nil, "a function cannot be written as JSON")
+			m.add(fields.KeyPath("Codes", key)+".Backoff.New", nil, "a function cannot be written as JSON")
 		}
 	}
 	if err := m.join(); err != nil {
@@ -113,6 +117,136 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// policyLimit bounds what ParsePolicy reads: a rule for every documented code
+// takes a fraction of it.
+const policyLimit = 1 << 20
+
+// ParsePolicy reads a policy from JSON: an object with the fields of [Policy],
+// the first letter small. Durations are strings as [time.ParseDuration] takes
+// them, "500ms" or "1m30s"; classes are names, "throttled"; a jitter of 0 means
+// none. A "$schema" at the top is for editors, see [PolicySchema]. Other unknown
+// fields, repeated ones and whatever follows the object are
+// mistakes, as is everything that [Policy.Validate] refuses. It returns every
+// mistake, each a [PolicyError] with the path in the JSON, joined.
+func ParsePolicy(r io.Reader) (Policy, error) {
+	data, err := io.ReadAll(io.LimitReader(r, policyLimit+1))
+	if err != nil {
+		return Policy{}, fmt.Errorf("tcretry: policy: %w", err)
+	}
+	return parsePolicy(data)
+}
+
+func parsePolicy(data []byte) (Policy, error) {
+	if len(data) > policyLimit {
+		return Policy{}, &PolicyError{Reason: fmt.Sprintf("want at most %d bytes of JSON", policyLimit)}
+	}
+	value, err := fields.Parse(data)
+	if err != nil {
+		return Policy{}, &PolicyError{Reason: err.Error()}
+	}
+	var d policyDecoder
+	p := d.read(value)
+	found := mistakes{json: true}
+	for _, invalid := range d.Invalid {
+		found.list = append(found.list, (*PolicyError)(&invalid))
+	}
+	found.policy(p)
+	if err := found.join(); err != nil {
+		return Policy{}, err
+	}
+	return p, nil
+}
+
+// policyDecoder turns JSON values into a Policy.
+type policyDecoder struct{ fields.Decoder }
+
+func (d *policyDecoder) read(value any) (p Policy) {
+	d.Object("", withoutSchema(value), []fields.Reader{
+		{Name: "maxAttempts", Read: d.Int(&p.MaxAttempts)},
+		{Name: "maxElapsed", Read: d.Duration(&p.MaxElapsed)},
+		{Name: "maxDelay", Read: d.Duration(&p.MaxDelay)},
+		{Name: "codes", Read: func(path string, value any) {
+			codes := d.Fields(path, value, fields.KeyPath)
+			for _, f := range codes {
+				if p.Codes == nil {
+					p.Codes = make(map[string]Rule, len(codes))
+				}
+				p.Codes[f.Name] = d.readRule(fields.KeyPath(path, f.Name), f.Value)
+			}
+		}},
+	})
+	return p
+}
+
+// withoutSchema returns an object less the field by which editors find its schema.
+func withoutSchema(value any) any {
+	object, ok := value.([]fields.Field)
+	if !ok {
+		return value
+	}
+	return slices.DeleteFunc(object, func(f fields.Field) bool {
+		_, text := f.Value.(string)
+		return f.Name == "$schema" && text
+	})
+}
+
+func (d *policyDecoder) readRule(path string, value any) (r Rule) {
+	d.Object(path, value, []fields.Reader{
+		{Name: "class", Read: d.class(&r.Class)},
+		{Name: "maxAttempts", Read: d.Int(&r.MaxAttempts)},
+		{Name: "maxElapsed", Read: d.Duration(&r.MaxElapsed)},
+		{Name: "backoff", Read: func(path string, value any) { r.Backoff = d.readBackoff(path, value) }},
+		{Name: "rateLimit", Read: func(path string, value any) {
+			limited, ok := d.Bool(path, value)
+			switch {
+			case !ok:
+			case limited:
+				r.RateLimit = RateLimited
+			default:
+				r.RateLimit = NotRateLimited
+			}
+		}},
+		{Name: "idempotentOnly", Read: func(path string, value any) { r.IdempotentOnly, _ = d.Bool(path, value) }},
+	})
+	return r
+}
+
+func (d *policyDecoder) readBackoff(path string, value any) (b Backoff) {
+	d.Object(path, value, []fields.Reader{
+		{Name: "initial", Read: d.Duration(&b.Initial)},
+		{Name: "max", Read: d.Duration(&b.Max)},
+		{Name: "multiplier", Read: func(path string, value any) {
+			b.Multiplier, _ = d.Float(path, value, "want a number, 1 or more")
+		}},
+		{Name: "jitter", Read: func(path string, value any) {
+			const want = "want a number from 0, which means none, to 1"
+			jitter, ok := d.Float(path, value, want)
+			switch {
+			case !ok:
+			case jitter < 0 || jitter > 1:
+				d.Wrong(path, value, want)
+			case jitter == 0:
+				b.Jitter = NoJitter
+			default:
+				b.Jitter = jitter
+			}
+		}},
+	})
+	return b
+}
+
+func (d *policyDecoder) class(to *Class) func(string, any) {
+	return func(path string, value any) {
+		name, _ := value.(string)
+		class, ok := classNamed(name)
+		if !ok || class == Undecided {
+			d.Wrong(path, value, "want one of "+classChoice())
+			return
+		}
+		*to = class
+	}
+}
+
 // MarshalText returns the name of the class in lower case.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
@@ -140,3 +274,15 @@ func durationText(d time.Duration) string {
 	}
 	return text
 }
+
+//go:generate go test -run TestTheSchemaIsThatOfTheTypes -update .
+
+//go:embed policy.schema.json
+var policySchema string
+
+// PolicySchema returns the JSON Schema, draft 2020-12, of what [ParsePolicy] reads:
+// with it an editor completes and checks a policy. It is made from the types. What
+// ParsePolicy checks beyond it: that no field is there twice, that a backoff's
+// initial is at most its max and both are at most a day, and that whole numbers
+// are written without a fraction.
+func PolicySchema() string { return policySchema }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcretry/tcretry/internal/codes"
+	"github.com/tcretry/tcretry/internal/fields"
 	"github.com/tcretry/tcretry/internal/request"
 )
 
@@ -78,7 +79,7 @@ func (p Policy) Lint() []PolicyWarning {
 		if m.rule("", p.Codes[key]); err != nil || len(m.list) > 0 {
 			continue
 		}
-		l.path = keyPath("Codes", key)
+		l.path = fields.KeyPath("Codes", key)
 		near := l.names(k)
 		l.limits(k)
 		l.effects(k, near)

@@ -71,7 +71,7 @@ func TestLintWarnsOfNamesThatAreNotKnown(t *testing.T) {
 		"InvalidParameterValue":           "",
 	} {
 		got := []string{}
-		for _, w := range (tcretry.Policy{Codes: scopedRule(key, tcretry.Rule{Class: tcretry.Busy, MaxAttempts: 2})}).Lint() {
+		for _, w := range (tcretry.Policy{Codes: map[string]tcretry.Rule{key: {Class: tcretry.Busy, MaxAttempts: 2}}}).Lint() {
 			require.Equal(t, `Codes["`+key+`"]`, w.Path)
 			got = append(got, strings.TrimPrefix(w.String(), w.Path+": "))
 		}
@@ -115,4 +115,20 @@ func TestLintLeavesAFunctionAloneAndWhatIsNotValid(t *testing.T) {
 	require.Len(t, p.Lint(), 1)
 	require.Empty(t, tcretry.Policy{}.Lint())
 	require.Empty(t, tcretry.ConservativePolicy().Lint())
+}
+
+func TestLintWarnsOfRateLimitsWithoutEffect(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"RequestLimitExceeded": {"rateLimit": false}}`:                                                  "",
+		`{"RequestLimitExceeded": {"class": "terminal", "rateLimit": false}}`:                             "", // the limiter learns of it otherwise
+		`{"RequestLimitExceeded": {"rateLimit": false}, "cvm:RequestLimitExceeded": {"rateLimit": true}}`: "",
+		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": true}}`:                                "",
+		`{"LimitExceeded": {"rateLimit": false}}`:                                                         "", // by its text
+		`{"RequestLimitExceeded": {"rateLimit": true}}`:                                                   `codes["RequestLimitExceeded"].rateLimit: true: has no effect: the same holds for RequestLimitExceeded without it`,
+		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": false}}`:                               `codes["InvalidParameter.OperationIsTooFrequent"].rateLimit: false: has no effect: the same holds for InvalidParameter.OperationIsTooFrequent without it`,
+		`{"InternalError": {"rateLimit": true}}`:                                                          `codes["InternalError"].rateLimit: true: has no effect: InternalError is transient, and throttled codes alone are rate limited`,
+		`{"ServiceUnavailable": {"rateLimit": false}}`:                                                    `codes["ServiceUnavailable"].rateLimit: false: has no effect: ServiceUnavailable is terminal, and throttled codes alone are rate limited`,
+	} {
+		require.Equal(t, want, strings.Join(warningsOf(t, `{"codes": `+text+`}`), "\n"), text)
+	}
 }

@@ -2,12 +2,16 @@ package tcretry
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/contain"
 	"github.com/tcretry/tcretry/internal/request"
+	"github.com/tcretry/tcretry/internal/watch"
 )
 
 // A Signer is a base that signs each attempt itself, such as a tc3.Transport,
@@ -147,4 +151,159 @@ func (c *call) signedAt() time.Time {
 func (c *call) hidesForm() bool {
 	return c.req.Method == http.MethodPost && c.req.GetBody == nil && c.identify().Action == "" &&
 		!c.body.Empty() && request.MediaType(c.req) == "application/x-www-form-urlencoded" && c.asked().GetBody == nil
+}
+
+// mostWrappers bounds how many RoundTrippers are looked into: one that wraps
+// itself ends there.
+const mostWrappers = 16
+
+// serviceOf returns the service of a request that does not name it: the one that
+// the base signs for, or else that of the option.
+func (t *Transport) serviceOf(req *http.Request) string {
+	base := t.wrapped()
+	for range mostWrappers {
+		if s, ok := base.(interface {
+			ServiceOf(*http.Request) string
+		}); ok {
+			if service := contain.Result(func() string { return s.ServiceOf(req) }); service != "" {
+				return strings.ToLower(request.Name(service))
+			}
+		}
+		if base = inside(base); base == nil {
+			break
+		}
+	}
+	return t.service
+}
+
+// inside returns the RoundTripper that another wraps, nil if it does not tell. The
+// second method is that of Kubernetes' client libraries, k8s.io/apimachinery.
+func inside(rt http.RoundTripper) http.RoundTripper {
+	switch w := rt.(type) {
+	case interface{ Unwrap() http.RoundTripper }:
+		return contain.Result(w.Unwrap)
+	case interface{ WrappedRoundTripper() http.RoundTripper }:
+		return contain.Result(w.WrappedRoundTripper)
+	}
+	return nil
+}
+
+// IsAPIRequest reports whether req is a request to the API, which is the default
+// scope of a Transport; a scope of your own, see [WithScope], can start from it.
+// Any one of these is enough:
+//
+//   - an API host, of the URL or of the Host header: a subdomain of
+//     tencentcloudapi.com, tencentcloudapi.cn, tencentcloudapi.com.cn or, for API
+//     2.0, api.qcloud.com;
+//   - an X-TC-Action header, whatever the case of its key;
+//   - an Authorization header with a TC3 credential scope;
+//   - signed v1 parameters, in the query of a GET or the form of a POST: Action
+//     with SecretId, or Action with Signature and without the key id of another
+//     vendor. An Action alone is no evidence: other services have one too.
+//
+// It does not read or change the request. A form is read through GetBody only,
+// and only if it is no longer than 64 KiB by its Content-Length; without GetBody,
+// or beyond that, only the other marks count.
+func IsAPIRequest(req *http.Request) bool { return request.IsAPI(req) }
+
+// InScope reports whether RoundTrip would handle req: whether it is in the
+// Transport's scope, and not the attempt of a Transport outside of this one,
+// which already does. Any other request is passed through untouched. It may be
+// called from any goroutine.
+func (t *Transport) InScope(req *http.Request) bool {
+	return t.covers(req) && !wishesOf(req.Context()).isAttempt(req)
+}
+
+// covers reports whether req is in the Transport's scope. A base that signs a
+// request can only mean the API, so what it signs is in the default scope.
+func (t *Transport) covers(req *http.Request) bool {
+	if t.scope != nil {
+		return contain.Result(func() bool { return t.scope(req) })
+	}
+	if IsAPIRequest(req) {
+		return true
+	}
+	s, ok := t.plain().(Signer)
+	return ok && s.Signs(req)
+}
+
+// passThrough sends a request that is out of scope: the caller's own, untouched.
+func (t *Transport) passThrough(req *http.Request) (*http.Response, error) {
+	for _, h := range t.hooks {
+		if h.OutOfScope == nil {
+			continue
+		}
+		info := OutOfScopeInfo{Method: req.Method}
+		if req.URL != nil {
+			info.Host = req.URL.Host
+		}
+		contain.Result(func() struct{} { h.OutOfScope(req.Context(), info); return struct{}{} })
+	}
+	if t.scope != nil && IsAPIRequest(req) {
+		return t.wrapped().RoundTrip(req) // left alone, but one to the API
+	}
+	return t.plain().RoundTrip(req)
+}
+
+// wishes are what a context says of the calls that are made with it. They have
+// one key, because a call has to look through all of its context for each.
+type wishes struct {
+	rules  *rules        // the call's own policy; nil for that of the Transport
+	err    error         // why there is none
+	trace  *CallTrace    // nil for most calls
+	within *http.Request // the attempt that the context belongs to; nil for most calls
+}
+
+type wishesKey struct{}
+
+func wishesOf(ctx context.Context) wishes {
+	w, _ := ctx.Value(wishesKey{}).(wishes)
+	return w
+}
+
+// attemptContext is the context of an attempt: with the request beside it, by which a
+// Transport further inside detects that it is one.
+type attemptContext struct {
+	watch.Tracer
+	request *http.Request
+}
+
+// Value is part of context.Context.
+func (a *attemptContext) Value(key any) any {
+	if _, ok := key.(wishesKey); ok {
+		own := wishesOf(a.Context)
+		own.within = a.request
+		return own
+	}
+	return a.Tracer.Value(key)
+}
+
+// isAttempt reports whether req is an attempt that a Transport outside of this
+// one is making. That one retries it, so this one must not: of two or three in a
+// chain the outermost makes the attempts, as if it were the only one.
+//
+// The context of an attempt alone is no evidence. What stands between, such as
+// a signer, may use it for requests of its own: to get credentials from STS, for
+// example, and those are calls like any other. So the request must ask for the
+// same as the attempt. What stands between may have copied it, signed it, and
+// sent it to another host; it has no reason to change the method or the action.
+func (w wishes) isAttempt(req *http.Request) bool {
+	if w.within == nil {
+		return false
+	}
+	outer, inner := request.Identify(w.within), request.Identify(req)
+	switch {
+	case outer.Method != inner.Method, outer.Action != inner.Action:
+		return false
+	case outer.Service != "" && inner.Service != "" && outer.Service != inner.Service:
+		return false
+	}
+	return inner.Action != "" || outer.Host == inner.Host && path(w.within) == path(req)
+}
+
+func path(req *http.Request) string {
+	if req.URL == nil {
+		return ""
+	}
+	return req.URL.Path
 }

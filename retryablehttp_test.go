@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -57,9 +58,9 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			api := tctest.NewAPI()
 			api.Script(row.action, row.answers...)
-			policy := quick()
+			policy := probe.Quick()
 			policy.MaxDelay = time.Millisecond
-			req := sdkRequest(t, row.action, strings.NewReader(`{}`))
+			req := probe.SDKRequest(t, row.action, strings.NewReader(`{}`))
 			srv := api.Start(t)
 			again, err := retryablehttp.NewRequest(http.MethodPost, srv.URL, []byte(`{}`))
 			require.NoError(t, err)
@@ -71,7 +72,7 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			requireCode(t, row.code, tcretry.CheckResponse(resp))
+			probe.RequireCode(t, row.code, tcretry.CheckResponse(resp))
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
 			require.NotEmpty(t, body, "the caller reads the whole body")
@@ -81,52 +82,40 @@ func TestARetryableClientGetsOurJudgement(t *testing.T) {
 }
 
 func TestRetryableBackoffFollowsThePolicyByCode(t *testing.T) {
-	api := always(tctest.Fail("InternalError", ""))
-	resp, err := api.RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	api := probe.Always(tctest.Fail("InternalError", ""))
+	resp, err := api.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
 	again, err := tcretry.CheckRetry(nil)(context.Background(), resp, nil)
 	require.NoError(t, err)
 	require.True(t, again)
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.NoError(t, err)
-	delay := tcretry.RetryableBackoff(exact())
+	delay := tcretry.RetryableBackoff(probe.Exact())
 	for attempt, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 		require.Equal(t, want, delay(0, 0, attempt, resp))
 	}
 }
 
-// judged is what a client is told to do about an answer, and the answer with its
-// body read, as the client leaves it before it asks for the delay.
-func judged(t *testing.T, action string, answer tctest.Reply) (*http.Response, bool) {
-	t.Helper()
-	resp, err := always(answer).RoundTrip(sdkRequest(t, action, nil))
-	require.NoError(t, err)
-	again, err := tcretry.CheckRetry(nil)(t.Context(), resp, nil)
-	require.NoError(t, err)
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp, again
-}
-
 func TestRetryableBackoffShortensNoDelayThatIsAskedFor(t *testing.T) {
-	resp, again := judged(t, "DescribeInstances", retryAfter("7"))
+	resp, again := probe.Judged(t, "DescribeInstances", retryAfter("7"))
 	require.True(t, again)
-	for _, policy := range []tcretry.Policy{quick(), {MaxDelay: time.Second}} {
+	for _, policy := range []tcretry.Policy{probe.Quick(), {MaxDelay: time.Second}} {
 		require.GreaterOrEqual(t, tcretry.RetryableBackoff(policy)(0, 0, 0, resp), 7*time.Second)
 	}
-	resp, again = judged(t, "ModifyRecord", tctest.Fail("InvalidParameter.OperationIsTooFrequent", ""))
+	resp, again = probe.Judged(t, "ModifyRecord", tctest.Fail("InvalidParameter.OperationIsTooFrequent", ""))
 	require.True(t, again)
 	require.GreaterOrEqual(t, tcretry.RetryableBackoff(tcretry.Policy{})(0, 0, 0, resp), time.Minute, "it passes after a minute")
 }
 
 func TestRetryableBackoffFollowsARuleForAService(t *testing.T) {
-	resp, _ := judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
-	own := tcretry.Policy{Codes: map[string]tcretry.Rule{"cvm:InternalError": exact().Codes["InternalError"]}}
+	resp, _ := probe.Judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
+	own := tcretry.Policy{Codes: map[string]tcretry.Rule{"cvm:InternalError": probe.Exact().Codes["InternalError"]}}
 	require.Equal(t, time.Second, tcretry.RetryableBackoff(own)(0, 0, 0, resp))
 }
 
 func TestRetryableBackoffTakesAPolicyThatIsNotValidForTheZeroOne(t *testing.T) {
-	resp, _ := judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
-	policy := exact()
+	resp, _ := probe.Judged(t, "DescribeInstances", tctest.Fail("InternalError", ""))
+	policy := probe.Exact()
 	policy.MaxElapsed = -1
 	require.Less(t, tcretry.RetryableBackoff(policy)(0, 0, 0, resp), 200*time.Millisecond+1)
 }
@@ -144,7 +133,7 @@ func TestCheckRetryJudgesWhatTheClientTells(t *testing.T) {
 		{"the quota of API 2.0", "RunInstances", tctest.RawBody("application/json", []byte(`{"code":4400,"message":"quota"}`)), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, again := judged(t, row.action, row.answer)
+			_, again := probe.Judged(t, row.action, row.answer)
 			require.Equal(t, row.again, again)
 		})
 	}
@@ -175,7 +164,7 @@ func TestCheckRetryEndsWithTheContext(t *testing.T) {
 
 func TestCheckRetryAsksTheGivenClassifierFirst(t *testing.T) {
 	never := tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { return tcretry.Terminal })
-	resp, err := always(tctest.Throttle()).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+	resp, err := probe.Always(tctest.Throttle()).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 	require.NoError(t, err)
 	again, err := tcretry.CheckRetry(never)(t.Context(), resp, nil)
 	require.NoError(t, err)
@@ -193,12 +182,12 @@ func TestAClassifierOfCheckRetrySeesNoBodyAndMayPanic(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resp, err := always(tctest.Throttle()).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+			resp, err := probe.Always(tctest.Throttle()).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
 			again, err := tcretry.CheckRetry(c)(t.Context(), resp, nil)
 			require.NoError(t, err)
 			require.True(t, again, "the default judges")
-			requireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
+			probe.RequireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
 			require.NoError(t, resp.Body.Close())
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tc3"
 )
 
@@ -108,21 +109,21 @@ func TestAFormIsReadForTheScopeOnlyWhereItCostsNothing(t *testing.T) {
 }
 
 func TestWithScopeReplacesTheRule(t *testing.T) {
-	var told told
+	var told probe.Events
 	var passed []tcretry.OutOfScopeInfo
-	hooks := told.hooks()
+	hooks := told.Hooks()
 	hooks.OutOfScope = func(_ context.Context, i tcretry.OutOfScopeInfo) { passed = append(passed, i) }
-	failing := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("lost") })
+	failing := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("lost") })
 	call := func(scope func(*http.Request) bool, req *http.Request) bool {
-		told.done, passed = nil, nil
-		rt := tcretry.New(failing, tcretry.WithScope(scope), tcretry.WithHooks(hooks), tcretry.WithPolicy(quick()))
+		told.Done, passed = nil, nil
+		rt := tcretry.New(failing, tcretry.WithScope(scope), tcretry.WithHooks(hooks), tcretry.WithPolicy(probe.Quick()))
 		_, err := rt.RoundTrip(req)
 		require.Error(t, err)
-		require.Equal(t, len(told.done) == 0, len(passed) == 1)
-		require.Equal(t, rt.InScope(req), len(told.done) == 1)
-		return len(told.done) == 1
+		require.Equal(t, len(told.Done) == 0, len(passed) == 1)
+		require.Equal(t, rt.InScope(req), len(told.Done) == 1)
+		return len(told.Done) == 1
 	}
-	api, other := sdkRequest(t, "RunInstances", nil), scoped(t, "PUT", "", nil, nil)
+	api, other := probe.SDKRequest(t, "RunInstances", nil), scoped(t, "PUT", "", nil, nil)
 	require.True(t, call(func(*http.Request) bool { return true }, other), "wider")
 	require.False(t, call(func(*http.Request) bool { return false }, api), "narrower")
 	require.False(t, call(func(*http.Request) bool { panic("no") }, api), "a rule that panics")
@@ -130,7 +131,7 @@ func TestWithScopeReplacesTheRule(t *testing.T) {
 }
 
 func TestAHookForWhatIsOutOfScopeThatPanicsIsContained(t *testing.T) {
-	rt := tcretry.New(memoryBase([]byte("{}"), 2), tcretry.WithHooks(tcretry.Hooks{
+	rt := tcretry.New(probe.MemoryBase([]byte("{}"), 2), tcretry.WithHooks(tcretry.Hooks{
 		OutOfScope: func(context.Context, tcretry.OutOfScopeInfo) { panic("hook") },
 	}))
 	resp, err := rt.RoundTrip(&http.Request{})
@@ -157,7 +158,7 @@ func (f signerFunc) RoundTrip(*http.Request) (*http.Response, error) {
 }
 
 func TestTheScopeOfAnAPIRequestCostsNoAllocation(t *testing.T) {
-	host, mark := sdkRequest(t, "DescribeZones", nil), scoped(t, "GET", "Action=DescribeZones&SecretId=AKIDEXAMPLE", nil, nil)
+	host, mark := probe.SDKRequest(t, "DescribeZones", nil), scoped(t, "GET", "Action=DescribeZones&SecretId=AKIDEXAMPLE", nil, nil)
 	other := scoped(t, "PUT", "uploads", http.Header{"Content-Type": {"image/png"}, "Authorization": {awsAuthorization}}, nil)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		_ = tcretry.IsAPIRequest(host) && tcretry.IsAPIRequest(mark) && tcretry.IsAPIRequest(other)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,46 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// exact are delays without a random part, one second and doubling, for the codes
-// that the rows below use.
-func exact() tcretry.Policy {
-	b := tcretry.Backoff{Initial: time.Second, Max: time.Minute, Multiplier: 2, Jitter: tcretry.NoJitter}
-	return tcretry.Policy{Codes: map[string]tcretry.Rule{
-		"RequestLimitExceeded": {Backoff: b}, "InternalError": {Backoff: b}, "ResourceInUse": {Backoff: b},
-	}}
-}
-
 // with returns the exact policy, changed.
 func with(change func(*tcretry.Policy)) *tcretry.Policy {
-	p := exact()
+	p := probe.Exact()
 	change(&p)
 	return &p
-}
-
-// told is what the hooks of one call were told.
-type told struct {
-	attempts []tcretry.AttemptInfo
-	retries  []tcretry.RetryInfo
-	done     []tcretry.CallInfo
-}
-
-func (t *told) hooks() tcretry.Hooks {
-	return tcretry.Hooks{
-		AttemptDone:    func(_ context.Context, i tcretry.AttemptInfo) { t.attempts = append(t.attempts, i) },
-		RetryScheduled: func(_ context.Context, i tcretry.RetryInfo) { t.retries = append(t.retries, i) },
-		CallDone:       func(_ context.Context, i tcretry.CallInfo) { t.done = append(t.done, i) },
-	}
-}
-
-func (t *told) delays() []time.Duration {
-	var delays []time.Duration
-	for _, r := range t.retries {
-		delays = append(delays, r.Delay)
-	}
-	return delays
 }
 
 // retryAfter is a throttled answer that asks for a wait.
@@ -204,15 +172,15 @@ func TestTransport(t *testing.T) {
 				if row.action == "" {
 					row.action = "DescribeInstances"
 				}
-				policy := exact()
+				policy := probe.Exact()
 				if row.policy != nil {
 					policy = *row.policy
 				}
 				api := tctest.NewAPI()
 				api.Script(row.action, row.answers...)
-				var told told
-				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.hooks()), tcretry.WithoutRateLimiter())
-				req := sdkRequest(t, row.action, strings.NewReader(`{}`))
+				var told probe.Events
+				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.Hooks()), tcretry.WithoutRateLimiter())
+				req := probe.SDKRequest(t, row.action, strings.NewReader(`{}`))
 				if row.deadline > 0 {
 					ctx, cancel := context.WithTimeout(req.Context(), row.deadline)
 					defer cancel()
@@ -221,19 +189,19 @@ func TestTransport(t *testing.T) {
 				start := time.Now()
 				resp, err := rt.RoundTrip(req)
 
-				require.Len(t, told.attempts, row.attempts)
-				require.Len(t, told.done, 1)
-				require.Equal(t, row.reason, told.done[0].Reason)
-				require.Equal(t, row.attempts, told.done[0].Attempts)
-				require.Len(t, told.retries, row.attempts-1)
+				require.Len(t, told.Attempts, row.attempts)
+				require.Len(t, told.Done, 1)
+				require.Equal(t, row.reason, told.Done[0].Reason)
+				require.Equal(t, row.attempts, told.Done[0].Attempts)
+				require.Len(t, told.Retries, row.attempts-1)
 				var waited time.Duration
-				for _, d := range told.delays() {
+				for _, d := range told.Delays() {
 					waited += d
 				}
 				require.Equal(t, waited, time.Since(start), "the call took what the delays say, and no more")
-				require.Equal(t, waited, told.done[0].Waited)
+				require.Equal(t, waited, told.Done[0].Waited)
 				if row.delays != nil {
-					require.Equal(t, row.delays, told.delays())
+					require.Equal(t, row.delays, told.Delays())
 				}
 				if row.status == -1 {
 					require.Error(t, err)
@@ -244,29 +212,18 @@ func TestTransport(t *testing.T) {
 					row.status = http.StatusOK
 				}
 				require.Equal(t, row.status, resp.StatusCode)
-				requireCode(t, row.code, tcretry.CheckResponse(resp))
+				probe.RequireCode(t, row.code, tcretry.CheckResponse(resp))
 				require.NoError(t, resp.Body.Close())
 			})
 		})
 	}
 }
 
-func requireCode(t *testing.T, code string, err error) {
-	t.Helper()
-	var envelope *tcretry.APIError
-	if code == "" {
-		require.NoError(t, err)
-		return
-	}
-	require.ErrorAs(t, err, &envelope)
-	require.Equal(t, code, envelope.Code)
-}
-
 func TestTheZeroTransportIsReadyToUse(t *testing.T) {
 	api := tctest.NewAPI()
 	api.Script("DescribeInstances", tctest.Fail("InternalError", ""))
 	srv := api.Start(t)
-	req := sdkRequest(t, "DescribeInstances", strings.NewReader(`{}`))
+	req := probe.SDKRequest(t, "DescribeInstances", strings.NewReader(`{}`))
 	req.URL.Scheme, req.URL.Host = "http", strings.TrimPrefix(srv.URL, "http://")
 	resp, err := (&http.Client{Transport: new(tcretry.Transport)}).Do(req)
 	require.NoError(t, err)
@@ -279,8 +236,8 @@ func TestTheZeroTransportIsReadyToUse(t *testing.T) {
 
 func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
-		_, err := tcretry.New(base).RoundTrip(sdkRequest(t, "DescribeInstances", nil))
+		base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
+		_, err := tcretry.New(base).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		var e *tcretry.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, tcretry.Error{
@@ -299,7 +256,7 @@ func TestTheErrorOfACallThatItsDeadlineEndedIsATimeout(t *testing.T) {
 		api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.Delay(time.Second-1, tctest.DropAfterExecution()))
 		b := tcretry.Backoff{Initial: time.Second, Max: time.Second, Jitter: tcretry.NoJitter}
 		rt := tcretry.New(api, tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {Backoff: b}}}))
-		_, err := rt.RoundTrip(sdkRequest(t, "DescribeInstances", nil).WithContext(ctx))
+		_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		var e *tcretry.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, tcretry.StopDeadlineExceeded, e.Reason)
@@ -310,22 +267,9 @@ func TestTheErrorOfACallThatItsDeadlineEndedIsATimeout(t *testing.T) {
 }
 
 func TestABaseThatReturnsNothingIsAnError(t *testing.T) {
-	base := roundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, nil })
-	resp, err := tcretry.New(base).RoundTrip(sdkRequest(t, "RunInstances", nil))
+	base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, nil })
+	resp, err := tcretry.New(base).RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 	require.Nil(t, resp)
 	require.EqualError(t, err, "tcretry: RunInstances: giving up after 1 attempt (not_idempotent): "+
 		"the base returned neither a response nor an error; outcome unknown: the request may have been executed")
 }
-
-// closeCounter is a body that counts how often it is closed.
-type closeCounter struct {
-	io.Reader
-	closed int
-}
-
-func (c *closeCounter) Close() error {
-	c.closed++
-	return nil
-}
-
-func timestamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

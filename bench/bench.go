@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/bench/scene"
 )
 
 // bench plays scenes and writes down what comes of them.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/bench/scene"
 	"github.com/tcretry/tcretry/tctest"
 )
 

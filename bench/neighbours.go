@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/bench/scene"
 	"github.com/tcretry/tcretry/budget"
-	"github.com/tcretry/tcretry/internal/scene"
 )
 
 // neighbours returns a table of what other numbers of a budget.Tokens lead to.

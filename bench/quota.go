@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/bench/scene"
 )
 
 // page returns all tables as Markdown.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/tcretry/tcretry"
-	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/bench/scene"
 	"github.com/tcretry/tcretry/ratelimit"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tcretry/tcretry/internal/scene"
+	"github.com/tcretry/tcretry/bench/scene"
 )
 
 // The picture of one strategy is a panel: a bar a second, what was rejected on

@@ -1,0 +1,83 @@
+package e2e_test_test
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
+)
+
+// socketCall makes one call to a real address and returns what its hooks were
+// told.
+func socketCall(t *testing.T, address, action, body string) (*http.Response, probe.Events, error) {
+	t.Helper()
+	var told probe.Events
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	rt := tcretry.New(base, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(probe.Quick()))
+	req := probe.SDKRequest(t, action, strings.NewReader(body))
+	var err error
+	req.URL, err = url.Parse(address)
+	require.NoError(t, err)
+	resp, err := rt.RoundTrip(req)
+	if err == nil {
+		t.Cleanup(func() { _ = resp.Body.Close() })
+	}
+	return resp, told, err
+}
+
+func TestAnUntrustedCertificateIsTerminal(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake's failure is meant
+	srv.StartTLS()
+	defer srv.Close()
+	_, told, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
+	require.ErrorContains(t, err, "certificate")
+	require.Len(t, told.Attempts, 1)
+	require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+}
+
+func TestARefusedConnectionIsRepeatedForEveryAction(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := "http://" + listener.Addr().String()
+	require.NoError(t, listener.Close())
+	_, told, err := socketCall(t, address, "RunInstances", `{}`)
+	require.ErrorContains(t, err, "refused")
+	require.Len(t, told.Attempts, 4)
+	require.Equal(t, tcretry.Transient, told.Attempts[0].Class)
+	require.Equal(t, tcretry.StopMaxAttempts, told.Done[0].Reason)
+}
+
+func TestAFailedHandshakeIsRepeatedForEveryAction(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler()) // speaks no TLS
+	defer srv.Close()
+	_, told, err := socketCall(t, strings.Replace(srv.URL, "http", "https", 1), "RunInstances", `{}`)
+	require.Error(t, err)
+	require.Len(t, told.Attempts, 4)
+	require.Equal(t, tcretry.Transient, told.Attempts[0].Class)
+}
+
+func TestABadSchemeIsTerminal(t *testing.T) {
+	_, told, err := socketCall(t, "ftp://127.0.0.1/", "DescribeInstances", `{}`)
+	require.ErrorContains(t, err, "unsupported protocol scheme")
+	require.Len(t, told.Attempts, 1)
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	srv := httptest.NewServer(http.RedirectHandler("http://elsewhere.invalid/", http.StatusFound))
+	defer srv.Close()
+	resp, told, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusFound, resp.StatusCode)
+	require.Len(t, told.Attempts, 1)
+}
