@@ -49,29 +49,29 @@
 //
 // # How a call ends
 //
-//	ending                                                returns              StopReason      errors.Is
-//	success                                               response             answered
+//	ending                                                returns              StopReason         errors.Is
+//	success                                               response             success
 //	terminal API error or HTTP status                     response             terminal
-//	no more retries, and the last attempt had a response  response             attempts
+//	no more retries, and the last attempt had a response  response             max_attempts
 //	502, 503, 504, 408 or 425, not idempotent             response             not_idempotent
 //	body of the response cut short                        response, cut short  not_idempotent
-//	connection lost after it was sent, not idempotent     *Error               not_idempotent  ErrOutcomeUnknown
-//	connection lost after it was sent, no more retries    *Error               attempts        ErrOutcomeUnknown
-//	WithAttemptTimeout, not idempotent                    *Error               not_idempotent  ErrOutcomeUnknown, context.DeadlineExceeded
-//	never sent (DNS, connect, TLS), no more retries       *Error               attempts
+//	connection lost after it was sent, not idempotent     *Error               not_idempotent     ErrOutcomeUnknown
+//	connection lost after it was sent, no more retries    *Error               max_attempts       ErrOutcomeUnknown
+//	WithAttemptTimeout, not idempotent                    *Error               not_idempotent     ErrOutcomeUnknown, context.DeadlineExceeded
+//	never sent (DNS, connect, TLS), no more retries       *Error               max_attempts
 //	not sent and no retry can help, at the first attempt  the error unchanged  terminal
 //	not sent and no retry can help, later                 *Error               terminal
 //	body of the request not replayable                    *Error               not_replayable
-//	Policy.MaxElapsed                                     *Error               elapsed
-//	signature too old for a retry                         *Error               signature
-//	retry budget exhausted                                *Error               budget
-//	rate-limiter wait would exceed the deadline           *Error               deadline        ratelimit.ErrTooLate, context.DeadlineExceeded
-//	retry would start after the deadline                  *Error               deadline        context.DeadlineExceeded
-//	deadline passes in an attempt                         *Error               deadline        context.DeadlineExceeded, ErrOutcomeUnknown
-//	http.Client.Timeout                                   *url.Error           deadline        context.DeadlineExceeded
-//	canceled in an attempt                                *Error               canceled        context.Canceled, the cause, ErrOutcomeUnknown
-//	canceled in a wait                                    *Error               canceled        context.Canceled, the cause
-//	Request.Cancel                                        *Error               canceled        context.Canceled
+//	Policy.MaxElapsed                                     *Error               max_elapsed
+//	signature too old for a retry                         *Error               signature_expired
+//	retry budget exhausted                                *Error               budget_exhausted
+//	rate-limiter wait would exceed the deadline           *Error               deadline_exceeded  ratelimit.ErrTooLate, context.DeadlineExceeded
+//	retry would start after the deadline                  *Error               deadline_exceeded  context.DeadlineExceeded
+//	deadline passes in an attempt                         *Error               deadline_exceeded  context.DeadlineExceeded, ErrOutcomeUnknown
+//	http.Client.Timeout                                   *url.Error           deadline_exceeded  context.DeadlineExceeded
+//	canceled in an attempt                                *Error               canceled           context.Canceled, the cause, ErrOutcomeUnknown
+//	canceled in a wait                                    *Error               canceled           context.Canceled, the cause
+//	Request.Cancel                                        *Error               canceled           context.Canceled
 //	ContextWithPolicy with an invalid policy              *Error               terminal
 //
 // errors.Is and errors.As also find what the underlying RoundTripper returned, in

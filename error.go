@@ -47,8 +47,8 @@ const (
 )
 
 var stopNames = [...]string{
-	"", "answered", "terminal", "not_idempotent", "not_replayable", "attempts",
-	"elapsed", "delay", "deadline", "signature", "budget", "canceled",
+	"", "success", "terminal", "not_idempotent", "not_replayable", "max_attempts",
+	"max_elapsed", "retry_after_too_long", "deadline_exceeded", "signature_expired", "budget_exhausted", "canceled",
 }
 
 // String returns the name of the reason in snake case, fit for a label.

@@ -209,7 +209,7 @@ func TestTheTextOfAnErrorHoldsNoAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := error(&tcretry.Error{Reason: tcretry.StopMaxAttempts, Attempts: 2, Action: "DescribeInstances", Err: row.err, LastErr: row.err})
-			require.Contains(t, err.Error(), "(attempts): "+row.want)
+			require.Contains(t, err.Error(), "(max_attempts): "+row.want)
 			require.Contains(t, err.Error(), "; last error: "+row.want)
 			require.NotContains(t, err.Error(), "SECRET")
 		})

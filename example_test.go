@@ -118,7 +118,7 @@ func ExampleWithHooks() {
 	// Output:
 	// attempt 1 of RunInstances was a busy
 	// attempt 2 of RunInstances was a success
-	// done after 2 attempts: answered
+	// done after 2 attempts: success
 }
 
 // Callers choose the actions, so a metric of one's own keeps the first of them
@@ -162,8 +162,8 @@ func ExampleLogHooks() {
 		}
 	}
 	// Output:
-	// level=INFO msg="tcretry: call succeeded after retries" api.action=StartInstances call.attempts=2 call.reason=answered response.class=success response.status=200
-	// level=WARN msg="tcretry: call failed" api.action=RunInstances call.attempts=1 call.reason=not_idempotent call.outcome_unknown=true response.class=ambiguous response.error=EOF
+	// level=INFO msg="tcretry: call succeeded after retries" api.action=StartInstances call.attempts=2 call.stop_reason=success response.class=success response.status=200
+	// level=WARN msg="tcretry: call failed" api.action=RunInstances call.attempts=1 call.stop_reason=not_idempotent call.outcome_unknown=true response.class=ambiguous response.error=EOF
 }
 
 // A classifier of one's own sees what the API said, before the defaults do.
@@ -348,7 +348,7 @@ func ExampleTrace() {
 	// Output:
 	// 1 busy "ResourceInUse"
 	// 2 success ""
-	// RunInstances answered
+	// RunInstances success
 }
 
 // What a request asks for names a span, or a line of a log, that begins before

@@ -45,7 +45,7 @@ type Explanation struct {
 	// Reason says what is behind the code, in words.
 	Reason string `json:"reason"`
 	// Retry says when the request is retried, or why not, in words.
-	Retry string `json:"repeat"`
+	Retry string `json:"retry"`
 	// MaxAttempts is how many attempts of one call may end with the code; 1 is
 	// no retry, and 0 is no limit but MaxElapsed.
 	MaxAttempts int `json:"maxAttempts"`

@@ -51,7 +51,7 @@ func TestAnExplanationIsJSONForPrograms(t *testing.T) {
 	require.JSONEq(t, `{
 		"code": "InternalError.Test", "service": "cvm", "action": "RunInstances", "class": "terminal",
 		"rule": "built in, code InternalError.Test", "policyRules": ["InternalError"],
-		"reason": "the alternative specification is sold out", "repeat": "no", "maxAttempts": 1
+		"reason": "the alternative specification is sold out", "retry": "no", "maxAttempts": 1
 	}`, string(text))
 
 	text, err = json.Marshal(tcretry.DelayRange{Min: time.Second, Max: 2 * time.Second})

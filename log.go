@@ -26,18 +26,18 @@ import (
 //
 // So a program that logs from Info on gets one line per call at most, and none for
 // a call that was not retried and whose outcome is known. The attributes stand in
-// groups: "api" is what the request asks for, "response" the code, message,
+// groups: "api" is the operation of the request, "response" the code, message,
 // request id and HTTP status of the last response or the error, "call" and
-// "attempt" what was done and waited for, "pace" what the pacer has learnt. What
-// says nothing is left out. Nothing of a header, a body or the address of an error
-// is written, and what the API said is bounded and printable. A nil logger means
+// "attempt" what was done and waited for, "rate_limit" the state of the rate limiter.
+// Zero values are left out. Nothing of a header, a body or the address of an error
+// is written, and the texts of the API are limited in length and printable. A nil logger means
 // slog.Default(). testdata/log.txt holds a sample of every line.
 func LogHooks(logger *slog.Logger) Hooks {
 	l := callLog{logger}
 	return Hooks{AttemptDone: l.attemptDone, RetryScheduled: l.retryScheduled, CallDone: l.callDone}
 }
 
-// callLog writes what hooks are told.
+// callLog writes the events of calls.
 type callLog struct{ logger *slog.Logger }
 
 // enabled returns the logger, or nil if it would not write.
@@ -62,9 +62,9 @@ func (l callLog) attemptDone(ctx context.Context, i AttemptInfo) {
 		slog.GroupAttrs("attempt", known(
 			slog.Int("number", i.Attempt),
 			slog.Duration("duration", i.Duration),
-			slog.Duration("pace_wait", i.RateLimitWait),
+			slog.Duration("rate_limit_wait", i.RateLimitWait),
 		)...),
-		paceAttr(i.RateLimit),
+		limitAttr(i.RateLimit),
 		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()),
 			slog.String("code", i.Code),
@@ -86,7 +86,7 @@ func (l callLog) retryScheduled(ctx context.Context, i RetryInfo) {
 			slog.Int("number", i.Attempt+1),
 			slog.Duration("delay", i.Delay),
 			slog.Duration("budget_wait", i.BudgetWait),
-			slog.Bool("paced", i.RateLimited),
+			slog.Bool("rate_limited", i.RateLimited),
 		)...),
 		slog.GroupAttrs("response", known(
 			slog.String("class", i.Class.String()), slog.String("code", i.Code))...))
@@ -102,11 +102,11 @@ func (l callLog) callDone(ctx context.Context, i CallInfo) {
 		apiAttr(i.Operation),
 		slog.GroupAttrs("call", known(
 			slog.Int("attempts", i.Attempts),
-			slog.String("reason", i.Reason.String()),
+			slog.String("stop_reason", i.Reason.String()),
 			slog.Bool("outcome_unknown", i.OutcomeUnknown),
 			slog.Duration("duration", i.Duration),
 			slog.Duration("waited", i.Waited),
-			slog.Duration("pace_wait", i.RateLimitWait),
+			slog.Duration("rate_limit_wait", i.RateLimitWait),
 			slog.Duration("budget_wait", i.BudgetWait),
 		)...),
 		slog.GroupAttrs("response", known(
@@ -139,7 +139,7 @@ func callLine(i CallInfo) (level slog.Level, text string) {
 	return slog.LevelWarn, "tcretry: call failed"
 }
 
-// apiAttr is what a request asks for.
+// apiAttr is the operation of a request.
 func apiAttr(t Operation) slog.Attr {
 	return slog.GroupAttrs("api", known(
 		slog.String("service", printable(t.Service, maxCode)),
@@ -149,14 +149,14 @@ func apiAttr(t Operation) slog.Attr {
 	)...)
 }
 
-// paceAttr is what the pacer has learnt, nothing while it delays nothing.
-func paceAttr(p ratelimit.State) slog.Attr {
+// limitAttr is the state of the rate limiter, nothing while it delays nothing.
+func limitAttr(p ratelimit.State) slog.Attr {
 	if p.Mode == ratelimit.Open {
 		return slog.Attr{}
 	}
-	return slog.GroupAttrs("pace", known(
+	return slog.GroupAttrs("rate_limit", known(
 		slog.String("mode", p.Mode.String()),
-		slog.Int("quota", p.Limit),
+		slog.Int("limit", p.Limit),
 		slog.Int("waiting", p.Waiting),
 	)...)
 }
@@ -174,8 +174,8 @@ func errorAttr(err error) slog.Attr {
 	return slog.String("error", errorText(err))
 }
 
-// known returns the attributes that say something: those that are not zero, and
-// the number of attempts, which may be.
+// known returns the attributes that are not zero, and the number of attempts, which
+// may be.
 func known(attrs ...slog.Attr) []slog.Attr {
 	some := attrs[:0]
 	for _, a := range attrs {

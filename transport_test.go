@@ -243,7 +243,7 @@ func TestTheErrorAfterRetriesSaysHowManyThereWere(t *testing.T) {
 		require.Equal(t, tcretry.Error{
 			Reason: tcretry.StopMaxAttempts, Attempts: 4, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
 		}, *e)
-		require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 4 attempts (attempts): unexpected EOF")
+		require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 4 attempts (max_attempts): unexpected EOF")
 	})
 }
 

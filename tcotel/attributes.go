@@ -20,10 +20,10 @@ const (
 	classKey      = attribute.Key("tcretry.class")
 	stopReasonKey = attribute.Key("tcretry.stop_reason")
 	attemptsKey   = attribute.Key("tcretry.attempts")
-	delayKey      = attribute.Key("tcretry.delay")     // seconds
-	waitedKey     = attribute.Key("tcretry.waited")    // seconds, of a call
-	paceWaitKey   = attribute.Key("tcretry.pace_wait") // seconds
-	waitKindKey   = attribute.Key("tcretry.wait.kind") // backoff, budget or pace
+	delayKey      = attribute.Key("tcretry.delay")           // seconds
+	waitedKey     = attribute.Key("tcretry.waited")          // seconds, of a call
+	limitWaitKey  = attribute.Key("tcretry.rate_limit_wait") // seconds
+	waitKindKey   = attribute.Key("tcretry.wait.kind")       // backoff, budget or rate_limit
 	requestIDKey  = attribute.Key("tencentcloud.request_id")
 )
 
@@ -38,16 +38,16 @@ var systemName = semconv.RPCSystemNameKey.String(system)
 func attemptAttributes(i tcretry.AttemptInfo) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{classKey.String(i.Class.String())}
 	if i.RateLimitWait > 0 {
-		attrs = append(attrs, paceWaitKey.Float64(i.RateLimitWait.Seconds()))
+		attrs = append(attrs, limitWaitKey.Float64(i.RateLimitWait.Seconds()))
 	}
-	return append(attrs, answerAttributes(i.Code, i.RequestID, i.Status)...)
+	return append(attrs, responseAttributes(i.Code, i.RequestID, i.Status)...)
 }
 
 func retryAttributes(i tcretry.RetryInfo) []attribute.KeyValue {
 	return append([]attribute.KeyValue{
 		classKey.String(i.Class.String()),
 		delayKey.Float64(i.Delay.Seconds()),
-	}, answerAttributes(i.Code, i.RequestID, i.Status)...)
+	}, responseAttributes(i.Code, i.RequestID, i.Status)...)
 }
 
 func callAttributes(i tcretry.CallInfo) []attribute.KeyValue {
@@ -55,11 +55,11 @@ func callAttributes(i tcretry.CallInfo) []attribute.KeyValue {
 	if i.Waited > 0 {
 		attrs = append(attrs, waitedKey.Float64(i.Waited.Seconds()))
 	}
-	return append(attrs, answerAttributes(i.Code, i.RequestID, i.Status)...)
+	return append(attrs, responseAttributes(i.Code, i.RequestID, i.Status)...)
 }
 
-// answerAttributes are what an answer said, less what it did not.
-func answerAttributes(code, requestID string, status int) []attribute.KeyValue {
+// responseAttributes are the attributes of a response that are known.
+func responseAttributes(code, requestID string, status int) []attribute.KeyValue {
 	attrs := make([]attribute.KeyValue, 0, 3)
 	if code != "" {
 		attrs = append(attrs, semconv.RPCResponseStatusCode(code))
@@ -103,7 +103,7 @@ func callFailure(i tcretry.CallInfo) string {
 	return failureOf(i.Class, i.Code, i.Status, i.Err)
 }
 
-// endedBy says that a deadline or the caller ended what returned err, or "".
+// endedBy returns whether a deadline or the caller ended what returned err, or "".
 func endedBy(err error) string {
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -118,8 +118,8 @@ func endedBy(err error) string {
 // maxText is the longest text of an error, in bytes.
 const maxText = 256
 
-// description is the text of a failure: what the API said, or the error without
-// the address that a *url.Error tells, because the query of a GET is signed.
+// description is the text of a failure: the message of the API, or the error without
+// the address that a *url.Error has, because the query of a GET is signed.
 func description(message string, err error) string {
 	if err == nil {
 		return message

@@ -15,7 +15,7 @@ import (
 )
 
 // A call is what the spans of one call share: the wrapper outside of tcretry
-// starts and ends it, the base inside starts the attempts, and the hooks between
+// starts and ends it, the RoundTripper inside starts the attempts, and the hooks between
 // end them with their outcome. All three run in the goroutine of the call.
 type call struct {
 	by       *attempts // whose call it is
@@ -31,8 +31,8 @@ type call struct {
 // callKey is the key of a *call in a context.
 type callKey struct{}
 
-// callOf returns the call that a context belongs to. The base may make calls of
-// its own with the context of an attempt, over other Transports, to refresh
+// callOf returns the call that a context belongs to. The underlying RoundTripper may make
+// calls of its own with the context of an attempt, over other Transports, to refresh
 // credentials for example: these are none of ours.
 func callOf(ctx context.Context, by *attempts) *call {
 	if c, _ := ctx.Value(callKey{}).(*call); c != nil && c.by == by {
@@ -45,7 +45,7 @@ func callOf(ctx context.Context, by *attempts) *call {
 var kind = trace.WithSpanKind(trace.SpanKindClient)
 
 // start starts the span of a call and returns the context to make it with, nil
-// if the base need not know of the span. The call is nil if the span is not
+// if the underlying RoundTripper needs no context of the span. The call is nil if the span is not
 // recorded.
 func (t *Transport) start(req *http.Request) (context.Context, *call) {
 	target := tcretry.OperationOf(req)
@@ -71,12 +71,11 @@ func (t *Transport) start(req *http.Request) (context.Context, *call) {
 	if span.SpanContext().Equal(trace.SpanContextFromContext(req.Context())) {
 		return nil, nil
 	}
-	// Not sampled: the base must know, and must not take the call around this
-	// one for it.
+	// Not sampled: the context must not belong to the call around this one.
 	return context.WithValue(ctx, callKey{}, (*call)(nil)), nil
 }
 
-// appendServer adds the attributes that tell where a request lands.
+// appendServer adds the attributes of the host that a request goes to.
 func appendServer(attrs []attribute.KeyValue, u *url.URL, target tcretry.Operation) []attribute.KeyValue {
 	attrs = append(attrs, semconv.HTTPRequestMethodKey.String(knownMethod(target.Method)))
 	if u == nil {
@@ -117,7 +116,7 @@ func (c *call) startAttempt(ctx context.Context) context.Context {
 	return ctx
 }
 
-// hooks returns the hooks that tell the spans what happened.
+// hooks returns the hooks that add the events of a call to its spans.
 func (t *Transport) hooks() tcretry.Hooks {
 	return tcretry.Hooks{
 		AttemptDone: func(ctx context.Context, i tcretry.AttemptInfo) {
@@ -156,7 +155,7 @@ func (c *call) endAttempt() {
 	c.attempt = nil
 }
 
-// callDone tells the span of the call how it ended; end ends it.
+// callDone adds the outcome to the span of the call; end ends it.
 func (c *call) callDone(i tcretry.CallInfo) {
 	c.span.SetAttributes(callAttributes(i)...)
 	if failure := callFailure(i); failure != "" {
@@ -164,7 +163,7 @@ func (c *call) callDone(i tcretry.CallInfo) {
 	}
 }
 
-// end ends what is still open. After a panic that is an attempt, too.
+// end ends the spans that are open: after a panic that of an attempt, too.
 func (c *call) end() {
 	if !c.returned {
 		fail(c.span, "panic", "")
@@ -176,7 +175,7 @@ func (c *call) end() {
 	c.span.End()
 }
 
-// fail says that what a span shows failed.
+// fail sets the status of a span to Error.
 func fail(span trace.Span, errorType, text string) {
 	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
 	span.SetStatus(codes.Error, text)

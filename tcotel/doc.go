@@ -1,27 +1,27 @@
-// Package tcotel shows what tcretry does as OpenTelemetry spans and metrics.
+// Package tcotel instruments tcretry with OpenTelemetry spans and metrics.
 //
 //	client := &http.Client{Transport: tcotel.New(nil, tcotel.Config{})}
 //
-// It stands where [tcretry.New] stands, takes the same base and options, and
+// It replaces [tcretry.New], takes the same underlying RoundTripper and options, and
 // needs the API of OpenTelemetry only. Without a provider it costs next to
 // nothing; providers may be registered after a Transport was made.
 //
 // # Spans
 //
-// A span a call, and one an attempt below it. otelhttp may be above and below:
+// One span per call, and one per attempt below it. otelhttp may be outside and inside:
 //
-//	otelhttp above       HTTP POST
+//	otelhttp outside      HTTP POST
 //	the call             cvm/RunInstances       stop_reason, attempts, waits
 //	  an attempt           attempt              class, code, request id
-//	    otelhttp below       HTTP POST
+//	    otelhttp inside      HTTP POST
 //	  a retry              (an event: class, code, delay)
 //	  another attempt      attempt              http.request.resend_count = 1
-//	    otelhttp below       HTTP POST
+//	    otelhttp inside      HTTP POST
 //
 // The span of the call is a client span of the conventions for RPC, that of an
 // attempt an internal one, so that a graph of services counts the HTTP request
-// once. Both end when the answer was judged, before its body is read by the
-// caller; a panic of the base ends them too. The hooks of the caller's options
+// once. Both end when the response has been classified, before the caller reads its
+// body; a panic of the underlying RoundTripper ends them too. The hooks of the caller's options
 // run with the span of the call in their context.
 //
 // A failure sets the status to Error, with the API's message, or the text of
@@ -30,8 +30,8 @@
 //   - the API's code, on a metric its family ("InternalError.Db" counts as
 //     "InternalError")
 //   - "timeout" or "canceled", when a deadline or the caller ended it
-//   - the HTTP status, from 400 on, of an answer without a code
-//   - "transient" if the request never left, "ambiguous" if it may have been
+//   - the HTTP status, from 400 on, of a response without a code
+//   - "transient" if the request was never sent, "ambiguous" if it may have been
 //     executed
 //   - the stop reason, for a call that ended before its first attempt
 //   - "panic"
@@ -43,7 +43,7 @@
 //	tcretry.retries           {retry}    rpc.method, tcretry.class, error.type
 //	rpc.client.call.duration  s          as tcretry.calls
 //	tcretry.attempt.duration  s          as tcretry.attempts
-//	tcretry.wait.duration     s          rpc.method, tcretry.wait.kind: backoff, budget or pace
+//	tcretry.wait.duration     s          rpc.method, tcretry.wait.kind: backoff, budget or rate_limit
 //
 // Each has rpc.system.name too. Names and values are those of the semantic
 // conventions 1.43.0 (opentelemetry.io/docs/specs/semconv/rpc and …/http); what

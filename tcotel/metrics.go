@@ -38,17 +38,17 @@ func newInstruments(meter metric.Meter, names *names) *instruments {
 	return &instruments{
 		names:    names,
 		calls:    counter("tcretry.calls", "{call}", "Calls that ended, by stop reason."),
-		attempts: counter("tcretry.attempts", "{attempt}", "Attempts, first ones too, by what their outcome means."),
-		retries:  counter("tcretry.retries", "{retry}", "Retries that were scheduled, by what the attempt before them meant."),
+		attempts: counter("tcretry.attempts", "{attempt}", "Attempts, first ones too, by the class of their outcome."),
+		retries:  counter("tcretry.retries", "{retry}", "Retries that were scheduled, by the class of the attempt before."),
 		callDuration: histogram("rpc.client.call.duration",
 			"Measures the duration of an outgoing Remote Procedure Call (RPC)."),
 		attemptDuration: histogram("tcretry.attempt.duration", "Time from the start of an attempt to its classification."),
-		wait:            histogram("tcretry.wait.duration", "Time that a call spent waiting, by what made it wait."),
+		wait:            histogram("tcretry.wait.duration", "Time that a call spent waiting, by kind of wait."),
 	}
 }
 
-// handle tells the global handler of an instrument that is not as asked for. It
-// works all the same.
+// handle reports to the global handler that an instrument is not as requested. The
+// instrument still works.
 func handle(err error) {
 	if err != nil {
 		otel.Handle(err)
@@ -84,7 +84,7 @@ func (m *instruments) callDone(ctx context.Context, i tcretry.CallInfo) {
 	with := m.with(i.Operation, stopReasonKey.String(i.Reason.String()), callFailure(i))
 	m.calls.Add(ctx, 1, with)
 	m.callDuration.Record(ctx, i.Duration.Seconds(), with)
-	m.waited(ctx, i.Operation, "pace", i.RateLimitWait)
+	m.waited(ctx, i.Operation, "rate_limit", i.RateLimitWait)
 	m.waited(ctx, i.Operation, "budget", i.BudgetWait)
 	m.waited(ctx, i.Operation, "backoff", i.Waited-i.RateLimitWait-i.BudgetWait)
 }

@@ -41,7 +41,7 @@ func TestMetricsCountCallsAttemptsAndRetries(t *testing.T) {
 	const of = "rpc.method=cvm/RunInstances,rpc.system.name=tencentcloud,"
 	seen := measured(t)
 	calls := map[string]int{
-		of + "tcretry.stop_reason=answered":                                2,
+		of + "tcretry.stop_reason=success":                                 2,
 		"error.type=InvalidImageId," + of + "tcretry.stop_reason=terminal": 1,
 	}
 	require.Equal(t, calls, seen.counted(t, "tcretry.calls"))
@@ -93,7 +93,7 @@ func TestWaitsForThePaceAndTheBudgetAreToldApart(t *testing.T) {
 		rt := tcotel.New(api, seen.config(), tcretry.WithPolicy(soon), tcretry.WithBudget(slowBudget{}))
 		roundTrip(t, rt, newRequest(t, t.Context(), "RunInstances"))
 		const of = "rpc.method=cvm/RunInstances,rpc.system.name=tencentcloud,tcretry.wait.kind="
-		require.Equal(t, map[string]int{of + "pace": 1, of + "budget": 1}, seen.counted(t, "tcretry.wait.duration"))
+		require.Equal(t, map[string]int{of + "rate_limit": 1, of + "budget": 1}, seen.counted(t, "tcretry.wait.duration"))
 	})
 }
 

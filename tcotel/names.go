@@ -6,7 +6,7 @@ import (
 )
 
 // How many values get a name of their own. Callers choose the actions, and the
-// API the codes: no program, and no answer, fills a backend with names. The
+// API the codes: no program, and no response, fills a backend with names. The
 // largest product has some five hundred actions; the API documents some hundred
 // families.
 const (
@@ -14,7 +14,7 @@ const (
 	maxFamilies = 200
 )
 
-// names bounds the values that spans and metrics share.
+// names limits the number of values that spans and metrics share.
 type names struct{ methods, families label.Limiter }
 
 func newNames() *names {

@@ -64,7 +64,7 @@ func TestTheSpanOfACallTellsHowItEnded(t *testing.T) {
 			"rpc.system.name": "tencentcloud", "rpc.method": "cvm/RunInstances", "cloud.region": "ap-guangzhou",
 			"http.request.method": "POST", "server.address": "cvm.tencentcloudapi.com", "server.port": "443",
 			"rpc.response.status_code": "InternalError.Db", "http.response.status_code": "200", "error.type": "InternalError.Db",
-			"tcretry.attempts": "2", "tcretry.stop_reason": "attempts", "tcretry.waited": "1",
+			"tcretry.attempts": "2", "tcretry.stop_reason": "max_attempts", "tcretry.waited": "1",
 		}, got)
 		require.Equal(t, sdktrace.Status{Code: codes.Error, Description: "The database is busy."}, call.Status())
 		require.Equal(t, time.Second, call.EndTime().Sub(call.StartTime()))

@@ -26,8 +26,8 @@ type Config struct {
 	MeterProvider metric.MeterProvider
 }
 
-// Transport is a tcretry.Transport that is seen: an http.RoundTripper with a
-// span a call, one an attempt, and metrics. Make one with [New]. It is safe for
+// Transport is an instrumented tcretry.Transport: an http.RoundTripper with one
+// span per call, one per attempt, and metrics. Make one with [New]. It is safe for
 // use from many goroutines.
 type Transport struct {
 	retry    *tcretry.Transport
@@ -47,8 +47,8 @@ func New(base http.RoundTripper, c Config, opts ...tcretry.Option) *Transport {
 }
 
 // NewTransport returns a Transport over base; nil means what it means for
-// [tcretry.New]. Its error is that of [tcretry.NewTransport]. What a meter says of its
-// instruments goes to otel.Handle: nobody's call fails for it.
+// [tcretry.New]. Its error is that of [tcretry.NewTransport]. An error of a
+// meter goes to otel.Handle: no call fails for it.
 func NewTransport(base http.RoundTripper, c Config, opts ...tcretry.Option) (*Transport, error) {
 	tracers, meters := c.TracerProvider, c.MeterProvider
 	if tracers == nil {
@@ -95,13 +95,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if c != nil {
 		c.returned = true
 	}
-	return answerTo(req, sent, resp), err
+	return responseTo(req, sent, resp), err
 }
 
 // InScope is [tcretry.Transport.InScope].
 func (t *Transport) InScope(req *http.Request) bool { return t.retry.InScope(req) }
 
-// CloseIdleConnections closes the idle connections of the base, if it has such a
+// CloseIdleConnections closes the idle connections of the underlying RoundTripper, if it has such a
 // method. http.Client.CloseIdleConnections calls it.
 func (t *Transport) CloseIdleConnections() { t.retry.CloseIdleConnections() }
 
@@ -114,20 +114,20 @@ func (t *Transport) RateLimits() []ratelimit.State { return t.retry.RateLimits()
 // Budgets is [tcretry.Transport.Budgets].
 func (t *Transport) Budgets() []budget.HostState { return t.retry.Budgets() }
 
-// attempts is the base of the tcretry.Transport: it is asked once an attempt,
-// and gives the base below it a context with the span of the attempt.
+// attempts is the RoundTripper inside the tcretry.Transport: it is called once per
+// attempt, and gives the one inside a context with the span of the attempt.
 type attempts struct{ base http.RoundTripper }
 
 func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := callOf(req.Context(), a)
 	if c == nil || req.URL != c.url || c.attempt != nil {
-		// Not sampled, or out of scope: the base may use the context of an attempt
-		// for requests of its own to other services. Or it has led back to us.
+		// Not sampled, or out of scope: the underlying RoundTripper may use the context of an
+		// attempt for requests of its own to other services. Or it has led back to us.
 		return a.base.RoundTrip(req)
 	}
 	sent := req.WithContext(c.startAttempt(req.Context()))
 	resp, err := a.base.RoundTrip(sent)
-	return answerTo(req, sent, resp), err
+	return responseTo(req, sent, resp), err
 }
 
 func (a *attempts) CloseIdleConnections() {
@@ -136,9 +136,9 @@ func (a *attempts) CloseIdleConnections() {
 	}
 }
 
-// answerTo returns resp as the answer to req, in place of the copy of req that
-// was sent: whoever looks finds its own request.
-func answerTo(req, sent *http.Request, resp *http.Response) *http.Response {
+// responseTo returns resp with req as its request, in place of the copy of req that
+// was sent: callers find their own request.
+func responseTo(req, sent *http.Request, resp *http.Response) *http.Response {
 	if resp != nil && resp.Request == sent {
 		resp.Request = req
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/tcretry/tcretry/label"
 )
 
-// Collector counts what hooks are told, and collects it for Prometheus together
-// with the budgets and paces of the Transports it watches. Make one with
+// Collector is a prometheus.Collector of the events that hooks report, and of the
+// state of the retry budgets and rate limiters of the Transports it watches. Make one with
 // [NewCollector], register it, and give its Hooks to as many Transports as
 // belong together. It is safe for use from many goroutines.
 type Collector struct {
@@ -26,7 +26,7 @@ type Collector struct {
 }
 
 // NewCollector returns a Collector that is not registered yet. Its error joins
-// every mistake in the options.
+// all invalid options.
 func NewCollector(o Options) (*Collector, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -47,16 +47,16 @@ func NewCollector(o Options) (*Collector, error) {
 	return &Collector{
 		targets:     cache[targetKey, *target]{max: cmp.Or(o.MaxTargets, defaultMaxTargets)},
 		maxFailures: cmp.Or(o.MaxFailures, defaultMaxFailures),
-		attempts:    counter("attempts_total", "Attempts made, first ones and retries, by what their outcome means.", "class"),
-		failures: counter("failures_total", "Attempts that failed, by the code of the API and the HTTP status, both empty if no answer told one.",
+		attempts:    counter("attempts_total", "Attempts, first ones and retries, by the class of their outcome.", "class"),
+		failures: counter("failures_total", "Attempts that failed, by the error code of the API and the HTTP status, both empty without a response.",
 			"class", "family", "code", "status"),
-		retries: counter("retries_total", "Retries scheduled, by what the outcome of the attempt before means.", "class"),
-		calls:   counter("calls_total", "Calls that ended, by why they ended.", "reason"),
+		retries: counter("retries_total", "Retries scheduled, by the class of the attempt before.", "class"),
+		calls:   counter("calls_total", "Calls that ended, by stop reason.", "stop_reason"),
 		durations: histogram("call_duration_seconds", "Time from the start of a call to its end, with all its attempts and waits.",
 			o.DurationBuckets, defaultDurationBuckets),
-		callAttempts: histogram("call_attempts", "Attempts a call, 0 if it ended before the first.",
+		callAttempts: histogram("call_attempts", "Attempts per call, 0 if it ended before the first.",
 			o.AttemptBuckets, defaultAttemptBuckets),
-		waits: histogram("call_wait_seconds", "Time that a call spent waiting, one observation for each kind of wait that it had.",
+		waits: histogram("call_wait_seconds", "Time that a call spent waiting, one observation per kind of wait: backoff, budget, rate_limit.",
 			o.DurationBuckets, defaultDurationBuckets, "kind"),
 		watched: newWatched(o),
 	}, nil
@@ -75,8 +75,8 @@ func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	c.watched.describe(descs)
 }
 
-// Collect is part of prometheus.Collector. It locks the budgets and paces of the
-// watched Transports one by one.
+// Collect is part of prometheus.Collector. It locks the retry budgets and rate
+// limiters of the watched Transports one by one.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	for _, v := range c.vectors() {
 		v.Collect(metrics)

@@ -128,7 +128,7 @@ func TestAScrapeInTheClassicFormatWorksToo(t *testing.T) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	require.Contains(t, string(text), `tcretry_calls_total{action="DescribeInstances",reason="answered",region="ap-guangzhou",service="cvm"} 1`)
+	require.Contains(t, string(text), `tcretry_calls_total{action="DescribeInstances",region="ap-guangzhou",service="cvm",stop_reason="success"} 1`)
 }
 
 func TestThereIsNothingToLint(t *testing.T) {
@@ -146,10 +146,10 @@ func TestOneCollectorServesSeveralTransports(t *testing.T) {
 		call(t, rt, "DescribeInstances")
 	}
 	text := scrape(t, registry)
-	require.Contains(t, text, `tcretry_calls_total{action="DescribeInstances",reason="answered",region="ap-guangzhou",service="cvm"} 2.0`)
+	require.Contains(t, text, `tcretry_calls_total{action="DescribeInstances",region="ap-guangzhou",service="cvm",stop_reason="success"} 2.0`)
 	for _, name := range []string{"reads", "writes"} {
 		require.Contains(t, text, `tcretry_budget_tokens{host="cvm.tencentcloudapi.com",transport="`+name+`"} 50.0`)
-		require.Contains(t, text, `tcretry_pace_keys{mode="open",transport="`+name+`"} 1.0`)
+		require.Contains(t, text, `tcretry_ratelimit_keys{mode="open",transport="`+name+`"} 1.0`)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestCollectorsWithConstantLabelsShareARegistry(t *testing.T) {
 	}
 	text := scrape(t, registry)
 	for _, account := range []string{"a", "b"} {
-		require.Contains(t, text, `cloud_calls_total{account="`+account+`",action="DescribeInstances",reason="answered",region="ap-guangzhou",service="cvm"} 1.0`)
+		require.Contains(t, text, `cloud_calls_total{account="`+account+`",action="DescribeInstances",region="ap-guangzhou",service="cvm",stop_reason="success"} 1.0`)
 		require.Contains(t, text, `cloud_budget_tokens{account="`+account+`",host="cvm.tencentcloudapi.com",transport="default"} 50.0`)
 	}
 }
@@ -190,5 +190,5 @@ func TestCallsAreCountedWhileOthersScrape(t *testing.T) {
 	for range 4 {
 		<-done
 	}
-	require.Contains(t, scrape(t, registry), `reason="answered",region="ap-guangzhou",service="cvm"} 200.0`)
+	require.Contains(t, scrape(t, registry), `region="ap-guangzhou",service="cvm",stop_reason="success"} 200.0`)
 }

@@ -1,6 +1,6 @@
-// Package tcprom tells Prometheus what tcretry does. A [Collector] counts what
-// the hooks of Transports are told and, at each scrape, asks the Transports that
-// it watches for their budgets and paces:
+// Package tcprom is a Prometheus collector for tcretry. A [Collector] counts the
+// events that the hooks of Transports report and, at each scrape, collects the state
+// of the retry budgets and rate limiters of the Transports that it watches:
 //
 //	metrics, err := tcprom.NewCollector(tcprom.Options{})
 //	prometheus.MustRegister(metrics)
@@ -8,27 +8,27 @@
 //	err = metrics.Watch("default", transport)
 //
 // The metrics, each with the prefix "tcretry_" unless Options.Namespace says
-// another one:
+// otherwise:
 //
-//	attempts_total         counter    service action region class
-//	failures_total         counter    service action region class family code status
-//	retries_total          counter    service action region class
-//	calls_total            counter    service action region reason
-//	call_duration_seconds  histogram  service action region
-//	call_attempts          histogram  service action region
-//	call_wait_seconds      histogram  service action region kind
-//	budget_tokens          gauge      transport host
-//	budget_held_retries    gauge      transport host
-//	budget_host_down       gauge      transport host
-//	pace_rate              gauge      transport host action
-//	pace_quota             gauge      transport host action
-//	pace_waiting_calls     gauge      transport host action
-//	pace_inflight_attempts gauge      transport host action
-//	pace_keys              gauge      transport mode
+//	attempts_total               counter    service action region class
+//	failures_total               counter    service action region class family code status
+//	retries_total                counter    service action region class
+//	calls_total                  counter    service action region stop_reason
+//	call_duration_seconds        histogram  service action region
+//	call_attempts                histogram  service action region
+//	call_wait_seconds            histogram  service action region kind
+//	budget_tokens                gauge      transport host
+//	budget_deferred_retries      gauge      transport host
+//	budget_circuit_open          gauge      transport host
+//	ratelimit_rate               gauge      transport host action
+//	ratelimit_limit              gauge      transport host action
+//	ratelimit_waiting_calls      gauge      transport host action
+//	ratelimit_inflight_attempts  gauge      transport host action
+//	ratelimit_keys               gauge      transport mode
 //
-// The number of series is bounded whatever callers ask and the API answers: see
+// The number of series is bounded whatever callers request and the API returns: see
 // Options.MaxTargets and Options.MaxFailures. No label holds a credential, a
-// message, an error's text or a request id; the ids of failures are exemplars,
+// message, the text of an error or a request id; the ids of failures are exemplars,
 // which a scrape gets in the OpenMetrics format:
 //
 //	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))

@@ -44,5 +44,5 @@ func ExampleNewCollector() {
 	}
 	// Output:
 	// tcretry_budget_tokens{account="test",host="cvm.tencentcloudapi.com",transport="default"} 50
-	// tcretry_calls_total{account="test",action="DescribeZones",reason="answered",region="ap-guangzhou",service="cvm"} 1
+	// tcretry_calls_total{account="test",action="DescribeZones",region="ap-guangzhou",service="cvm",stop_reason="success"} 1
 }

@@ -128,7 +128,7 @@ func TestEachKindOfWaitThatACallHadIsObservedOnce(t *testing.T) {
 	})
 	metrics.Hooks().CallDone(context.Background(), tcretry.CallInfo{Operation: target, Reason: tcretry.StopSuccess})
 	text := scrape(t, registry)
-	for kind, seconds := range map[string]string{"backoff": "1.0", "budget": "2.0", "pace": "4.0"} {
+	for kind, seconds := range map[string]string{"backoff": "1.0", "budget": "2.0", "rate_limit": "4.0"} {
 		labels := `{action="RunInstances",kind="` + kind + `",region="ap-guangzhou",service="cvm"} `
 		require.Contains(t, text, "tcretry_call_wait_seconds_sum"+labels+seconds)
 		require.Contains(t, text, "tcretry_call_wait_seconds_count"+labels+"1\n")

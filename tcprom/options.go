@@ -28,8 +28,8 @@ type Options struct {
 	DurationBuckets []float64
 	// AttemptBuckets are those of call_attempts; nil means 1, 2, 3, 4, 6, 8, 12, 16.
 	AttemptBuckets []float64
-	// MaxTargets is how many combinations of service, action and region are told
-	// apart; 0 means 200. Later ones have the action and the region "other".
+	// MaxTargets is how many combinations of service, action and region get
+	// series of their own; 0 means 200. Later ones have the action and the region "other".
 	MaxTargets int
 	// MaxFailures is how many combinations of class, code and status a target has
 	// in failures_total; 0 means 50. Later ones have family, code and status
@@ -51,9 +51,9 @@ var (
 	defaultAttemptBuckets  = []float64{1, 2, 3, 4, 6, 8, 12, 16}
 )
 
-// ownLabels are those of the metrics, which constant labels must not repeat.
+// ownLabels are those of the metrics, which constant labels must not duplicate.
 var ownLabels = []string{
-	"service", "action", "region", "class", "family", "code", "status", "reason", "kind", "transport", "host", "mode",
+	"service", "action", "region", "class", "family", "code", "status", "stop_reason", "kind", "transport", "host", "mode",
 	"le", "quantile",
 }
 
@@ -61,7 +61,7 @@ var ownLabels = []string{
 // of that of a metric.
 var validName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
-// validate returns every mistake, joined, or nil.
+// validate returns all invalid options, joined, or nil.
 func (o Options) validate() error {
 	var errs []error
 	wrong := func(field string, value any, why string) {

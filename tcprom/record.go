@@ -20,7 +20,7 @@ func (c *Collector) Hooks() tcretry.Hooks {
 	return tcretry.Hooks{AttemptDone: c.attemptDone, RetryScheduled: c.retryScheduled, CallDone: c.callDone}
 }
 
-// targetKey is what the metrics tell apart of a target.
+// targetKey are the labels of a target.
 type targetKey struct{ service, action, region string }
 
 // target holds the metrics of one target that were used, so that nothing is
@@ -37,8 +37,7 @@ type target struct {
 	waits    cache[string, prometheus.Observer]
 }
 
-// failure is what the metrics tell apart of a failure. Its family follows from
-// the code.
+// failure is the labels of a failure. Its family follows from the code.
 type failure struct {
 	class  tcretry.Class
 	code   string
@@ -153,7 +152,7 @@ func (c *Collector) callDone(_ context.Context, i tcretry.CallInfo) {
 	observe(t.duration, i.Duration, i.RequestID)
 	c.wait(t, "backoff", i.Waited-i.RateLimitWait-i.BudgetWait)
 	c.wait(t, "budget", i.BudgetWait)
-	c.wait(t, "pace", i.RateLimitWait)
+	c.wait(t, "rate_limit", i.RateLimitWait)
 }
 
 // wait observes a wait of a kind, if there was one.

@@ -16,16 +16,16 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// watched collects the budgets and paces of Transports.
+// watched collects the state of the retry budgets and rate limiters of Transports.
 type watched struct {
 	mu         sync.Mutex
 	transports []watchedTransport // guarded by mu
 
-	// Whatever Transports know, the hosts and actions told apart are bounded.
+	// The number of hosts and actions with series of their own is bounded.
 	hosts, actions label.Limiter
 
-	tokens, held, down             *prometheus.Desc
-	rate, quota, waiting, inFlight *prometheus.Desc
+	tokens, deferred, open         *prometheus.Desc
+	rate, limit, waiting, inFlight *prometheus.Desc
 	keys                           *prometheus.Desc
 }
 
@@ -35,8 +35,8 @@ type watchedTransport struct {
 }
 
 // Transport is what a Collector watches: a [tcretry.Transport], a Transport of
-// module tcotel, or another that tells what their methods of these names do. It
-// is asked from the goroutine of a scrape.
+// module tcotel, or another with these methods. They are called from the goroutine of a
+// scrape.
 type Transport interface {
 	Budgets() []budget.HostState
 	RateLimits() []ratelimit.State
@@ -48,26 +48,26 @@ func newWatched(o Options) watched {
 		return prometheus.NewDesc(name, help, append([]string{"transport"}, labels...), o.ConstLabels)
 	}
 	return watched{
-		tokens: desc("budget_tokens", "Retries that the budget of a host allows now.", "host"),
-		held:   desc("budget_held_retries", "Retries that the budget holds until the host answers again.", "host"),
-		down:   desc("budget_host_down", "1 if the last attempts to the host all failed, else 0.", "host"),
-		rate: desc("pace_rate", "Attempts a second that may start, for keys whose calls the pacer delays.",
+		tokens:   desc("budget_tokens", "Tokens of the retry budget of a host: the retries that it allows now.", "host"),
+		deferred: desc("budget_deferred_retries", "Retries that the budget defers until a probe of the host succeeds.", "host"),
+		open:     desc("budget_circuit_open", "1 if the circuit of the host is open because the last attempts all failed, else 0.", "host"),
+		rate: desc("ratelimit_rate", "Attempts per second that the rate limiter starts, for keys whose calls it delays.",
 			"host", "action"),
-		quota: desc("pace_quota", "Attempts a second that the API takes, as its rejections told; 0 if they did not.",
+		limit: desc("ratelimit_limit", "The learned rate limit in attempts per second; 0 if it is not known.",
 			"host", "action"),
-		waiting:  desc("pace_waiting_calls", "Calls that wait for their turn.", "host", "action"),
-		inFlight: desc("pace_inflight_attempts", "Attempts that have started and not ended.", "host", "action"),
-		keys:     desc("pace_keys", "Keys that the pacer knows, by how it paces them.", "mode"),
+		waiting:  desc("ratelimit_waiting_calls", "Calls that wait in the queue of the rate limiter.", "host", "action"),
+		inFlight: desc("ratelimit_inflight_attempts", "Attempts that have started and not ended.", "host", "action"),
+		keys:     desc("ratelimit_keys", "Keys of the rate limiter, by mode.", "mode"),
 	}
 }
 
-// Watch lets the Collector ask t for its budgets and paces at each scrape. name
-// is the label "transport" of these, and each Transport has its own; "default"
+// Watch makes the Collector collect the state of the retry budget and the rate
+// limiter of t at each scrape. name is the label "transport" of these, and each Transport has its own; "default"
 // is fit for the only one. The Collector keeps t from then on.
 //
-// What a Transport's budget or pacer does not tell is left out. Keys whose calls
-// are not delayed are counted and nothing more. A budget or a pacer that several
-// Transports share is told for each of them: watch one.
+// A budget or a rate limiter without a method States is left out. Keys whose calls
+// are not delayed are counted by mode and have no other series. A budget or a rate
+// limiter that several Transports share is reported for each of them: watch one.
 func (c *Collector) Watch(name string, t Transport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +89,7 @@ func (c *Collector) Watch(name string, t Transport) error {
 }
 
 func (w *watched) describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{w.tokens, w.held, w.down, w.rate, w.quota, w.waiting, w.inFlight, w.keys} {
+	for _, d := range []*prometheus.Desc{w.tokens, w.deferred, w.open, w.rate, w.limit, w.waiting, w.inFlight, w.keys} {
 		descs <- d
 	}
 }
@@ -100,40 +100,40 @@ func (w *watched) collect(metrics chan<- prometheus.Metric) {
 	w.mu.Unlock()
 	for _, t := range transports {
 		w.collectBudgets(metrics, t)
-		w.collectPaces(metrics, t)
+		w.collectLimits(metrics, t)
 	}
 }
 
-// collectBudgets adds up what is known of the hosts that share a label.
+// collectBudgets adds up the states of the hosts that share a label.
 func (w *watched) collectBudgets(metrics chan<- prometheus.Metric, t watchedTransport) {
-	type sum struct{ tokens, held, down float64 }
+	type sum struct{ tokens, deferred, open float64 }
 	sums := map[string]sum{}
 	for _, b := range t.Budgets() {
 		host := w.hosts.Label(b.Host)
 		s := sums[host]
 		s.tokens += b.Tokens
-		s.held += float64(b.Deferred)
+		s.deferred += float64(b.Deferred)
 		if b.Open {
-			s.down++
+			s.open++
 		}
 		sums[host] = s
 	}
 	for host, s := range sums {
 		gauge(metrics, w.tokens, s.tokens, t.name, host)
-		gauge(metrics, w.held, s.held, t.name, host)
-		gauge(metrics, w.down, s.down, t.name, host)
+		gauge(metrics, w.deferred, s.deferred, t.name, host)
+		gauge(metrics, w.open, s.open, t.name, host)
 	}
 }
 
-// collectPaces adds up what is known of the keys that share labels: those of
+// collectLimits adds up the states of the keys that share labels: those of
 // several credentials, which are no label, and those beyond the limits.
-func (w *watched) collectPaces(metrics chan<- prometheus.Metric, t watchedTransport) {
+func (w *watched) collectLimits(metrics chan<- prometheus.Metric, t watchedTransport) {
 	type key struct{ host, action string }
-	type sum struct{ rate, quota, waiting, inFlight float64 }
+	type sum struct{ rate, limit, waiting, inFlight float64 }
 	sums := map[key]sum{}
 	var modes [ratelimit.Shared + 1]float64
-	paces := t.RateLimits()
-	for _, p := range paces {
+	states := t.RateLimits()
+	for _, p := range states {
 		modes[min(p.Mode, ratelimit.Shared)]++
 		if p.Mode == ratelimit.Open {
 			continue
@@ -141,19 +141,19 @@ func (w *watched) collectPaces(metrics chan<- prometheus.Metric, t watchedTransp
 		k := key{w.hosts.Label(p.Host), w.actions.Label(p.Action)}
 		s := sums[k]
 		s.rate += p.Rate
-		s.quota += float64(p.Limit)
+		s.limit += float64(p.Limit)
 		s.waiting += float64(p.Waiting)
 		s.inFlight += float64(p.InFlight)
 		sums[k] = s
 	}
-	if len(paces) > 0 {
+	if len(states) > 0 {
 		for mode, n := range modes {
 			gauge(metrics, w.keys, n, t.name, ratelimit.Mode(mode).String())
 		}
 	}
 	for k, s := range sums {
 		gauge(metrics, w.rate, s.rate, t.name, k.host, k.action)
-		gauge(metrics, w.quota, s.quota, t.name, k.host, k.action)
+		gauge(metrics, w.limit, s.limit, t.name, k.host, k.action)
 		gauge(metrics, w.waiting, s.waiting, t.name, k.host, k.action)
 		gauge(metrics, w.inFlight, s.inFlight, t.name, k.host, k.action)
 	}

@@ -39,9 +39,9 @@ func TestWhatIsKnownOfABudgetIsToldAtAScrape(t *testing.T) {
 	for _, line := range []string{
 		`tcretry_budget_tokens{host="a",transport="default"} 50.0`,
 		`tcretry_budget_tokens{host="b",transport="default"} 1.5`,
-		`tcretry_budget_host_down{host="a",transport="default"} 0.0`,
-		`tcretry_budget_host_down{host="b",transport="default"} 1.0`,
-		`tcretry_budget_held_retries{host="b",transport="default"} 7.0`,
+		`tcretry_budget_circuit_open{host="a",transport="default"} 0.0`,
+		`tcretry_budget_circuit_open{host="b",transport="default"} 1.0`,
+		`tcretry_budget_deferred_retries{host="b",transport="default"} 7.0`,
 	} {
 		require.Contains(t, text, line)
 	}
@@ -70,14 +70,14 @@ func TestPacesOfSeveralCredentialsAddUpAndOpenOnesAreOnlyCounted(t *testing.T) {
 	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithRateLimiter(pacer))))
 	text := scrape(t, registry)
 	for _, line := range []string{
-		`tcretry_pace_rate{action="X",host="a",transport="default"} 23.5`,
-		`tcretry_pace_quota{action="X",host="a",transport="default"} 30.0`,
-		`tcretry_pace_waiting_calls{action="X",host="a",transport="default"} 4.0`,
-		`tcretry_pace_inflight_attempts{action="X",host="a",transport="default"} 3.0`,
-		`tcretry_pace_rate{action="",host="a",transport="default"} 80.0`,
-		`tcretry_pace_keys{mode="open",transport="default"} 1.0`,
-		`tcretry_pace_keys{mode="own",transport="default"} 1.0`,
-		`tcretry_pace_keys{mode="shared",transport="default"} 2.0`,
+		`tcretry_ratelimit_rate{action="X",host="a",transport="default"} 23.5`,
+		`tcretry_ratelimit_limit{action="X",host="a",transport="default"} 30.0`,
+		`tcretry_ratelimit_waiting_calls{action="X",host="a",transport="default"} 4.0`,
+		`tcretry_ratelimit_inflight_attempts{action="X",host="a",transport="default"} 3.0`,
+		`tcretry_ratelimit_rate{action="",host="a",transport="default"} 80.0`,
+		`tcretry_ratelimit_keys{mode="open",transport="default"} 1.0`,
+		`tcretry_ratelimit_keys{mode="own",transport="default"} 1.0`,
+		`tcretry_ratelimit_keys{mode="shared",transport="default"} 2.0`,
 	} {
 		require.Contains(t, text, line)
 	}
@@ -94,9 +94,9 @@ func TestHostsAndActionsOfTransportsAreBounded(t *testing.T) {
 	require.NoError(t, metrics.Watch("default", tcretry.New(nil, tcretry.WithBudget(retries), tcretry.WithRateLimiter(limits))))
 	text := scrape(t, registry)
 	require.Contains(t, text, `tcretry_budget_tokens{host="other",transport="default"} 100.0`)
-	require.Contains(t, text, `tcretry_budget_host_down{host="other",transport="default"} 50.0`)
+	require.Contains(t, text, `tcretry_budget_circuit_open{host="other",transport="default"} 50.0`)
 	require.Equal(t, 101, series(t, registry, "tcretry_budget_tokens"))
-	require.Equal(t, 101, series(t, registry, "tcretry_pace_rate"))
+	require.Equal(t, 101, series(t, registry, "tcretry_ratelimit_rate"))
 }
 
 func TestAHostThatIsNoTextSpoilsNoScrape(t *testing.T) {

@@ -16,7 +16,7 @@ func show(w io.Writer, url string) error {
 	}
 	defer resp.Body.Close()
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		for _, name := range []string{"tcretry_calls_total", "tcretry_failures_total", "tcretry_pace_quota"} {
+		for _, name := range []string{"tcretry_calls_total", "tcretry_failures_total", "tcretry_ratelimit_limit"} {
 			if strings.HasPrefix(lines.Text(), name) {
 				fmt.Fprintln(w, lines.Text())
 			}

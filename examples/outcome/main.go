@@ -53,7 +53,7 @@ func run(w io.Writer) error {
 		}
 		// For all calls of a program, such as a metric or an alert.
 		hooks := tcretry.Hooks{CallDone: func(_ context.Context, i tcretry.CallInfo) {
-			fmt.Fprintf(w, "  the hook gets   reason=%s outcome_unknown=%t\n", i.Reason, i.OutcomeUnknown)
+			fmt.Fprintf(w, "  the hook gets   stop_reason=%s outcome_unknown=%t\n", i.Reason, i.OutcomeUnknown)
 		}}
 		client.WithHttpTransport(tcretry.New(api, tcretry.WithHooks(hooks)))
 		fmt.Fprintln(w, c.title)

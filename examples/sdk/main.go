@@ -73,7 +73,7 @@ func run(w io.Writer) error {
 	if !errors.As(err, &call) {
 		return fmt.Errorf("the response of RunInstances was not lost: %w", err)
 	}
-	fmt.Fprintf(w, "the response of RunInstances is lost: attempts=%d reason=%s outcome_unknown=%t\n",
+	fmt.Fprintf(w, "the response of RunInstances is lost: attempts=%d stop_reason=%s outcome_unknown=%t\n",
 		call.Attempts, call.Reason, errors.Is(err, tcretry.ErrOutcomeUnknown))
 	return nil
 }

@@ -11,7 +11,7 @@ var marks = []struct {
 	class tcretry.Class
 	mark
 }{
-	{tcretry.Success, mark{"success", "answered"}},
+	{tcretry.Success, mark{"success", "succeeded"}},
 	{tcretry.Throttled, mark{"throttled", "RequestLimitExceeded"}},
 	{tcretry.Transient, mark{"transient", "InternalError"}},
 }

@@ -145,7 +145,7 @@ func TestExhaustedNamesStopReasonsThatExist(t *testing.T) {
 	alerts, err := os.ReadFile(alertsFile)
 	require.NoError(t, err)
 	require.Contains(t, string(alerts), exhausted, "the alert and the dashboard mean the same")
-	for name := range strings.SplitSeq(strings.Trim(strings.TrimPrefix(exhausted, "reason=~"), `"`), "|") {
+	for name := range strings.SplitSeq(strings.Trim(strings.TrimPrefix(exhausted, "stop_reason=~"), `"`), "|") {
 		require.Contains(t, reasons, name)
 	}
 }

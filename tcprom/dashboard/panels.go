@@ -6,7 +6,7 @@ type row struct {
 	panels []panel
 }
 
-// panel is one picture. Its unit is one of Grafana's.
+// panel is one graph. Its unit is one of Grafana's.
 type panel struct {
 	title, description, unit string
 	stat                     bool // a number, rather than a graph
@@ -19,9 +19,9 @@ type query struct{ expr, legend string }
 // chosen are the targets that a person chose.
 const chosen = `service=~"$service",action=~"$action",region=~"$region"`
 
-// exhausted are the stop reasons of calls that ended though they might have
-// passed: one of their bounds, or the caller's, was reached.
-const exhausted = `reason=~"attempts|elapsed|delay|deadline|signature|budget|not_replayable"`
+// exhausted are the stop reasons of calls that ended at a limit, the policy's or the
+// caller's, though another attempt might have succeeded.
+const exhausted = `stop_reason=~"max_attempts|max_elapsed|retry_after_too_long|deadline_exceeded|signature_expired|budget_exhausted|not_replayable"`
 
 // rate returns the sum of a counter's rate for what was chosen.
 func rate(metric, more, by string) string {
@@ -37,14 +37,14 @@ func quantile(q, metric, by string) string {
 }
 
 var rows = []row{
-	{"At a look", []panel{
+	{"Overview", []panel{
 		{
-			title: "Calls a second", unit: "reqps", stat: true, description: "Calls that ended, whatever came of them.",
+			title: "Call rate", unit: "reqps", stat: true, description: "Calls that ended, with success or without, per second.",
 			queries: []query{{rate("tcretry_calls_total", "", ""), ""}},
 		},
 		{
 			title: "Exhausted calls", unit: "percentunit", stat: true,
-			description: "Share of the calls that ended at a bound of theirs, though another attempt might have passed.",
+			description: "Share of the calls that ended at a limit (attempts, time, budget), though another attempt might have succeeded.",
 			queries:     []query{{share(rate("tcretry_calls_total", ","+exhausted, ""), rate("tcretry_calls_total", "", "")), ""}},
 		},
 		{
@@ -52,38 +52,38 @@ var rows = []row{
 			queries: []query{{share(rate("tcretry_retries_total", "", ""), rate("tcretry_attempts_total", "", "")), ""}},
 		},
 		{
-			title: "Throttled attempts", unit: "percentunit", stat: true, description: "Share of the attempts that a rate limit refused.",
+			title: "Throttled attempts", unit: "percentunit", stat: true, description: "Share of the attempts that got a throttling response.",
 			queries: []query{{share(rate("tcretry_attempts_total", `,class="throttled"`, ""), rate("tcretry_attempts_total", "", "")), ""}},
 		},
 	}},
 	{"Calls", []panel{
 		{
-			title: "Calls by stop reason", unit: "reqps", description: "Why calls ended: answered is the only good one, terminal is what the API refuses for good.",
-			queries: []query{{rate("tcretry_calls_total", "", " by (reason) "), "{{reason}}"}},
+			title: "Calls by stop reason", unit: "reqps", description: "Why calls ended: success; terminal, an error that no retry helps; or the limit that was reached.",
+			queries: []query{{rate("tcretry_calls_total", "", " by (stop_reason) "), "{{stop_reason}}"}},
 		},
 		{
-			title: "Duration of a call", unit: "s", exemplars: true, description: "With all its attempts and waits. Points are failed calls with their request ids.",
+			title: "Call duration", unit: "s", exemplars: true, description: "With all its attempts and waits. Exemplars are failed calls with their request ids.",
 			queries: []query{
-				{quantile("0.5", "tcretry_call_duration_seconds", ""), "half"},
-				{quantile("0.95", "tcretry_call_duration_seconds", ""), "95 %"},
-				{quantile("0.99", "tcretry_call_duration_seconds", ""), "99 %"},
+				{quantile("0.5", "tcretry_call_duration_seconds", ""), "p50"},
+				{quantile("0.95", "tcretry_call_duration_seconds", ""), "p95"},
+				{quantile("0.99", "tcretry_call_duration_seconds", ""), "p99"},
 			},
 		},
 		{
-			title: "Attempts a call", unit: "short", description: "1 means that nothing was repeated.",
+			title: "Attempts per call", unit: "short", description: "1 means no retries.",
 			queries: []query{
 				{rate("tcretry_call_attempts_sum", "", "") + " / " + rate("tcretry_call_attempts_count", "", ""), "mean"},
-				{quantile("0.99", "tcretry_call_attempts", ""), "99 %"},
+				{quantile("0.99", "tcretry_call_attempts", ""), "p99"},
 			},
 		},
 	}},
 	{"Failures", []panel{
 		{
-			title: "Attempts by class", unit: "reqps", description: "What the outcomes of attempts mean.",
+			title: "Attempts by class", unit: "reqps", description: "Attempts by the class of their outcome.",
 			queries: []query{{rate("tcretry_attempts_total", "", " by (class) "), "{{class}}"}},
 		},
 		{
-			title: "Failures by code", unit: "reqps", exemplars: true, description: "The ten most frequent. Without a code there was no answer, or one that was not the API's. Points are request ids.",
+			title: "Failures by code", unit: "reqps", exemplars: true, description: "The ten most frequent. Without a code there was no response, or not one of the API. Exemplars are request ids.",
 			queries: []query{{"topk(10, " + rate("tcretry_failures_total", "", " by (code, status) ") + ")", "{{code}} {{status}}"}},
 		},
 		{
@@ -91,36 +91,36 @@ var rows = []row{
 			queries: []query{{"topk(10, " + rate("tcretry_failures_total", "", " by (service, action, family) ") + ")", "{{service}} {{action}} {{family}}"}},
 		},
 		{
-			title: "Retries by class", unit: "reqps", description: "What the attempts before them failed for.",
+			title: "Retries by class", unit: "reqps", description: "Retries by the class of the attempt before.",
 			queries: []query{{rate("tcretry_retries_total", "", " by (class) "), "{{class}}"}},
 		},
 	}},
-	{"Waits and quotas", []panel{
+	{"Waits and rate limits", []panel{
 		{
-			title: "Waits of calls that waited", unit: "s", description: "95 % of them are shorter, by kind: backoff of the call, hold of the budget, turn at the pacer.",
+			title: "Wait time (p95)", unit: "s", description: "Of the calls that waited, by kind: backoff, retry budget, rate limiter.",
 			queries: []query{{quantile("0.95", "tcretry_call_wait_seconds", ", kind"), "{{kind}}"}},
 		},
 		{
-			title: "Pace and quota", unit: "reqps", description: "Attempts a second that may start, and that the API takes, of keys that were throttled. No action means a limit of the account.",
+			title: "Rate and limit", unit: "reqps", description: "Attempts per second that the limiter starts, and the learned limit, for keys that were throttled. No action means a limit of the account.",
 			queries: []query{
-				{"sum by (host, action) (tcretry_pace_rate)", "pace {{host}} {{action}}"},
-				{"sum by (host, action) (tcretry_pace_quota)", "quota {{host}} {{action}}"},
+				{"sum by (host, action) (tcretry_ratelimit_rate)", "rate {{host}} {{action}}"},
+				{"sum by (host, action) (tcretry_ratelimit_limit)", "limit {{host}} {{action}}"},
 			},
 		},
 		{
-			title: "At the pacer", unit: "short", description: "Calls that wait for their turn and attempts in flight, of keys that were throttled, and the keys by mode.",
+			title: "Rate limiter queue", unit: "short", description: "Waiting calls and attempts in flight, for keys that were throttled, and the number of keys by mode.",
 			queries: []query{
-				{"sum by (transport) (tcretry_pace_waiting_calls)", "waiting {{transport}}"},
-				{"sum by (transport) (tcretry_pace_inflight_attempts)", "in flight {{transport}}"},
-				{"sum by (mode) (tcretry_pace_keys)", "keys {{mode}}"},
+				{"sum by (transport) (tcretry_ratelimit_waiting_calls)", "waiting {{transport}}"},
+				{"sum by (transport) (tcretry_ratelimit_inflight_attempts)", "in flight {{transport}}"},
+				{"sum by (mode) (tcretry_ratelimit_keys)", "keys {{mode}}"},
 			},
 		},
 		{
-			title: "Budget of retries", unit: "short", description: "The fewest tokens of any host, retries that are held, and hosts whose last attempts all failed.",
+			title: "Retry budget", unit: "short", description: "Tokens (the fewest of any transport), deferred retries, and hosts whose circuit is open.",
 			queries: []query{
 				{"min by (host) (tcretry_budget_tokens)", "tokens {{host}}"},
-				{"sum by (host) (tcretry_budget_held_retries)", "held {{host}}"},
-				{"sum by (host) (tcretry_budget_host_down)", "down {{host}}"},
+				{"sum by (host) (tcretry_budget_deferred_retries)", "deferred {{host}}"},
+				{"sum by (host) (tcretry_budget_circuit_open)", "circuit open {{host}}"},
 			},
 		},
 	}},
