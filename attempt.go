@@ -15,43 +15,42 @@ import (
 	"github.com/tcretry/tcretry/internal/watch"
 )
 
-// attempt makes one trip through the base and judges it.
+// attempt sends the request once and classifies the outcome.
 func (c *call) attempt() {
 	c.attempts++
-	c.charged++
+	c.counted++
 	c.out = Outcome{Request: c.req}
-	c.look = envelope.Seen{}
-	if c.lane != nil {
-		// Deferred so that a base that panics keeps no place in the lane.
-		defer c.leaveLane()
+	c.peeked = envelope.Seen{}
+	if c.limiter != nil {
+		// Deferred: a panic of the underlying RoundTripper must not leave the attempt in flight.
+		defer c.reportToLimiter()
 	}
 	c.exchange()
-	// A body that was kept tells more than one that could not be read yet.
+	// A body that was recorded has parameters that could not be read before.
 	c.known = c.known && (!c.body.Records() || c.id.Action != "")
 	c.classify()
 	c.unknown = c.rule.class != Success && (c.unknown || c.rule.outcomeUnknown(&c.out))
-	if c.rule.class != Success || c.isTold() {
-		// Nobody asks for the end of a success that is not told.
+	if c.rule.class != Success || c.isObserved() {
+		// A success without hooks and trace needs no clock reading at its end.
 		c.ended = time.Now()
 	}
 	c.record()
 	c.retry = 0
 }
 
-// trip is what the base and the caller may hold on to after an attempt. It is
-// allocated as a whole, because each part would cost an allocation of its own on
-// the way of every call.
+// trip is what the underlying RoundTripper and the caller may keep after an attempt. It
+// is one allocation, because each part would cost one of its own in every call.
 type trip struct {
 	request http.Request
 	context attemptContext
-	body    bodies.Peeked // of the answer
+	body    bodies.Peeked // of the response
 }
 
-// exchange sends the request and peeks at the answer.
+// exchange sends the request and peeks at the response.
 func (c *call) exchange() {
 	trip := new(trip)
 	trip.context.request = &trip.request
-	over := c.ctx.Err() // before the attempt: then a base that returns it has sent nothing
+	over := c.ctx.Err() // before the attempt: an error that reports it means that nothing was sent
 	ctx, timer := watch.StartTimer(trip.context.Watch(c.ctx, &trip.context), c.t.attemptTimeout)
 	sent := &trip.request
 	err := c.request(ctx, sent)
@@ -64,30 +63,31 @@ func (c *call) exchange() {
 		bodies.Discard(resp)
 		resp = nil
 	case err == nil && resp == nil:
-		err = errNoAnswer
+		err = errNoResponse
 	case resp != nil:
-		c.look = envelope.Peek(resp, cmp.Or(c.t.peekLimit, envelope.DefaultLimit), &trip.body)
-		err = c.look.Err
+		c.peeked = envelope.Peek(resp, cmp.Or(c.t.peekLimit, envelope.DefaultLimit), &trip.body)
+		err = c.peeked.Err
 	}
 	if resp != nil && resp.Request == sent {
-		// The caller's, as from a base without us.
+		// The caller finds its own request, as without a Transport.
 		resp.Request = c.caller
 	}
 	if timer != nil {
-		resp, err = timer.End(resp, err, &c.look)
+		resp, err = timer.End(resp, err, &c.peeked)
 	}
 	c.resp, c.err = resp, err
-	c.out.Response, c.out.APIError, c.out.TaskFailure, c.out.legacy = resp, (*APIError)(c.look.Failure), c.look.Task, c.look.Legacy
+	c.out.Response, c.out.APIError, c.out.TaskFailure, c.out.legacy = resp, (*APIError)(c.peeked.Failure), c.peeked.Task, c.peeked.Legacy
 	c.out.Err, c.out.MaybeSent = err, resp != nil || trip.context.MayHaveSent() && !(over != nil && isCause(err, c.ctx))
 }
 
-// isCause says that err is why ctx ended.
+// isCause reports whether err is why ctx ended.
 func isCause(err error, ctx context.Context) bool {
 	return contain.Result(func() bool { return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)) })
 }
 
 // request makes sent the request of the attempt: the caller's with a body of its
-// own. Its header is the caller's too, which a base does not modify.
+// own. The header is shared with the caller's request: a RoundTripper does not modify
+// it.
 func (c *call) request(ctx context.Context, sent *http.Request) error {
 	if err := c.prepareBody(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (c *call) request(ctx context.Context, sent *http.Request) error {
 	*sent = *c.req.WithContext(ctx)
 	sent.Body, sent.GetBody = c.next.Body, c.next.GetBody
 	c.next.ready = false
-	if request.MayBeResent(sent) && !c.isHarmless() {
+	if request.MayBeResent(sent) && !c.isIdempotent() {
 		request.ForbidResend(sent)
 	}
 	return nil
@@ -110,11 +110,11 @@ func (c *call) prepareBody() (err error) {
 	return err
 }
 
-// classify asks the user's classifiers, then the rules of the call.
+// classify calls the user's classifiers, then applies the rules of the call.
 func (c *call) classify() {
 	decided := Undecided
 	if len(c.t.classifiers) > 0 || c.out.APIError != nil {
-		c.out.Operation = c.target()
+		c.out.Operation = c.operation()
 	}
 	if len(c.t.classifiers) > 0 {
 		seen := c.out.withoutBody()
@@ -127,10 +127,10 @@ func (c *call) classify() {
 	c.rule = c.rules.judge(&c.out, decided)
 }
 
-// record reports the attempt to the budget: a response, or a failure that is not
-// the caller's doing.
+// record reports the attempt to the retry budget: a response, or a failure that the
+// caller did not cause.
 func (c *call) record() {
-	b := c.t.budgetOf()
+	b := c.t.activeBudget()
 	if b == nil {
 		return
 	}
@@ -145,20 +145,20 @@ func (c *call) record() {
 		c.report(b, budget.Failure, 0)
 		return
 	}
-	returned := c.withdrawn
-	c.withdrawn = 0
+	returned := c.acquired
+	c.acquired = 0
 	if own, ok := b.(*budget.Tokens); ok && own.Steady(c.host) {
-		return // without looking for the action
+		return // no need to identify the action
 	}
 	c.report(b, budget.Success, returned)
 }
 
-// report reports to the budget what became of an attempt, or of a retry.
-func (c *call) report(b budget.Budget, result budget.Result, withdrawn int) {
-	b.Record(budget.Report{Host: c.host, Action: c.identify().Action, Retry: c.retry, Result: result, Returned: withdrawn})
+// report reports the result of an attempt or a retry to the retry budget.
+func (c *call) report(b budget.Budget, result budget.Result, acquired int) {
+	b.Record(budget.Report{Host: c.host, Action: c.identify().Action, Retry: c.retry, Result: result, Returned: acquired})
 }
 
-// leaveLane tells the pacer how the attempt ended.
-func (c *call) leaveLane() {
-	c.lane.Done(paceResult(&c.out, c.rule))
+// reportToLimiter reports the result of the attempt to the rate limiter.
+func (c *call) reportToLimiter() {
+	c.limiter.Done(limiterResult(&c.out, c.rule))
 }

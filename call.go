@@ -15,8 +15,8 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// call is one RoundTrip: its state belongs to the goroutine that makes it, and
-// lives on its stack. What others may hold on to is in a trip.
+// call is the state of one RoundTrip. It belongs to the goroutine that makes the call,
+// and lives on its stack; what others may keep is in a trip.
 type call struct {
 	t     *Transport
 	req   *http.Request // the caller's, or a copy that has a ClientToken
@@ -25,47 +25,47 @@ type call struct {
 	id    request.Identity // see identify
 	rules *rules
 
-	host string // where the request lands
+	host string // of the URL of the request
 	body replay.Body
 	next struct { // the body of the next attempt
 		Body    io.ReadCloser
 		GetBody func() (io.ReadCloser, error)
-		ready   bool // we have it, and must close it unless the base gets it
+		ready   bool // it is ours to close until an attempt gets it
 	}
 
-	resp *http.Response // the last response, until it is discarded or returned
-	err  error          // why there is no response
-	out  Outcome        // of the last attempt
-	look envelope.Seen  // at its answer
-	rule *resolved      // what to do about it
+	resp   *http.Response // the last response, until it is discarded or returned
+	err    error          // why there is no response
+	out    Outcome        // of the last attempt
+	peeked envelope.Seen  // of its response
+	rule   *resolved      // that decides what to do
 
-	attempts int                  // made so far
-	formRead int                  // how many had been made when the form was read ahead
-	unknown  bool                 // one of them may have been executed, and was not answered with success
-	charged  int                  // of those, the ones that count against MaxAttempts
-	tallies  []tally              // by rule, of the attempts that failed
-	lane     ratelimit.KeyLimiter // nil without a pacer
-	judged   bool                 // harmless is
-	harmless bool                 // whether repeating is
+	attempts         int                  // made so far
+	formRead         int                  // how many had been made when the form was read ahead
+	unknown          bool                 // one of them may have been executed, and did not succeed
+	counted          int                  // of those, the ones that count against MaxAttempts
+	tallies          []tally              // by rule, of the attempts that failed
+	limiter          ratelimit.KeyLimiter // nil without a rate limiter
+	idempotencyKnown bool                 // idempotent is
+	idempotent       bool                 // whether a retry is safe
 
 	caller *http.Request // the caller's
 	token  string        // the ClientToken that we gave it; "" for none
 
-	start     time.Time
-	began     time.Time     // of the last attempt
-	ended     time.Time     // of the last attempt
-	paceWait  time.Duration // before the last attempt
-	held      time.Duration // by the budget, before the next attempt
-	retry     int           // that was permitted, until its attempt is reported
-	withdrawn int           // retries that the budget permitted since the last success
-	waited    waits         // in all
+	start      time.Time
+	began      time.Time     // of the last attempt
+	ended      time.Time     // of the last attempt
+	limitWait  time.Duration // before the last attempt
+	budgetWait time.Duration // before the next attempt
+	retry      int           // that the budget permitted, until its attempt is reported
+	acquired   int           // retries that the budget permitted since the last success
+	waited     waits         // in all
 
 	trace  *CallTrace  // of the context; nil for most calls
-	traced *TracedCall // what it keeps of this one; nil before its first event
+	traced *TracedCall // the record of this one; nil before its first event
 }
 
-// init begins a call that is zero. own is what its context says.
-func (c *call) init(t *Transport, req *http.Request, own wishes) {
+// init begins a zero call. own are the settings in its context.
+func (c *call) init(t *Transport, req *http.Request, own callSettings) {
 	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
 	c.start = time.Now()
 	c.rules, c.err, c.trace = own.rules, own.err, own.trace
@@ -80,7 +80,7 @@ func (c *call) init(t *Transport, req *http.Request, own wishes) {
 		limit = defaultReplayLimit
 	}
 	if t.clientTokens && limit > 0 {
-		c.giveToken(limit)
+		c.addClientToken(limit)
 	}
 	c.body.Init(c.req, limit)
 	if req.URL != nil {
@@ -88,11 +88,11 @@ func (c *call) init(t *Transport, req *http.Request, own wishes) {
 	}
 }
 
-// identify returns what the request tells of itself. A success that did not wait
-// and that nobody is told of rarely asks.
+// identify returns the operation, the credential and the signing time of the request.
+// A success without a wait, hooks and trace rarely needs it.
 func (c *call) identify() *request.Identity {
 	if !c.known {
-		c.id, c.known = request.Identify(c.asked()), true
+		c.id, c.known = request.Identify(c.withGetBody()), true
 		if c.id.Service == "" {
 			c.id.Service = c.t.serviceOf(c.req)
 		}
@@ -100,36 +100,36 @@ func (c *call) identify() *request.Identity {
 	return &c.id
 }
 
-// target is what the request asks for.
-func (c *call) target() Operation { return Operation(c.identify().Operation) }
+// operation is the operation of the request.
+func (c *call) operation() Operation { return Operation(c.identify().Operation) }
 
-// begin waits for the pace of the first attempt.
+// begin waits for the rate limiter before the first attempt.
 func (c *call) begin() StopReason {
 	if c.err != nil {
 		return StopTerminal
 	}
 	c.began = c.start
-	pacer := c.t.pacerOf()
-	if pacer == nil {
+	limiter := c.t.activeRateLimiter()
+	if limiter == nil {
 		return 0
 	}
-	c.lane = pacer.ForKey(c.paceKey())
-	if own, ok := c.lane.(ownLimiter); ok && own.Start(c.ctx, c.start) {
+	c.limiter = limiter.ForKey(c.rateLimitKey())
+	if own, ok := c.limiter.(ownLimiter); ok && own.Start(c.ctx, c.start) {
 		return 0
 	}
 	return c.admit(c.start, false)
 }
 
-// admit waits until the pace lets the next attempt start. now is the time.
-func (c *call) admit(now time.Time, again bool) StopReason {
+// admit waits until the rate limiter permits the next attempt. now is the time.
+func (c *call) admit(now time.Time, afterThrottle bool) StopReason {
 	c.began = now
-	if c.lane == nil {
+	if c.limiter == nil {
 		return 0
 	}
 	latest, late := c.latest(now)
-	waited, err := c.waitTurn(now, ratelimit.WaitOptions{AfterThrottle: again, NotAfter: latest})
+	waited, err := c.waitForSlot(now, ratelimit.WaitOptions{AfterThrottle: afterThrottle, NotAfter: latest})
 	if err != nil {
-		wait(&c.waited.pace, now, time.Now())
+		wait(&c.waited.rateLimit, now, time.Now())
 		if errors.Is(err, ratelimit.ErrTooLate) {
 			c.fail(err)
 			return late
@@ -138,42 +138,42 @@ func (c *call) admit(now time.Time, again bool) StopReason {
 		c.err = err
 		return StopCanceled
 	}
-	c.paceWait = 0
+	c.limitWait = 0
 	if waited {
 		c.began = time.Now()
-		c.paceWait = wait(&c.waited.pace, now, c.began)
+		c.limitWait = wait(&c.waited.rateLimit, now, c.began)
 	}
 	return 0
 }
 
-// ownLane is what a per-key limiter of our own can do besides: it takes the time from
-// its caller, and a closed Cancel channel needs no goroutine.
+// ownLimiter has the additional methods of our own per-key limiters: the caller passes
+// the time, and the Cancel channel of a request needs no goroutine.
 type ownLimiter interface {
 	Start(ctx context.Context, now time.Time) bool
-	WaitFrom(ctx context.Context, canceled <-chan struct{}, now time.Time, turn ratelimit.WaitOptions) (waited bool, err error)
+	WaitFrom(ctx context.Context, canceled <-chan struct{}, now time.Time, opts ratelimit.WaitOptions) (waited bool, err error)
 }
 
-// waitTurn waits for a turn of the lane. It returns whether that may have taken time:
-// our own lanes tell, and need neither read the clock nor a goroutine that watches
-// the request's Cancel channel.
-func (c *call) waitTurn(now time.Time, turn ratelimit.WaitOptions) (waited bool, err error) {
-	if own, ok := c.lane.(ownLimiter); ok {
+// waitForSlot waits for the rate limiter. It returns whether that may have taken time:
+// our own limiters report it, which saves reading the clock.
+func (c *call) waitForSlot(now time.Time, opts ratelimit.WaitOptions) (waited bool, err error) {
+	if own, ok := c.limiter.(ownLimiter); ok {
 		//lint:ignore SA1019 old callers cancel by it
-		waited, err = own.WaitFrom(c.ctx, c.req.Cancel, now, turn)
+		waited, err = own.WaitFrom(c.ctx, c.req.Cancel, now, opts)
 		return waited, c.whyCanceled(err)
 	}
 	ctx, done := c.waiting()
 	defer done()
-	return true, c.lane.Wait(ctx, turn)
+	return true, c.limiter.Wait(ctx, opts)
 }
 
-// noticeable is the least time that counts as a wait: asking takes some, too.
+// noticeable is the least time that counts as a wait: a call that does not wait takes
+// some, too.
 const noticeable = 100 * time.Microsecond
 
-// waits are the parts of a call that it spent waiting.
-type waits struct{ backoff, budget, pace time.Duration }
+// waits are the times that a call spent waiting.
+type waits struct{ backoff, budget, rateLimit time.Duration }
 
-// wait counts the time since from into sum, and returns it.
+// wait adds the time since from to sum, and returns it.
 func wait(sum *time.Duration, from, now time.Time) time.Duration {
 	d := now.Sub(from)
 	if d < noticeable {
@@ -183,59 +183,59 @@ func wait(sum *time.Duration, from, now time.Time) time.Duration {
 	return d
 }
 
-// fail keeps err as the call's, unless there still is a response to return, or the
-// error of the last attempt.
+// fail sets the error of the call, unless there is a response to return, or an error of
+// the last attempt.
 func (c *call) fail(err error) {
 	if c.resp == nil && c.out.Err == nil {
 		c.err = err
 	}
 }
 
-// latest is when the next attempt must start at the latest, and what ends the
-// call if it cannot.
+// latest returns the latest time at which the next attempt may start, and the stop
+// reason if it cannot.
 func (c *call) latest(now time.Time) (time.Time, StopReason) {
 	latest, reason := c.start.Add(c.maxElapsed()), StopMaxElapsed
 	if d, ok := c.ctx.Deadline(); ok && !d.After(latest) {
 		latest, reason = d, StopDeadlineExceeded
 	}
-	// The first attempt goes out whatever its signature says: that is the
-	// caller's business. It only must not get too old by waiting.
+	// The first attempt is sent with any signature, but a valid one must not expire
+	// while it waits.
 	if until, ok := c.validUntil(); ok && until.Before(latest) && (c.attempts > 0 || until.After(now)) {
 		latest, reason = until, StopSignatureExpired
 	}
 	return latest, reason
 }
 
-// The API refuses a timestamp more than five minutes off; an attempt is not sent
-// later than ten seconds before, the time that a request may be on its way.
+// The API rejects a timestamp more than five minutes off; an attempt is not sent
+// later than ten seconds before, the time that a request may be in transit.
 // Source: cloud.tencent.com/document/product/213/30654.
 const (
 	signatureLife   = 5 * time.Minute
 	signatureMargin = 10 * time.Second
 )
 
-// validUntil is when an attempt with the request's signature must be sent, if
-// there is one that is sent.
+// validUntil returns the latest time at which an attempt with the request's signature
+// may be sent; false if no signature of the request is sent.
 func (c *call) validUntil() (time.Time, bool) {
 	at := c.signedAt()
 	return at.Add(signatureLife - signatureMargin), !at.IsZero()
 }
 
-// isHarmless says whether the request may be executed twice.
-func (c *call) isHarmless() bool {
-	if !c.judged {
+// isIdempotent reports whether the request may be executed twice.
+func (c *call) isIdempotent() bool {
+	if !c.idempotencyKnown {
 		rule := c.t.idempotent
 		if rule == nil {
 			rule = func(req *http.Request) bool { return request.Idempotent(req, c.identify().Service) }
 		}
-		c.harmless = contain.Result(func() bool { return rule(c.asked()) })
-		c.judged = true
+		c.idempotent = contain.Result(func() bool { return rule(c.withGetBody()) })
+		c.idempotencyKnown = true
 	}
-	return c.harmless
+	return c.idempotent
 }
 
-// asked is the caller's request, with a GetBody if the body was kept.
-func (c *call) asked() *http.Request {
+// withGetBody is the caller's request, with a GetBody if the body was recorded.
+func (c *call) withGetBody() *http.Request {
 	if !c.body.Records() || c.body.GetBody() == nil {
 		return c.req
 	}
@@ -244,7 +244,7 @@ func (c *call) asked() *http.Request {
 	return &r
 }
 
-// drop discards the last response: the caller will not get it.
+// drop discards the last response.
 func (c *call) drop() {
 	if c.resp != nil {
 		bodies.Discard(c.resp)

@@ -17,23 +17,23 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// plan is how the next attempt comes about.
+// plan is when the next attempt is made.
 type plan struct {
-	delay time.Duration // before it
-	paced bool          // the pacer knows that the quota refused us: it says when
+	delay       time.Duration // backoff, or what the server requested
+	rateLimited bool          // the attempt was throttled: the rate limiter schedules the next one
 }
 
-// decide says how the call goes on, or why it stops. Questions that are cheap
-// and certain come first; the budget, which is paid, comes last, in pause.
+// decide returns the plan for the next attempt, or why there is none. Checks without
+// side effects come first; the retry budget, which is consumed, comes last, in pause.
 func (c *call) decide() (plan, StopReason) {
-	if reason := c.mayRepeat(); reason != 0 {
+	if reason := c.mayRetry(); reason != 0 {
 		return plan{}, reason
 	}
 	return c.schedule()
 }
 
-// mayRepeat says why there must not be another attempt, or 0.
-func (c *call) mayRepeat() StopReason {
+// mayRetry returns why there must not be another attempt, or 0.
+func (c *call) mayRetry() StopReason {
 	class := c.rule.class
 	switch {
 	case class == Success:
@@ -42,9 +42,9 @@ func (c *call) mayRepeat() StopReason {
 		return StopCanceled
 	case class == Terminal:
 		return StopTerminal
-	case (class == Ambiguous || c.rule.idempotentOnly) && !c.isHarmless():
+	case (class == Ambiguous || c.rule.idempotentOnly) && !c.isIdempotent():
 		return StopNotIdempotent
-	case c.spent():
+	case c.attemptsExhausted():
 		return StopMaxAttempts
 	case !c.body.Replayable():
 		return StopNotReplayable
@@ -52,37 +52,38 @@ func (c *call) mayRepeat() StopReason {
 	return 0
 }
 
-// spent counts the last attempt and reports whether the call, or its rule, has had all
-// that it may. An attempt that was throttled at a rate limit which the limiter handles
-// does not count against the policy's MaxAttempts: it was not executed, the limiter says
-// when the next one starts, and MaxElapsed, the deadline and the signature bound the
-// call. Without a limiter it counts: nothing but the backoff would bound the load.
-func (c *call) spent() bool {
+// attemptsExhausted counts the last attempt and reports whether the call, or its rule,
+// has reached its number of attempts. An attempt that was throttled at a rate limit
+// which the limiter handles does not count against the policy's MaxAttempts: it was not executed, the limiter
+// schedules the next one, and MaxElapsed, the deadline and the signature limit the
+// call. Without a limiter it counts: nothing but the backoff would limit the load.
+func (c *call) attemptsExhausted() bool {
 	tally := c.tally()
 	tally.attempts++
 	switch {
-	case c.rules.maxAttempts == 1, c.rule.maxAttempts > 0 && c.counted() >= c.rule.maxAttempts:
+	case c.rules.maxAttempts == 1, c.rule.maxAttempts > 0 && c.ruleAttempts() >= c.rule.maxAttempts:
 		return true
-	case c.paced(), c.rule.maxAttempts > c.rules.maxAttempts: // it counts against its rule alone
-		c.charged--
+	case c.rateLimited(), c.rule.maxAttempts > c.rules.maxAttempts: // it counts against its rule alone
+		c.counted--
 		return false
 	}
-	return c.charged >= c.rules.maxAttempts
+	return c.counted >= c.rules.maxAttempts
 }
 
-// paced says that the quota which the pacer learns refused the last attempt.
-func (c *call) paced() bool {
-	return c.lane != nil && c.rule.class == Throttled && paceResult(&c.out, c.rule).Verdict == ratelimit.Throttled
+// rateLimited reports whether the last attempt was throttled at a limit that the rate
+// limiter learns.
+func (c *call) rateLimited() bool {
+	return c.limiter != nil && c.rule.class == Throttled && limiterResult(&c.out, c.rule).Verdict == ratelimit.Throttled
 }
 
-// schedule says when the next attempt is to be made, or why it is too late.
+// schedule returns when the next attempt is due, or why it would be too late.
 func (c *call) schedule() (plan, StopReason) {
-	p := plan{paced: c.paced()}
-	asked := max(retryAfter(c.resp), c.rule.leastDelay)
-	if asked > c.rule.maxDelay {
+	p := plan{rateLimited: c.rateLimited()}
+	requested := max(retryAfter(c.resp), c.rule.leastDelay)
+	if requested > c.rule.maxDelay {
 		return p, StopRetryAfterTooLong
 	}
-	if !p.paced || c.rule.ownBackoff {
+	if !p.rateLimited || c.rule.ownBackoff {
 		tally := c.tally()
 		if tally.delays == nil {
 			tally.delays = c.rule.newBackOff(c.rule.maxDelay)
@@ -91,7 +92,7 @@ func (c *call) schedule() (plan, StopReason) {
 			return p, StopMaxAttempts
 		}
 	}
-	p.delay = max(p.delay, asked, 0)
+	p.delay = max(p.delay, requested, 0)
 	next := c.ended.Add(p.delay)
 	latest, late := c.latest(c.ended)
 	if next.After(latest) || late == StopDeadlineExceeded && next.Equal(latest) {
@@ -100,7 +101,7 @@ func (c *call) schedule() (plan, StopReason) {
 	return p, 0
 }
 
-// retryAfter is the wait that an answer asks for, 0 if it does not.
+// retryAfter is the delay that a response requests, 0 without one.
 func retryAfter(resp *http.Response) time.Duration {
 	if resp == nil || len(resp.Header["Retry-After"]) == 0 {
 		return 0
@@ -109,55 +110,54 @@ func retryAfter(resp *http.Response) time.Duration {
 		// More seconds than the reader below can hold.
 		return math.MaxInt64
 	}
-	// It reads the header of these statuses only; we believe it of every answer.
-	asked := &http.Response{StatusCode: http.StatusTooManyRequests, Header: resp.Header}
-	return retryablehttp.DefaultBackoff(0, 0, 0, asked)
+	// DefaultBackoff reads the header for these statuses only; it holds for every response.
+	throttled := &http.Response{StatusCode: http.StatusTooManyRequests, Header: resp.Header}
+	return retryablehttp.DefaultBackoff(0, 0, 0, throttled)
 }
 
-// pause waits until the next attempt may start, or says why it will not. As long
-// as it holds the last response, that is what the caller gets then.
+// pause waits until the next attempt may start, or returns why it will not. The last
+// response is kept until then: if no attempt follows, the caller gets it.
 func (c *call) pause(p plan) StopReason {
 	if err := c.prepareBody(); err != nil {
 		return StopNotReplayable
 	}
-	before := c.withdrawn
-	if reason := c.withdraw(); reason != 0 {
+	before := c.acquired
+	if reason := c.acquire(); reason != 0 {
 		return reason
 	}
 	reason := c.waitForNext(p)
-	if reason != 0 && c.withdrawn > before {
-		c.withdrawn = before
-		c.report(c.t.budgetOf(), budget.Unused, 1)
+	if reason != 0 && c.acquired > before {
+		c.acquired = before
+		c.report(c.t.activeBudget(), budget.Unused, 1)
 		c.retry = 0
 	}
 	return reason
 }
 
-// waitForNext waits for the delay and the pace of the next attempt, or says why it
-// will not start.
+// waitForNext waits for the backoff and the rate limiter, or returns why the next
+// attempt will not start.
 func (c *call) waitForNext(p plan) StopReason {
-	if !c.look.Whole && !p.paced && c.resp != nil && !bodies.Keep(c.resp) {
-		// Its connection is free before the wait, as that of a whole one was when
-		// it was peeked at. The answer stays at hand if it can, because the turn
-		// of the next attempt may never come. Of one that is paced the pacer tells
-		// that at once.
+	if !c.peeked.Whole && !p.rateLimited && c.resp != nil && !bodies.Keep(c.resp) {
+		// The rest of the body is read before the wait, so that its connection is free.
+		// A short one is kept: the next attempt may never start, and then the caller
+		// gets it. After throttling the rate limiter reports that immediately.
 		c.resp = nil
 	}
 	c.retryScheduled(p)
 	if !c.sleep(c.ended.Add(p.delay)) {
 		return StopCanceled
 	}
-	if reason := c.admit(time.Now(), p.paced); reason != 0 {
+	if reason := c.admit(time.Now(), p.rateLimited); reason != 0 {
 		return reason
 	}
 	c.drop()
 	return 0
 }
 
-// withdraw requests the retry from the budget. Throttled and Busy responses prove
+// acquire requests a retry from the retry budget. Throttled and Busy responses prove
 // that the service is up: their retries consume nothing.
-func (c *call) withdraw() StopReason {
-	b := c.t.budgetOf()
+func (c *call) acquire() StopReason {
+	b := c.t.activeBudget()
 	if b == nil || c.rule.class != Transient && c.rule.class != Ambiguous {
 		return 0
 	}
@@ -167,17 +167,17 @@ func (c *call) withdraw() StopReason {
 	ctx := c.ctx
 	if _, own := b.(*budget.Tokens); own {
 		//lint:ignore SA1019 old callers cancel by it
-		w.Cancel = c.req.Cancel // which others need a goroutine to heed
+		w.Cancel = c.req.Cancel // other budgets need a goroutine for it
 	} else {
 		waiting, done := c.waiting()
 		defer done()
 		ctx = waiting
 	}
 	err := b.Acquire(ctx, w)
-	c.held = wait(&c.waited.budget, from, time.Now())
+	c.budgetWait = wait(&c.waited.budget, from, time.Now())
 	switch {
 	case err == nil:
-		c.withdrawn++
+		c.acquired++
 		c.retry = w.Retry
 		return 0
 	case c.isCanceled() && !errors.Is(err, budget.ErrExhausted):
@@ -205,8 +205,8 @@ func (c *call) sleep(then time.Time) bool {
 	return false
 }
 
-// waiting is the context of a wait of others for the call, which must be done with
-// after it: that of the call, and the request's Cancel channel ends it too.
+// waiting returns the context for a wait in foreign code, and a function that must be
+// called after it: the context of the call, which the request's Cancel channel ends too.
 func (c *call) waiting() (context.Context, func()) {
 	//lint:ignore SA1019 old callers cancel by it
 	canceled := c.req.Cancel
@@ -224,7 +224,7 @@ func (c *call) waiting() (context.Context, func()) {
 	return ctx, func() { cancel(nil) }
 }
 
-// whyCanceled returns the error of a wait of our own limiter or budget, which report
+// whyCanceled returns the error of a wait in our own limiter or budget, which report
 // a closed Cancel channel as context.Canceled.
 func (c *call) whyCanceled(err error) error {
 	if err == context.Canceled && c.ctx.Err() == nil {
@@ -233,7 +233,7 @@ func (c *call) whyCanceled(err error) error {
 	return err
 }
 
-// isCanceled says that the caller does not want the call any more.
+// isCanceled reports whether the caller canceled the call.
 func (c *call) isCanceled() bool {
 	select {
 	//lint:ignore SA1019 old callers cancel by it
@@ -244,7 +244,7 @@ func (c *call) isCanceled() bool {
 	}
 }
 
-// canceled returns the stop reason of a call that its caller ended, and why he did.
+// canceled returns the stop reason of a call that its caller ended, and the cause.
 // http.Client ends a call at its Timeout by the context's deadline and by the
 // Cancel channel at the same moment: whichever is seen first, time ran out.
 func (c *call) canceled() (reason StopReason, cause error) {
@@ -255,24 +255,24 @@ func (c *call) canceled() (reason StopReason, cause error) {
 	case err != nil:
 		return StopCanceled, context.Cause(c.ctx)
 	case !c.isCanceled():
-		return StopCanceled, nil // others say so
+		return StopCanceled, nil // a foreign limiter or budget returned it
 	case limited && !time.Now().Before(deadline):
 		return StopDeadlineExceeded, context.DeadlineExceeded
 	}
 	return StopCanceled, errCanceled
 }
 
-// cancel gives the last response up: the caller is gone, and cause is why.
+// cancel discards the last response: the caller is gone, for this cause.
 func (c *call) cancel(cause error) {
 	c.drop()
 	c.err = cause
 }
 
-// tally is what a call has had of one rule.
+// tally counts the attempts of a call under one rule.
 type tally struct {
 	rule     *resolved
 	attempts int
-	delays   backoff.BackOff // nil until the first is asked for
+	delays   backoff.BackOff // nil until the first is needed
 }
 
 // tally returns the tally of the last attempt's rule.
@@ -285,9 +285,9 @@ func (c *call) tally() *tally {
 	return &c.tallies[i]
 }
 
-// counted is how many attempts of the call have counted against the number of
-// the last one's rule.
-func (c *call) counted() int {
+// ruleAttempts is how many attempts of the call count against the number of the last
+// one's rule.
+func (c *call) ruleAttempts() int {
 	n := 0
 	for i := range c.tallies {
 		if c.tallies[i].rule.counter == c.rule.counter {
@@ -298,9 +298,9 @@ func (c *call) counted() int {
 }
 
 // maxElapsed is how long after the start of the call another attempt may start,
-// by the policy and the rules that the call has met. A shorter time of a rule is
-// about its own code; a longer one is about the call, which may have to wait out
-// something else on its way.
+// by the policy and the rules of the codes it has got. A shorter time of a rule holds
+// for its own code; a longer one holds for the call, which may have to wait for
+// something else too.
 func (c *call) maxElapsed() time.Duration {
 	longest := c.rules.maxElapsed
 	if c.rule != nil && c.rule.maxElapsed > 0 && c.rule.maxElapsed < longest {

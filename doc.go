@@ -1,63 +1,66 @@
 // Package tcretry is an http.RoundTripper for programs that call Tencent Cloud
-// API 3.0. That API answers a failed call with HTTP status 200 and an envelope in
-// the body, so other retry libraries see success. This one reads the envelope,
-// knows which failures pass, and repeats only those:
+// API 3.0. The API reports failures with HTTP status 200 and an envelope in the body,
+// so other retry libraries see success. This one decodes the envelope, classifies every
+// error code, and retries the retryable ones with backoff and rate limiting:
 //
 //	client := &http.Client{Transport: tcretry.New(nil)}
 //
-// It touches requests to the API and no others: those to an API host, with an
-// X-TC-Action header, with a TC3 credential scope or with signed v1 parameters, see
-// [IsAPIRequest] and [WithScope]. Everything else passes through untouched.
+// It never retries a non-idempotent request whose outcome is unknown. It handles
+// requests to the API only: those to an API host, with an X-TC-Action header, with a
+// TC3 credential scope or with signed v1 parameters, see [IsAPIRequest] and
+// [WithScope]. All others are passed through unchanged.
 //
 // # A call
 //
-// A call is one RoundTrip as the caller sees it. It makes attempts, trips
-// through the base, until one of them ends it:
+// A call is one RoundTrip as the caller sees it. It makes attempts, each one request
+// through the underlying RoundTripper, until one of them ends it:
 //
 //	http.Client ── RoundTrip ──────────────────────────────────────► response, error
 //	                  │                                                     ▲
 //	                  ▼                                                     │
-//	        ┌─► attempt    body ─► Pacer ─► base ─► peek ─► Outcome         │
-//	        │   classify   code ─► family ─► status ─► error: Class         │
+//	             rate limiter  waits while the limit of the key is reached  │
+//	                  ▼                                                     │
+//	        ┌─► attempt    underlying RoundTripper, then peek at the body   │
+//	        │   classify   Outcome ─► Class: by code, status or error       │
 //	        │   decide     a StopReason, or a delay                         │
 //	        │       ├─ stop ─► Hooks.CallDone ──────────────────────────────┘
 //	        │       ▼
-//	        └── retry      Budget ─► Hooks.RetryScheduled ─► wait
+//	        └── retry      retry budget ─► backoff ─► rate limiter
 //
-// An attempt leads to an [Outcome]: the answer, the [APIError] in it or the error.
-// A [Classifier] tells its [Class]: a [Success], or [Terminal], or one of four
-// that pass: [Throttled], [Busy], [Transient] and [Ambiguous]. The last one may
-// have been executed; it is repeated only if that is harmless, see [Idempotent].
+// The result of an attempt is an [Outcome]: the response, the [APIError] in it, or the
+// error. Each outcome has a [Class]: [Success]; [Terminal], which no retry helps; or one
+// of four that are retryable: [Throttled], [Busy], [Transient] and [Ambiguous]. A request
+// whose outcome is Ambiguous may have been executed: it is retried only if it is
+// idempotent, see [Idempotent]. A [Classifier] can replace the class.
 //
-// A [Policy] bounds the call: 4 attempts, 2 minutes and delays of at most 30
-// seconds by default, and a [Rule] for any code, which may ask for more or less.
-// A [budget.Budget] bounds the retries of all calls together; a [budget.Tokens] is on by
-// default, in memory, and does nothing until attempts fail. A [ratelimit.Limiter] says when
-// an attempt may start; an [ratelimit.Adaptive] is on by default and delays nothing
-// until the API refuses one for its rate. [Hooks] are told of every attempt,
-// retry and call, with the [StopReason] it ended for; [LogHooks] writes them to a
-// log.
+// A [Policy] limits the call: 4 attempts, 2 minutes and delays of at most 30 seconds by
+// default. A [Rule] sets the class, the limits and the backoff of an error code. A
+// [budget.Budget] limits the retries of all calls together; a zero [budget.Tokens] is
+// the default and has no effect until attempts fail. A [ratelimit.Limiter] delays
+// attempts; a zero [ratelimit.Adaptive] is the default and delays nothing until the API
+// returns a throttling response. [Hooks] are called for every attempt, retry and call,
+// with the [StopReason]; [LogHooks] writes them to a log.
 //
 // # What the caller gets
 //
-// The last response, every byte of it, and a nil error: a response is never
-// turned into an error. A call without a response returns an [*Error], which says
-// how many attempts were made, why no other followed, and whether the request may
-// have been executed. The request is not modified, its body is closed exactly once,
-// and at most 64 KiB of an answer are read to look for a failure; event streams and
-// downloads are handed on before their first byte.
+// The last response, every byte of it, and a nil error: a response is never turned into
+// an error. A call without a response returns an [*Error], which has the number of
+// attempts, the stop reason, and whether the request may have been executed. The request
+// is not modified, its body is closed exactly once, and at most 64 KiB of a response are
+// read to find an error; event streams and downloads are returned before their first
+// byte.
 //
 // # How a call ends
 //
-//	ending                                                returns              StopReason         errors.Is
+//	ending                                                returns              StopReason        errors.Is
 //	success                                               response             success
 //	terminal API error or HTTP status                     response             terminal
 //	no more retries, and the last attempt had a response  response             max_attempts
 //	502, 503, 504, 408 or 425, not idempotent             response             not_idempotent
 //	body of the response cut short                        response, cut short  not_idempotent
-//	connection lost after it was sent, not idempotent     *Error               not_idempotent     ErrOutcomeUnknown
-//	connection lost after it was sent, no more retries    *Error               max_attempts       ErrOutcomeUnknown
-//	WithAttemptTimeout, not idempotent                    *Error               not_idempotent     ErrOutcomeUnknown, context.DeadlineExceeded
+//	connection lost after it was sent, not idempotent     *Error               not_idempotent    ErrOutcomeUnknown
+//	connection lost after it was sent, no more retries    *Error               max_attempts      ErrOutcomeUnknown
+//	WithAttemptTimeout, not idempotent                    *Error               not_idempotent    ErrOutcomeUnknown, context.DeadlineExceeded
 //	never sent (DNS, connect, TLS), no more retries       *Error               max_attempts
 //	not sent and no retry can help, at the first attempt  the error unchanged  terminal
 //	not sent and no retry can help, later                 *Error               terminal
@@ -65,37 +68,38 @@
 //	Policy.MaxElapsed                                     *Error               max_elapsed
 //	signature too old for a retry                         *Error               signature_expired
 //	retry budget exhausted                                *Error               budget_exhausted
-//	rate-limiter wait would exceed the deadline           *Error               deadline_exceeded  ratelimit.ErrTooLate, context.DeadlineExceeded
-//	retry would start after the deadline                  *Error               deadline_exceeded  context.DeadlineExceeded
-//	deadline passes in an attempt                         *Error               deadline_exceeded  context.DeadlineExceeded, ErrOutcomeUnknown
-//	http.Client.Timeout                                   *url.Error           deadline_exceeded  context.DeadlineExceeded
-//	canceled in an attempt                                *Error               canceled           context.Canceled, the cause, ErrOutcomeUnknown
-//	canceled in a wait                                    *Error               canceled           context.Canceled, the cause
-//	Request.Cancel                                        *Error               canceled           context.Canceled
+//	rate-limiter wait would exceed the deadline           *Error               deadline_exceeded ratelimit.ErrTooLate, context.DeadlineExceeded
+//	retry would start after the deadline                  *Error               deadline_exceeded context.DeadlineExceeded
+//	deadline passes in an attempt                         *Error               deadline_exceeded context.DeadlineExceeded, ErrOutcomeUnknown
+//	http.Client.Timeout                                   *url.Error           deadline_exceeded context.DeadlineExceeded
+//	canceled in an attempt                                *Error               canceled          context.Canceled, the cause, ErrOutcomeUnknown
+//	canceled in a wait                                    *Error               canceled          context.Canceled, the cause
+//	Request.Cancel                                        *Error               canceled          context.Canceled
 //	ContextWithPolicy with an invalid policy              *Error               terminal
 //
-// errors.Is and errors.As also find what the underlying RoundTripper returned, in
-// every [*Error]: io.EOF, a *net.OpError. Of a call that ends in a wait the error of
-// its last attempt is found as well. A response that leaves the outcome unknown, as
-// that of a gateway does, is reported by CallInfo.OutcomeUnknown: to [Hooks] and to
-// a [Trace], which also tell what http.Client, at its Timeout, and the official SDK
-// reduce to text.
+// errors.Is and errors.As also find the error of the underlying RoundTripper in every
+// [*Error]: io.EOF, a *net.OpError. If a call ends in a wait, they find the error of its
+// last attempt as well. A response that leaves the outcome unknown, such as that of a
+// gateway, is reported by CallInfo.OutcomeUnknown to [Hooks] and to a [Trace]. These also
+// have what http.Client, at its Timeout, and the official SDK reduce to text.
 //
 // # Where it sits
 //
-// Outside of what is done once an attempt (signing, tracing of requests), inside
-// of what is done once a call:
+// Outside of what is done once per attempt (signing, tracing of requests), inside of what
+// is done once per call:
 //
 //	http.Client → tcretry → signing → otelhttp or promhttp → http.Transport
 //
-// A signature that is made above is as old as the call: it is not sent again once
-// the API would refuse its age, which is five minutes. Above a base that signs
-// each attempt itself, a [Signer], it is not sent at all, and sets no limit.
+// A signature that is made outside is as old as the call: it is not sent any more once
+// the API would reject its age, which is five minutes. With a [Signer] inside, which signs
+// each attempt, the signature from outside is not sent and sets no limit.
 //
-// # Around it
+// # Related packages
 //
-// Package tc3 signs each attempt, as the base; package tctest is a fake of the API
-// for tests. Modules of their own are tcprom, metrics for Prometheus, tcotel, spans
-// and metrics for OpenTelemetry, and tcredis, a pacer for processes that share a
-// quota.
+// Package ratelimit is the rate limiter, package budget the retry budget, package label a
+// limit for the values of a metric's label. Package tc3 signs each attempt; package
+// tctest is a fake of the API for tests. Modules of their own are tcprom, metrics for
+// Prometheus, tcotel, spans and metrics for OpenTelemetry, tcredis, a rate limiter that
+// shares a limit across processes through Redis, and tcsdk, which puts one Transport
+// under many clients of the official SDK.
 package tcretry

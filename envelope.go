@@ -10,17 +10,17 @@ import (
 	"github.com/tcretry/tcretry/internal/envelope"
 )
 
-// APIError is what the API said of a failed call. It implements error.
+// APIError is the error in the envelope of a response. It implements error.
 //
-// The fields hold what the API said, decoded and otherwise as it came: they may
-// be as long as the look at the answer allows, and hold any character.
+// The fields are the texts of the API, decoded and otherwise unchanged: they may be as
+// long as the peeked part of the response, and have any character.
 type APIError struct {
 	// Code is the error code, such as "RequestLimitExceeded.UinLimitExceeded".
-	// An answer of API 2.0 without a codeDesc has its number here: "4400".
+	// For a response of API 2.0 without a codeDesc it is the number: "4400".
 	Code string
 	// Message is meant for people; its wording changes.
 	Message string
-	// RequestID is what the API's support asks for.
+	// RequestID identifies the attempt for the support of the API.
 	RequestID string
 }
 
@@ -30,10 +30,9 @@ func (e *APIError) Family() string {
 	return family
 }
 
-// The longest code, message and request id that errors, hooks and logs show, in
-// bytes. The longest documented code has fewer than 128 and request ids are
-// UUIDs; a message of 512 holds every text of the published pages. What is
-// longer was not written for people.
+// The longest code, message and request id in errors, hooks and logs, in bytes. The longest documented code has fewer than 128 and request ids are
+// UUIDs; a message of 512 holds every text of the published pages. Longer
+// texts are cut.
 const (
 	maxCode      = 128
 	maxMessage   = 512
@@ -41,10 +40,10 @@ const (
 )
 
 // Error returns the code, the message and the request id in one line that is
-// printable and bounded, whatever the API sent.
+// printable and limited in length, whatever the API sent.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	b.WriteString("tcretry: the API answered ")
+	b.WriteString("tcretry: API error ")
 	b.WriteString(printable(e.Code, maxCode))
 	if e.Message != "" {
 		b.WriteString(": ")
@@ -58,32 +57,32 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// CheckResponse returns what the API said of a failure as an *Envelope, or nil
-// if resp holds none. It is for callers without an SDK, with or without a
-// Transport. The body stays readable, every byte of it.
+// CheckResponse returns the API error in resp as an *APIError, or nil if there is none.
+// It is for callers without an SDK, with or without a Transport. The body stays
+// readable, every byte of it.
 //
-// It judges what the API said and nothing else: an HTTP status without an
-// envelope, an answer that is longer than 64 KiB, and a body that cannot be
-// read are nil, the last because reading it will tell. The failure of a task
-// that an answer reports in the place of its own is an error here, as it is for
-// the official SDK. An answer that is looked at is waited for.
+// It reports errors of the API only: for an HTTP status without an envelope, a response
+// longer than 64 KiB, and a body that cannot be read it returns nil; reading the body
+// reports the last. The failure of a task that a successful response describes is an
+// error here, as it is for the official SDK. It waits until the body, or its first 64
+// KiB, has been received.
 func CheckResponse(resp *http.Response) error {
 	if resp == nil {
 		return nil
 	}
 	found := envelope.Peek(resp, envelope.DefaultLimit, new(bodies.Peeked))
 	if found.Failure == nil {
-		return nil // not a nil *Envelope, which would be an error that is not nil
+		return nil // not a nil *APIError, which would be an error that is not nil
 	}
 	return (*APIError)(found.Failure)
 }
 
-// ellipsis marks a text that was cut.
+// ellipsis ends a text that was cut.
 const ellipsis = "…"
 
-// printable returns s in at most max bytes, fit for one line of a log: every
-// space is a plain one, what cannot be printed is U+FFFD, and a text that was
-// cut ends in an ellipsis. max is at least len(ellipsis).
+// printable returns s in at most max bytes, for one line of a log: white space is a
+// plain space, what is not printable is U+FFFD, and a text that was cut ends in an
+// ellipsis. max is at least len(ellipsis).
 func printable(s string, max int) string {
 	if len(s) <= max && isPlain(s) {
 		return s
@@ -103,8 +102,8 @@ func printable(s string, max int) string {
 	return b.String()
 }
 
-// printableRune returns r, or what stands in its place. Characters that print
-// nothing but move or turn others, such as U+202E, are replaced too.
+// printableRune returns r, or its replacement. Characters that only move or turn others,
+// such as U+202E, are replaced too.
 func printableRune(r rune) rune {
 	switch {
 	case unicode.IsSpace(r):
@@ -116,7 +115,7 @@ func printableRune(r rune) rune {
 	}
 }
 
-// isPlain says that s is printable ASCII, as nearly every code is.
+// isPlain reports whether s is printable ASCII, as nearly every code is.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -119,10 +119,10 @@ func TestCheckResponseReportsAnEnvelopeWithAnyStatus(t *testing.T) {
 
 func TestErrorOfAnEnvelopeNamesCodeMessageAndRequest(t *testing.T) {
 	for want, e := range map[string]tcretry.APIError{
-		"tcretry: the API answered InternalError: try later (request r1)":  {Code: "InternalError", Message: "try later", RequestID: "r1"},
-		"tcretry: the API answered InternalError":                          {Code: "InternalError"},
-		"tcretry: the API answered A\uFFFDB: one two 限 (request r\uFFFD1)": {Code: "A\x00B", Message: "one\ntwo\u3000限", RequestID: "r\xff1"},
-		"tcretry: the API answered \uFFFD[31mred\uFFFD":                    {Code: "\x1b[31mred\u202e"},
+		"tcretry: API error InternalError: try later (request r1)":  {Code: "InternalError", Message: "try later", RequestID: "r1"},
+		"tcretry: API error InternalError":                          {Code: "InternalError"},
+		"tcretry: API error A\uFFFDB: one two 限 (request r\uFFFD1)": {Code: "A\x00B", Message: "one\ntwo\u3000限", RequestID: "r\xff1"},
+		"tcretry: API error \uFFFD[31mred\uFFFD":                    {Code: "\x1b[31mred\u202e"},
 	} {
 		require.EqualError(t, &e, want)
 	}
@@ -133,7 +133,7 @@ func TestErrorOfAnEnvelopeIsBounded(t *testing.T) {
 		long := strings.Repeat(unit, 1<<20)
 		text := (&tcretry.APIError{Code: long, Message: long, RequestID: long}).Error()
 		require.True(t, utf8.ValidString(text))
-		require.LessOrEqual(t, len(text), 128+512+128+len("tcretry: the API answered :  (request )"))
+		require.LessOrEqual(t, len(text), 128+512+128+len("tcretry: API error :  (request )"))
 		require.Greater(t, len(text), 128+512+128)
 	}
 }

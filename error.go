@@ -17,21 +17,22 @@ type StopReason uint8
 
 // The stop reasons.
 const (
-	// StopSuccess: the last attempt was answered with success, or with an
-	// answer that is not ours to judge.
+	// StopSuccess: the last attempt succeeded, or got a response that is not one of
+	// the API.
 	StopSuccess StopReason = iota + 1
-	// StopTerminal: another attempt would be refused too.
+	// StopTerminal: the error is not retryable.
 	StopTerminal
-	// StopNotIdempotent: the request may have been executed, and repeating it
-	// is not known to be harmless.
+	// StopNotIdempotent: the request may have been executed, and it is not known to be
+	// idempotent. See [Idempotent] and [WithClientTokens].
 	StopNotIdempotent
-	// StopNotReplayable: the body of the request cannot be sent again.
+	// StopNotReplayable: the body of the request cannot be sent again. Set
+	// Request.GetBody, or see [WithMaxReplayBytes].
 	StopNotReplayable
-	// StopMaxAttempts: the call has made as many attempts as it may.
+	// StopMaxAttempts: Policy.MaxAttempts, or that of a rule, is reached.
 	StopMaxAttempts
 	// StopMaxElapsed: the next attempt would start later than Policy.MaxElapsed.
 	StopMaxElapsed
-	// StopRetryAfterTooLong: the server asks for a longer delay than Policy.MaxDelay.
+	// StopRetryAfterTooLong: the server requests a longer delay than Policy.MaxDelay.
 	StopRetryAfterTooLong
 	// StopDeadlineExceeded: the context's deadline has passed, or would before the next
 	// attempt starts.
@@ -39,7 +40,8 @@ const (
 	// StopSignatureExpired: the signature would be too old when the next attempt
 	// arrives.
 	StopSignatureExpired
-	// StopBudgetExhausted: the budget for retries is spent.
+	// StopBudgetExhausted: the retry budget is exhausted, because too many attempts of
+	// all calls fail.
 	StopBudgetExhausted
 	// StopCanceled: the caller canceled the call, by its context or by the
 	// request's Cancel channel.
@@ -70,21 +72,21 @@ var ErrOutcomeUnknown = errors.New("tcretry: outcome unknown: the request may ha
 // attempts were made, why no other followed, and whether the request may have
 // been executed.
 //
-// One kind of error is not wrapped in it: that of an only attempt which no retry
-// can help and which was not executed, such as an untrusted certificate, an
+// One kind of error is not wrapped in it: that of a single attempt that was not
+// executed and that no retry can help, such as an untrusted certificate, an
 // unsupported scheme or a request that cannot be signed. It is returned
-// unchanged, because layers outside test its type without errors.As, as
+// unchanged, because code outside tests its type without errors.As, as
 // go-retryablehttp does for a *tls.CertificateVerificationError.
 //
 // Error implements net.Error and holds neither a header nor a body of the request,
-// nor the address of a *url.Error. errors.Is and errors.As find in it:
+// nor the address of a *url.Error. errors.Is and errors.As find:
 //
 //	Err and LastErr           the underlying RoundTripper's error, the cause of the context
 //	ErrOutcomeUnknown         if OutcomeUnknown
 //	context.Canceled          if Reason is StopCanceled, whatever the cause
 //	context.DeadlineExceeded  if Reason is StopDeadlineExceeded, whatever the cause
 //
-// The package's documentation has a table of what each way of ending returns.
+// The documentation of the package has a table of what each ending returns.
 type Error struct {
 	// Reason is why no other attempt was made.
 	Reason StopReason
@@ -93,13 +95,13 @@ type Error struct {
 	// Action is the action of the request, "" if it has none.
 	Action string
 	// OutcomeUnknown reports that the request may have been executed: at least one
-	// attempt was sent and got no response, or only that of a gateway. A request
-	// that is not idempotent must not be made again before its effect is checked.
+	// attempt was sent and got no response, or only that of a gateway. Check the
+	// effect of a request that is not idempotent before it is made again.
 	// It is also true of read-only requests, for which it does not matter. If it is
 	// false, no attempt was executed.
 	OutcomeUnknown bool
 	// Err is what ended the call: the error of the last attempt, the cause of the
-	// context, or what kept the call from its next attempt.
+	// context, or the reason why the next attempt could not start.
 	Err error
 	// LastErr is the error of the last attempt if Err is another one, because the
 	// call was canceled; nil otherwise.
@@ -114,7 +116,7 @@ func (e *Error) Error() string {
 	if e.Action != "" {
 		action = printable(e.Action, maxCode) + ": "
 	}
-	text := below(fmt.Sprintf("tcretry: %sgiving up after %s (%s): ", action, attempts(e.Attempts), e.Reason), neterr.Text(e.Err))
+	text := prefixed(fmt.Sprintf("tcretry: %sgiving up after %s (%s): ", action, attempts(e.Attempts), e.Reason), neterr.Text(e.Err))
 	if e.LastErr != nil {
 		text += "; last error: " + neterr.Text(e.LastErr)
 	}
@@ -124,10 +126,9 @@ func (e *Error) Error() string {
 	return text
 }
 
-// below is the text of an error that another one wraps: what the wrapper says
-// stands before each line, as a mistake may be one of several, and our name is
-// told once.
-func below(wrapper, wrapped string) string {
+// prefixed is the text of a wrapped error with a prefix before each line, as it may join
+// several errors, and with the name of the package once.
+func prefixed(wrapper, wrapped string) string {
 	lines := strings.Split(wrapped, "\n")
 	for i, line := range lines {
 		lines[i] = wrapper + strings.TrimPrefix(line, "tcretry: ")
@@ -148,7 +149,7 @@ func (e *Error) Unwrap() []error {
 	return slices.DeleteFunc([]error{e.Err, e.LastErr}, func(err error) bool { return err == nil })
 }
 
-// Is reports whether e stands for target, one of the sentinels listed at [Error].
+// Is reports whether e matches target, one of the sentinels listed at [Error].
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrOutcomeUnknown:
@@ -161,14 +162,14 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Timeout reports whether time ran out: the deadline of the call, or what Err
-// reports. An url.Error, which http.Client returns, asks its direct cause only.
+// Timeout reports whether the deadline of the call passed, or Err is a timeout. The
+// Timeout of a *url.Error, which http.Client returns, calls this one.
 func (e *Error) Timeout() bool {
 	var t interface{ Timeout() bool }
 	return e.Reason == StopDeadlineExceeded || errors.As(e.Err, &t) && t.Timeout()
 }
 
-// Temporary reports what Err does, and true if the deadline of the call passed, as
+// Temporary reports what Err reports, and true if the deadline of the call passed, as
 // context.DeadlineExceeded does. It is part of net.Error, which programs test for.
 func (e *Error) Temporary() bool {
 	var t interface{ Temporary() bool }
@@ -176,7 +177,7 @@ func (e *Error) Temporary() bool {
 }
 
 // failure returns the error of a call that ended for reason without a response.
-// cause is why the caller ended it, nil if that was not so.
+// cause is why the caller ended it, nil if the caller did not.
 func (c *call) failure(reason StopReason, cause error) error {
 	if reason == StopTerminal && c.attempts == 1 && !c.unknown {
 		return c.err
@@ -197,23 +198,24 @@ func (c *call) failure(reason StopReason, cause error) error {
 	return e
 }
 
-// OptionError is one mistake in the options of a Transport.
+// OptionError is an invalid option of a Transport.
 type OptionError struct {
 	// Option is the name of the function that made the option, "WithMaxPeekBytes"
 	// for example.
 	Option string
-	// Value is what it was given.
+	// Value is the value that is not valid.
 	Value any
-	// Reason says what is wrong with it.
+	// Reason says why it is not valid, and what is accepted.
 	Reason string
-	// Err is the mistake in the value itself, if it has an error of its own.
+	// Err is the error of the value itself, such as that of Policy.Validate; nil if there
+	// is none.
 	Err error
 }
 
 // Error returns the text of e.
 func (e *OptionError) Error() string {
 	if e.Err != nil {
-		return below("tcretry: "+e.Option+": ", fmt.Sprint(e.Err))
+		return prefixed("tcretry: "+e.Option+": ", fmt.Sprint(e.Err))
 	}
 	return fmt.Sprintf("tcretry: %s(%v): %s", e.Option, e.Value, e.Reason)
 }
@@ -222,9 +224,9 @@ func (e *OptionError) Error() string {
 func (e *OptionError) Unwrap() error { return e.Err }
 
 var (
-	errNoAnswer = errors.New("tcretry: the base returned neither a response nor an error")
-	errCanceled = errors.New("tcretry: the request's Cancel channel was closed")
+	errNoResponse = errors.New("tcretry: the underlying RoundTripper returned neither a response nor an error")
+	errCanceled   = errors.New("tcretry: the request's Cancel channel was closed")
 )
 
-// errorText is the text of an error, fit to be shown.
+// errorText is the text of an error, printable and limited in length.
 func errorText(err error) string { return printable(neterr.Text(err), maxMessage) }

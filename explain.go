@@ -215,7 +215,7 @@ func (r *resolved) bound(delay time.Duration) time.Duration {
 
 // isRateLimited reports whether the rate limiter sets the time of the retry.
 func isRateLimited(rule *resolved, o *Outcome) bool {
-	return rule.class == Throttled && paceResult(o, rule).Verdict == ratelimit.Throttled
+	return rule.class == Throttled && limiterResult(o, rule).Verdict == ratelimit.Throttled
 }
 
 // TransportErrors returns the names of the transport errors that [Explain] takes,

@@ -7,51 +7,50 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// Hooks are functions told of the events of a call. Any of them may be nil.
-// They run in the goroutine of the call, in order, and cannot change it; a slow
-// hook delays its call. They are called from many goroutines at once. A hook
-// that panics is contained: the call goes on as if it had returned.
+// Hooks are functions that are called with the events of calls. Any of them may be nil.
+// They run in the goroutine of the call, in order, and cannot change the call; a slow
+// hook delays its call. They are called from many goroutines at once. The panic of a
+// hook is recovered, and the call continues.
 //
-// Each field that they are told says whether it is safe as a label of a metric:
-// whether it has few values, whatever callers ask and the API answers. A
-// [label.Limiter] makes those safe that need a limit. Numbers, times and durations
-// are the values of metrics, never labels. The texts of a [Operation] are parts of
-// the request: a hook that keeps one for longer than the call clones it.
+// Each field of the events documents whether it is safe as a label of a metric: whether
+// it has few values, whatever callers request and the API returns. A [label.Limiter]
+// makes those safe that need a limit. Numbers, times and durations are values of
+// metrics, never labels. The texts of an [Operation] are parts of the request: a hook
+// that keeps one for longer than the call must clone it.
 type Hooks struct {
-	// AttemptDone is told of every attempt, once its outcome is classified.
+	// AttemptDone is called for every attempt, after its outcome is classified.
 	AttemptDone func(context.Context, AttemptInfo)
-	// RetryScheduled is told of every retry, before its delay.
+	// RetryScheduled is called for every retry, before its delay.
 	RetryScheduled func(context.Context, RetryInfo)
-	// CallDone is told of every call, exactly once, with its StopReason.
+	// CallDone is called for every call, exactly once, with its StopReason.
 	CallDone func(context.Context, CallInfo)
 	// OutOfScope is called for every request that is out of scope, before it is
-	// passed to the base; see [WithScope]. None of the other hooks is.
+	// passed through; see [WithScope]. The other hooks are not called for it.
 	OutOfScope func(context.Context, OutOfScopeInfo)
 }
 
-// Operation is what a request asks for, as far as the request tells. Fields that
-// it does not tell are empty.
+// Operation is what a request is for, as far as its host, headers and parameters name
+// it. Fields that they do not name are empty.
 type Operation struct {
-	// Service is the product, such as "cvm": the first label of the API's host, or
-	// the service in the credential scope, or what a base that signs reports, or
-	// that of [WithService]. Some three hundred are known; safe as a label unless
-	// callers choose the host.
+	// Service is the product, such as "cvm": the first label of the API's host, the
+	// service in the credential scope, the one that the underlying RoundTripper reports,
+	// or that of [WithService]. Some three hundred exist; safe as a label unless callers
+	// choose the host.
 	Service string
-	// Action is the operation, such as "RunInstances". A few hundred values a
+	// Action is the operation, such as "RunInstances". A few hundred values per
 	// product: as a label it needs a limit, because callers choose it.
 	Action string
 	// Region is the data region, such as "ap-guangzhou". Some thirty values; as a
 	// label it needs a limit, because callers choose it.
 	Region string
-	// Host is where the request lands, the host of its URL with the port if that
-	// has one. As a label it needs a limit, because callers choose it.
+	// Host is the host of the request's URL, with the port if it has one. As a label it needs a limit, because callers choose it.
 	Host string
-	// Method is the HTTP method. The API knows GET and POST; as a label it needs a
+	// Method is the HTTP method. The API accepts GET and POST; as a label it needs a
 	// limit, because callers choose it.
 	Method string
 }
 
-// OutOfScopeInfo describes a request that is passed through untouched.
+// OutOfScopeInfo describes a request that is passed through unchanged.
 type OutOfScopeInfo struct {
 	// Host is the host of the request's URL, with the port if that has one. Any
 	// service's: as a label it needs a limit.
@@ -60,51 +59,52 @@ type OutOfScopeInfo struct {
 	Method string
 }
 
-// AttemptInfo tells of one attempt.
+// AttemptInfo describes one attempt.
 type AttemptInfo struct {
 	Operation
-	// Attempt is the number of the attempt, from 1. A call that waits for the pace
-	// may make more than Policy.MaxAttempts.
+	// Attempt is the number of the attempt, from 1. Throttled attempts
+	// do not count towards Policy.MaxAttempts, so it may be larger.
 	Attempt int
-	// ClientToken is the one that WithClientTokens gave the call, "" if it gave
-	// none. Never a label.
+	// ClientToken is the one that WithClientTokens added, "" if it added none. Never a
+	// label.
 	ClientToken string
-	// Class is what the outcome means. A closed list: safe as a label.
+	// Class is the class of the outcome. A closed list: safe as a label.
 	Class Class
-	// Code is the API's error code, printable and bounded; "" if the answer
-	// held none. Thousands are documented and services add to them: as a label it
+	// Code is the API's error code, printable and at most 128 bytes; "" if the
+	// response has none. Thousands are documented and services add to them: as a label it
 	// needs a limit.
 	Code string
 	// Family is the part of Code before its first dot. The API documents some
 	// hundred: as a label it needs a limit.
 	Family string
-	// Message is the API's error message, printable and bounded. Never a label.
+	// Message is the API's error message, printable and at most 512 bytes. Never a label.
 	Message string
-	// RequestID is the API's id of the failed attempt, printable and bounded;
-	// "" if the answer was not an error. Never a label, but fit for an exemplar.
+	// RequestID is the API's id of the failed attempt, printable and at
+	// most 128 bytes; "" if the response was not an error. Never a label, but fit for an exemplar.
 	RequestID string
-	// Status is the HTTP status, 0 if no answer came. Safe as a label if only the
-	// standard ones are told apart: a server can send any of three digits.
+	// Status is the HTTP status, 0 without a response. Safe as a label if only the
+	// standard ones have a value of their own: a server can send any of three digits.
 	Status int
-	// Err is the error of the base or of reading the body; nil if there was none.
+	// Err is the error of the underlying RoundTripper or of reading the body; nil if
+	// there was none.
 	// Its text may hold addresses. Never a label.
 	Err error
 	// Start is when the attempt started, after its waits.
 	Start time.Time
 	// Duration is the time from Start to the classification of the outcome.
 	Duration time.Duration
-	// PaceWait is the time that the pacer made the attempt wait before its start.
+	// RateLimitWait is the time that the attempt waited for the rate limiter.
 	RateLimitWait time.Duration
-	// Pace is what the pacer knows of the key once it was told of the attempt: the
-	// mode, which is safe as a label, and the quota it learnt. It is the zero Pace
-	// if there is no pacer, or one that does not tell.
+	// RateLimit is the state of the rate limiter for the key of the attempt, after the
+	// attempt: its mode, which is safe as a label, and the learned limit. It is zero
+	// without a rate limiter, or with one that does not report its state.
 	RateLimit ratelimit.State
-	// Peeked is the number of bytes read of the body to decide.
+	// Peeked is the number of bytes of the body that were read to classify the attempt.
 	Peeked int64
 }
 
-// RetryInfo tells of a retry that is about to be made. What AttemptInfo says of
-// its fields as labels holds here.
+// RetryInfo describes a retry that is scheduled. Its fields are safe as labels where
+// those of AttemptInfo are.
 type RetryInfo struct {
 	Operation
 	// Attempt is the number of the attempt that just ended, from 1.
@@ -116,24 +116,25 @@ type RetryInfo struct {
 	RequestID string
 	Status    int
 	Err       error
-	// Delay is the wait before the next attempt. For a call that waits for the
-	// pace it is the least: the pacer says when the next attempt starts.
+	// Delay is the wait before the next attempt. With RateLimited it is the least
+	// wait: the rate limiter schedules the attempt.
 	Delay time.Duration
-	// Paced says that the pacer sets the time of the next attempt. Safe as a label.
+	// RateLimited reports that the attempt before was throttled and that the rate
+	// limiter schedules the next one. Safe as a label.
 	RateLimited bool
-	// BudgetWait is the time that the budget held the retry, a part of Delay that
-	// has passed unless the hold took longer.
+	// BudgetWait is the time for which the retry budget deferred the retry. It counts
+	// towards Delay.
 	BudgetWait time.Duration
 }
 
-// CallInfo tells of one call that ended. What AttemptInfo says of its fields as
-// labels holds here.
+// CallInfo describes one call that ended. Its fields are safe as labels where those of
+// AttemptInfo are.
 type CallInfo struct {
 	Operation
 	// Attempts is the number of attempts made, 0 if the call ended before one.
 	Attempts int
-	// ClientToken is the one that WithClientTokens gave the call, "" if it gave
-	// none. Never a label.
+	// ClientToken is the one that WithClientTokens added, "" if it added none. Never a
+	// label.
 	ClientToken string
 	// Class, Code, Family, Message, RequestID and Status are those of the last
 	// attempt. Class is Undecided if there was none.
@@ -158,15 +159,16 @@ type CallInfo struct {
 	Start time.Time
 	// Duration is the time from Start to the end of the call.
 	Duration time.Duration
-	// Waited is the part of Duration spent in delays, holds and waits for the pace.
+	// Waited is the part of Duration spent in backoff, and in waits for the retry budget
+	// and the rate limiter.
 	Waited time.Duration
-	// PaceWait and BudgetWait are the parts of Waited spent in waits for the pace
-	// and in holds of the budget.
+	// RateLimitWait and BudgetWait are the parts of Waited spent waiting for the rate
+	// limiter and for the retry budget.
 	RateLimitWait, BudgetWait time.Duration
 }
 
-// said is what the last answer said of its failure, fit to be shown.
-func (c *call) said() (shown APIError) {
+// lastAPIError is the API error of the last response, with printable texts.
+func (c *call) lastAPIError() (shown APIError) {
 	if e := c.out.APIError; e != nil {
 		shown.Code = printable(e.Code, maxCode)
 		shown.Message = printable(e.Message, maxMessage)
@@ -175,7 +177,7 @@ func (c *call) said() (shown APIError) {
 	return shown
 }
 
-// status is that of the last answer, 0 if there was none.
+// status is the HTTP status of the last response, 0 without one.
 func (c *call) status() int {
 	if c.out.Response != nil {
 		return c.out.Response.StatusCode
@@ -183,91 +185,91 @@ func (c *call) status() int {
 	return 0
 }
 
-// isTold says that somebody is told of the events of the call.
-func (c *call) isTold() bool { return len(c.t.hooks) > 0 || c.trace != nil }
+// isObserved reports whether the call has hooks or a trace.
+func (c *call) isObserved() bool { return len(c.t.hooks) > 0 || c.trace != nil }
 
 func (c *call) attemptDone() {
-	if !c.isTold() {
+	if !c.isObserved() {
 		return
 	}
-	said := c.said()
+	apiErr := c.lastAPIError()
 	info := AttemptInfo{
-		Operation:     c.target(),
+		Operation:     c.operation(),
 		Attempt:       c.attempts,
 		Class:         c.rule.class,
-		Code:          said.Code,
-		Family:        said.Family(),
-		Message:       said.Message,
-		RequestID:     said.RequestID,
+		Code:          apiErr.Code,
+		Family:        apiErr.Family(),
+		Message:       apiErr.Message,
+		RequestID:     apiErr.RequestID,
 		Status:        c.status(),
 		Err:           c.out.Err,
 		Start:         c.began,
 		Duration:      c.ended.Sub(c.began),
-		RateLimitWait: c.paceWait,
-		Peeked:        c.look.Size,
+		RateLimitWait: c.limitWait,
+		Peeked:        c.peeked.Size,
 		ClientToken:   c.token,
 	}
-	if lane, ok := c.lane.(interface{ State() ratelimit.State }); ok {
-		info.RateLimit = lane.State()
+	if limiter, ok := c.limiter.(interface{ State() ratelimit.State }); ok {
+		info.RateLimit = limiter.State()
 	}
 	if c.trace != nil {
 		c.traced = c.trace.attemptDone(c.traced, info)
 	}
 	for _, h := range c.t.hooks {
 		if h.AttemptDone != nil {
-			c.tell(func() { h.AttemptDone(c.ctx, info) })
+			c.runHook(func() { h.AttemptDone(c.ctx, info) })
 		}
 	}
 }
 
 func (c *call) retryScheduled(p plan) {
-	if !c.isTold() {
+	if !c.isObserved() {
 		return
 	}
-	said := c.said()
+	apiErr := c.lastAPIError()
 	info := RetryInfo{
-		Operation:   c.target(),
+		Operation:   c.operation(),
 		Attempt:     c.attempts,
 		Class:       c.rule.class,
-		Code:        said.Code,
-		Family:      said.Family(),
-		RequestID:   said.RequestID,
+		Code:        apiErr.Code,
+		Family:      apiErr.Family(),
+		RequestID:   apiErr.RequestID,
 		Status:      c.status(),
 		Err:         c.out.Err,
 		Delay:       p.delay,
-		RateLimited: p.paced,
-		BudgetWait:  c.held,
+		RateLimited: p.rateLimited,
+		BudgetWait:  c.budgetWait,
 	}
 	if c.trace != nil {
 		c.traced = c.trace.retryScheduled(c.traced, info)
 	}
 	for _, h := range c.t.hooks {
 		if h.RetryScheduled != nil {
-			c.tell(func() { h.RetryScheduled(c.ctx, info) })
+			c.runHook(func() { h.RetryScheduled(c.ctx, info) })
 		}
 	}
 }
 
 func (c *call) callDone(reason StopReason, err error) {
-	if !c.isTold() {
+	if !c.isObserved() {
 		return
 	}
-	said := c.said()
+	apiErr := c.lastAPIError()
 	info := CallInfo{
-		Operation:      c.target(),
+		Operation:      c.operation(),
 		Attempts:       c.attempts,
-		Code:           said.Code,
-		Family:         said.Family(),
-		Message:        said.Message,
-		RequestID:      said.RequestID,
+		Code:           apiErr.Code,
+		Family:         apiErr.Family(),
+		Message:        apiErr.Message,
+		RequestID:      apiErr.RequestID,
 		Status:         c.status(),
 		Reason:         reason,
 		Err:            err,
 		OutcomeUnknown: c.unknown,
 		Start:          c.start,
 		Duration:       time.Since(c.start),
-		Waited:         c.waited.backoff + c.waited.budget + c.waited.pace,
-		RateLimitWait:  c.waited.pace,
+		Waited:         c.waited.backoff + c.waited.budget + c.waited.rateLimit,
+		RateLimitWait:  c.waited.rateLimit,
 		BudgetWait:     c.waited.budget,
 		ClientToken:    c.token,
 	}
@@ -279,13 +281,13 @@ func (c *call) callDone(reason StopReason, err error) {
 	}
 	for _, h := range c.t.hooks {
 		if h.CallDone != nil {
-			c.tell(func() { h.CallDone(c.ctx, info) })
+			c.runHook(func() { h.CallDone(c.ctx, info) })
 		}
 	}
 }
 
-// tell runs a hook. One that panics must not end the call, nor lose its answer.
-func (c *call) tell(hook func()) {
+// runHook runs a hook. A panic must not end the call, nor lose its response.
+func (c *call) runHook(hook func()) {
 	defer func() { _ = recover() }()
 	hook()
 }

@@ -14,9 +14,9 @@ import (
 //	Debug  attempt failed                every attempt that failed
 //	Debug  retry scheduled               every retry
 //	Debug  call succeeded                without a retry
-//	Debug  terminal error                the first attempt failed, and no retry can help:
-//	                                     the caller gets the error, and a program that
-//	                                     polls until something exists gets many
+//	Debug  terminal error                the first attempt failed with an error that is
+//	                                     not retryable: the caller gets it, and a program
+//	                                     that polls until something exists gets many
 //	Debug  call canceled                 the caller canceled it
 //	Info   call succeeded after retries
 //	Warn   call canceled                 the same, and the outcome of a request that is
@@ -24,14 +24,14 @@ import (
 //	Warn   call failed                   everything else: after retries, because no retry
 //	                                     was allowed or in time, or with an unknown outcome
 //
-// So a program that logs from Info on gets one line per call at most, and none for
-// a call that was not retried and whose outcome is known. The attributes stand in
-// groups: "api" is the operation of the request, "response" the code, message,
-// request id and HTTP status of the last response or the error, "call" and
-// "attempt" what was done and waited for, "rate_limit" the state of the rate limiter.
-// Zero values are left out. Nothing of a header, a body or the address of an error
-// is written, and the texts of the API are limited in length and printable. A nil logger means
-// slog.Default(). testdata/log.txt holds a sample of every line.
+// A program that logs from Info on gets one line per call at most, and none for a call
+// that was not retried and whose outcome is known. The attributes are in groups: "api"
+// is the operation of the request; "response" the code, message, request id and HTTP
+// status of the last response, or the error; "call" and "attempt" are numbers and times;
+// "rate_limit" is the state of the rate limiter. Zero values are left out. Headers,
+// bodies and the addresses of errors are not written; the texts of the API are limited
+// in length and printable. A nil logger means slog.Default(). testdata/log.txt has a
+// sample of every line.
 func LogHooks(logger *slog.Logger) Hooks {
 	l := callLog{logger}
 	return Hooks{AttemptDone: l.attemptDone, RetryScheduled: l.retryScheduled, CallDone: l.callDone}

@@ -14,55 +14,54 @@ import (
 	"github.com/tcretry/tcretry/internal/watch"
 )
 
-// A Signer is a base that signs each attempt itself, such as a tc3.Transport,
-// and so makes a signature that the request has already, as those of the
-// official SDK have, one that is not sent: it does not grow old, and does not
-// stand in the way of [WithClientTokens]. A transport that wraps one forwards
-// the method.
+// A Signer is an underlying RoundTripper that signs each attempt, such as a
+// tc3.Transport. A signature that the request already has, as those of the official SDK
+// have, is then replaced: it does not expire, and does not prevent [WithClientTokens].
+// A RoundTripper that wraps a Signer forwards the method.
 type Signer interface {
 	http.RoundTripper
-	// Signs reports whether an attempt with this request would be signed anew.
+	// Signs reports whether an attempt with this request would be signed again.
 	// It is called from many goroutines at once and must not read or change the
 	// request.
 	Signs(*http.Request) bool
 }
 
-// Idempotent reports whether repeating the request is harmless even if it was
-// executed before. It is the default of [WithIdempotency]; a rule of your own
-// can start from it. Any one of these is enough:
+// Idempotent reports whether a retry of the request is safe even if an attempt was
+// executed. It is the default of [WithIdempotency]; a function of your own can start
+// from it. Any one of these is enough:
 //
-//   - an Idempotency-Key or X-Idempotency-Key header, which is how net/http is
-//     told that a POST may be repeated; but not "X-Idempotency-Key: x", which the
+//   - an Idempotency-Key or X-Idempotency-Key header, which is how net/http
+//     detects that a POST may be sent again; but not "X-Idempotency-Key: x", which the
 //     official SDK sends with every request under UnsafeRetryOnConnectionFailure;
-//   - an action that reads, by its name: Describe, Get, List, Query, Inquire,
+//   - an action that is read-only by its name: Describe, Get, List, Query, Inquire,
 //     Inquiry, Check or Search and then an upper case letter or nothing, unless
-//     the action is known to do more than its name says;
+//     the action is known to have effects;
 //   - a non-empty ClientToken among the parameters, unless the action is known
-//     not to honour it;
-//   - for a request that is not one to the API, a method that net/http repeats
+//     not to honor it;
+//   - for a request that is not one to the API, a method that net/http retries
 //     too: GET, HEAD, OPTIONS or TRACE.
 //
-// A GET to the API proves nothing: the API takes RunInstances by GET. DryRun
-// proves nothing either: an action that does not know it may ignore it, and
-// execute. The body is looked at through GetBody only, up to 10 MiB; a body
-// without GetBody has no ClientToken.
+// The HTTP method of a request to the API is no evidence: the API accepts RunInstances
+// over GET. DryRun is none either: an action that does not support it may ignore it and
+// execute. The body is read through GetBody only, up to 10 MiB; a body without GetBody
+// counts as one without a ClientToken.
 func Idempotent(req *http.Request) bool { return request.Idempotent(req, "") }
 
-// OperationOf returns what req asks for, as the hooks of its call will tell it: for
-// a span or a log line that begins before the call does. It reads the headers
-// and the query, and a form through GetBody only; it may be given any request.
+// OperationOf returns the operation of req, as the hooks of its call report it: for a
+// span or a log line that begins before the call. It reads the headers and the query,
+// and a form through GetBody only. req may be any request.
 func OperationOf(req *http.Request) Operation { return Operation(request.Identify(req).Operation) }
 
-// signsAnew says that the base signs each attempt of the call.
-func (c *call) signsAnew() bool {
+// signsAgain reports whether the underlying RoundTripper signs each attempt of the call.
+func (c *call) signsAgain() bool {
 	s, ok := c.t.wrapped().(Signer)
 	return ok && s.Signs(c.req)
 }
 
-// giveToken makes the call one with a ClientToken, if it is one that
-// [WithClientTokens] is about and its body has at most limit bytes: from then on
-// the request of the call is a copy of the caller's, with a body of its own.
-func (c *call) giveToken(limit int64) {
+// addClientToken adds a ClientToken, if [WithClientTokens] concerns the request and its
+// body has at most limit bytes: from then on the request of the call is a copy of the
+// caller's, with a body of its own.
+func (c *call) addClientToken(limit int64) {
 	if !c.takesToken() || c.req.ContentLength > min(limit, request.MaxTokenBody) {
 		return
 	}
@@ -70,18 +69,18 @@ func (c *call) giveToken(limit int64) {
 	if c.req.GetBody != nil {
 		var err error
 		if source, err = bodies.Fresh(c.req); err != nil {
-			return // the attempts will find out, if they need it
+			return // the attempts will report it, if they need the body
 		}
 	}
 	read, text := bodies.Whole(c.ctx, source, min(limit, request.MaxTokenBody))
 	token := request.NewClientToken()
 	body, ok := request.WithClientToken(text, token)
-	// A body that is not as long as its request says is for the base to report.
+	// A body whose length is not the request's is an error of the underlying RoundTripper.
 	if ok && (c.req.ContentLength <= 0 || c.req.ContentLength == int64(len(text))) {
 		c.token = token
 		c.replaceBody(body)
 	} else if c.req.GetBody == nil {
-		// What was read of it is read again, then the rest.
+		// The request continues with what was read, then the rest.
 		r := *c.req
 		r.Body = read
 		c.req = &r
@@ -90,28 +89,28 @@ func (c *call) giveToken(limit int64) {
 	_ = read.Close() // read to its end, or a copy: nothing to report
 }
 
-// takesToken says that the request may be given a ClientToken.
+// takesToken reports whether a ClientToken may be added to the request.
 func (c *call) takesToken() bool {
 	req := c.req
 	if req.Method != http.MethodPost || req.URL == nil || req.Body == nil || req.Body == http.NoBody {
 		return false
 	}
 	id := c.identify()
-	return request.HonoursToken(id.Service, id.Action) && request.MediaType(req) == "application/json" && c.signedBelow()
+	return request.HonoursToken(id.Service, id.Action) && request.MediaType(req) == "application/json" && c.signedInside()
 }
 
-// signedBelow says that no signature covers the request yet, or only one that
-// the base makes anew. "Authorization: SKIP" and other schemes are left alone:
-// what they say of the body is not known.
-func (c *call) signedBelow() bool {
-	if c.signsAnew() {
+// signedInside reports whether no signature covers the request yet, or only one that is
+// replaced. "Authorization: SKIP" and other schemes are not touched: what they require of
+// the body is not known.
+func (c *call) signedInside() bool {
+	if c.signsAgain() {
 		return true
 	}
 	return !request.HasHeader(c.req.Header, request.HeaderAuthorization) && !c.req.URL.Query().Has("Signature")
 }
 
 // replaceBody makes the request of the call a copy of the caller's with another
-// body. The caller's is closed: nobody will read it.
+// body. The caller's is closed: it will not be read.
 func (c *call) replaceBody(body []byte) {
 	r := *c.req
 	if r.GetBody != nil {
@@ -123,8 +122,8 @@ func (c *call) replaceBody(body []byte) {
 	c.req = &r
 }
 
-// A v1 request in a form tells its action and when it was signed in its body. One
-// without GetBody tells them only as it is read, by the underlying RoundTripper or,
+// The action and the signing time of a v1 request in a form are in its body. Without
+// GetBody they are known only when the body is read, by the underlying RoundTripper or,
 // before a retry, ahead of it.
 
 // signedAt is when the request's signature was made at the latest; zero if there
@@ -137,10 +136,10 @@ func (c *call) signedAt() time.Time {
 	}
 	at := c.identify().SignedAt
 	if at.IsZero() && c.hidesForm() {
-		// Nobody has seen the whole of it: it was signed before the call began.
+		// The form was not read whole: it was signed before the call began, at the latest.
 		at = c.start
 	}
-	if at.IsZero() || c.signsAnew() {
+	if at.IsZero() || c.signsAgain() {
 		return time.Time{}
 	}
 	return at
@@ -150,18 +149,17 @@ func (c *call) signedAt() time.Time {
 // not been read whole.
 func (c *call) hidesForm() bool {
 	return c.req.Method == http.MethodPost && c.req.GetBody == nil && c.identify().Action == "" &&
-		!c.body.Empty() && request.MediaType(c.req) == "application/x-www-form-urlencoded" && c.asked().GetBody == nil
+		!c.body.Empty() && request.MediaType(c.req) == "application/x-www-form-urlencoded" && c.withGetBody().GetBody == nil
 }
 
-// mostWrappers bounds how many RoundTrippers are looked into: one that wraps
-// itself ends there.
-const mostWrappers = 16
+// maxWrappers limits how many RoundTrippers are unwrapped: one may wrap itself.
+const maxWrappers = 16
 
-// serviceOf returns the service of a request that does not name it: the one that
-// the base signs for, or else that of the option.
+// serviceOf returns the service of a request that does not name it: the one that the
+// underlying RoundTripper signs for, or that of [WithService].
 func (t *Transport) serviceOf(req *http.Request) string {
 	base := t.wrapped()
-	for range mostWrappers {
+	for range maxWrappers {
 		if s, ok := base.(interface {
 			ServiceOf(*http.Request) string
 		}); ok {
@@ -176,8 +174,8 @@ func (t *Transport) serviceOf(req *http.Request) string {
 	return t.service
 }
 
-// inside returns the RoundTripper that another wraps, nil if it does not tell. The
-// second method is that of Kubernetes' client libraries, k8s.io/apimachinery.
+// inside returns the RoundTripper that another wraps, nil if it has no such method. The
+// second one is that of Kubernetes' client libraries, k8s.io/apimachinery.
 func inside(rt http.RoundTripper) http.RoundTripper {
 	switch w := rt.(type) {
 	case interface{ Unwrap() http.RoundTripper }:
@@ -189,7 +187,7 @@ func inside(rt http.RoundTripper) http.RoundTripper {
 }
 
 // IsAPIRequest reports whether req is a request to the API, which is the default
-// scope of a Transport; a scope of your own, see [WithScope], can start from it.
+// scope of a Transport; a function of your own, see [WithScope], can start from it.
 // Any one of these is enough:
 //
 //   - an API host, of the URL or of the Host header: a subdomain of
@@ -203,19 +201,19 @@ func inside(rt http.RoundTripper) http.RoundTripper {
 //
 // It does not read or change the request. A form is read through GetBody only,
 // and only if it is no longer than 64 KiB by its Content-Length; without GetBody,
-// or beyond that, only the other marks count.
+// or beyond that, only the other criteria count.
 func IsAPIRequest(req *http.Request) bool { return request.IsAPI(req) }
 
 // InScope reports whether RoundTrip would handle req: whether it is in the
-// Transport's scope, and not the attempt of a Transport outside of this one,
-// which already does. Any other request is passed through untouched. It may be
+// Transport's scope, and not an attempt of a Transport outside of this one,
+// which already handles it. Any other request is passed through unchanged. It may be
 // called from any goroutine.
 func (t *Transport) InScope(req *http.Request) bool {
-	return t.covers(req) && !wishesOf(req.Context()).isAttempt(req)
+	return t.covers(req) && !callSettingsOf(req.Context()).isAttempt(req)
 }
 
-// covers reports whether req is in the Transport's scope. A base that signs a
-// request can only mean the API, so what it signs is in the default scope.
+// covers reports whether req is in the Transport's scope. A Signer signs requests to
+// the API only, so what it signs is in the default scope.
 func (t *Transport) covers(req *http.Request) bool {
 	if t.scope != nil {
 		return contain.Result(func() bool { return t.scope(req) })
@@ -227,7 +225,7 @@ func (t *Transport) covers(req *http.Request) bool {
 	return ok && s.Signs(req)
 }
 
-// passThrough sends a request that is out of scope: the caller's own, untouched.
+// passThrough sends a request that is out of scope: the caller's own, unchanged.
 func (t *Transport) passThrough(req *http.Request) (*http.Response, error) {
 	for _, h := range t.hooks {
 		if h.OutOfScope == nil {
@@ -240,29 +238,29 @@ func (t *Transport) passThrough(req *http.Request) (*http.Response, error) {
 		contain.Result(func() struct{} { h.OutOfScope(req.Context(), info); return struct{}{} })
 	}
 	if t.scope != nil && IsAPIRequest(req) {
-		return t.wrapped().RoundTrip(req) // left alone, but one to the API
+		return t.wrapped().RoundTrip(req) // excluded, but one to the API
 	}
 	return t.plain().RoundTrip(req)
 }
 
-// wishes are what a context says of the calls that are made with it. They have
-// one key, because a call has to look through all of its context for each.
-type wishes struct {
+// callSettings are the settings of a context for the calls that are made with it. They
+// have one key, because a call has to search its whole context for each.
+type callSettings struct {
 	rules  *rules        // the call's own policy; nil for that of the Transport
-	err    error         // why there is none
+	err    error         // why rules is not valid
 	trace  *CallTrace    // nil for most calls
 	within *http.Request // the attempt that the context belongs to; nil for most calls
 }
 
-type wishesKey struct{}
+type callSettingsKey struct{}
 
-func wishesOf(ctx context.Context) wishes {
-	w, _ := ctx.Value(wishesKey{}).(wishes)
+func callSettingsOf(ctx context.Context) callSettings {
+	w, _ := ctx.Value(callSettingsKey{}).(callSettings)
 	return w
 }
 
-// attemptContext is the context of an attempt: with the request beside it, by which a
-// Transport further inside detects that it is one.
+// attemptContext is the context of an attempt. It holds the request, by which a
+// Transport further inside detects the attempt.
 type attemptContext struct {
 	watch.Tracer
 	request *http.Request
@@ -270,24 +268,24 @@ type attemptContext struct {
 
 // Value is part of context.Context.
 func (a *attemptContext) Value(key any) any {
-	if _, ok := key.(wishesKey); ok {
-		own := wishesOf(a.Context)
+	if _, ok := key.(callSettingsKey); ok {
+		own := callSettingsOf(a.Context)
 		own.within = a.request
 		return own
 	}
 	return a.Tracer.Value(key)
 }
 
-// isAttempt reports whether req is an attempt that a Transport outside of this
-// one is making. That one retries it, so this one must not: of two or three in a
-// chain the outermost makes the attempts, as if it were the only one.
+// isAttempt reports whether req is an attempt of a Transport outside of this one. That
+// one retries it, so this one must not: of several in a chain the outermost retries, as
+// if it were the only one.
 //
-// The context of an attempt alone is no evidence. What stands between, such as
-// a signer, may use it for requests of its own: to get credentials from STS, for
-// example, and those are calls like any other. So the request must ask for the
-// same as the attempt. What stands between may have copied it, signed it, and
-// sent it to another host; it has no reason to change the method or the action.
-func (w wishes) isAttempt(req *http.Request) bool {
+// The context of an attempt alone is no evidence. A RoundTripper between the two, such
+// as a signer, may use it for requests of its own, to STS for example, and those are
+// calls like any other. So the request must have the operation of the attempt. A
+// RoundTripper between may have copied it, signed it, and sent it to another host; it
+// has no reason to change the method or the action.
+func (w callSettings) isAttempt(req *http.Request) bool {
 	if w.within == nil {
 		return false
 	}

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// What a CallTrace keeps at most: enough to see how a call ended, and bounded
-// for a context that a program makes all its calls with.
+// The most that a CallTrace keeps: enough to see how a call ended, and limited for a
+// context that a program makes all its calls with.
 const (
 	maxTracedCalls    = 32
 	maxTracedAttempts = 32 // of each call, and as many retries
 )
 
-// A CallTrace collects what the calls with one context did, for a test or an
-// error report: make one with [Trace]. It keeps the last 32 calls, and of each
+// A CallTrace collects the events of the calls with one context, for a test or an error
+// report: make one with [Trace]. It keeps the last 32 calls, and of each
 // the last 32 attempts and retries. All methods may be called from many
-// goroutines, while calls are made too.
+// goroutines, during calls too.
 type CallTrace struct {
 	mu sync.Mutex
 	// The fields below are guarded by mu.
@@ -30,28 +30,28 @@ type CallTrace struct {
 	dropped int           // calls before them
 }
 
-// A TracedCall is what a [CallTrace] knows of one call.
+// A TracedCall is the events of one call in a [CallTrace].
 type TracedCall struct {
 	// Attempts are the attempts that ended, in order, the last 32 of them.
 	Attempts []AttemptInfo
 	// Retries are the retries that were scheduled, in order, the last 32 of them.
 	Retries []RetryInfo
-	// Call tells of the call once it ended; until then only its Target is set,
+	// Call describes the call once it has ended; until then only its Operation is set,
 	// and Reason is 0.
 	Call CallInfo
 }
 
 // Trace returns a context, and the trace of the calls that are made with it or
 // with one derived from it, by any Transport. Where contexts with traces are
-// nested, the innermost collects. A call without a trace pays a look into its
-// context.
+// nested, the innermost collects. A call without a trace costs one look-up in
+// its context.
 func Trace(ctx context.Context) (context.Context, *CallTrace) {
-	own := wishesOf(ctx)
+	own := callSettingsOf(ctx)
 	own.trace = &CallTrace{}
-	return context.WithValue(ctx, wishesKey{}, own), own.trace
+	return context.WithValue(ctx, callSettingsKey{}, own), own.trace
 }
 
-// Calls returns what is known of the calls, the oldest first.
+// Calls returns the calls, the oldest first.
 func (t *CallTrace) Calls() []TracedCall {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,9 +62,9 @@ func (t *CallTrace) Calls() []TracedCall {
 	return calls
 }
 
-// String returns a table of every call: a line on how it ended, and one an
-// attempt. It holds no header and no body, and of the address of an error
-// nothing. Its form is for people and may change.
+// String returns a table for every call: one line on how it ended, and one per attempt.
+// It has no header, no body, and no address of a *url.Error. Its form is for people and
+// may change.
 func (t *CallTrace) String() string {
 	t.mu.Lock()
 	dropped := t.dropped
@@ -83,7 +83,7 @@ func (t *CallTrace) String() string {
 	return b.String()
 }
 
-// keep returns k, or something new in the place of nil. t.mu must be held.
+// keep returns k, or a new record if it is nil. t.mu must be held.
 func (t *CallTrace) keep(k *TracedCall, target Operation) *TracedCall {
 	if k != nil {
 		return k
@@ -97,8 +97,8 @@ func (t *CallTrace) keep(k *TracedCall, target Operation) *TracedCall {
 	return k
 }
 
-// The trace is told of the events of a call as hooks are. What it keeps of the
-// call is nil before the first of them; it is told to the end, kept or not.
+// The methods below are called as hooks are. The record of the call is nil before its
+// first event.
 
 func (t *CallTrace) attemptDone(k *TracedCall, i AttemptInfo) *TracedCall {
 	t.mu.Lock()
@@ -127,7 +127,7 @@ func (t *CallTrace) callDone(k *TracedCall, i CallInfo) *TracedCall {
 	return k
 }
 
-// appendLast appends to what is kept of a call, less the first if it is full.
+// appendLast appends to a list of a record, and drops the first if it is full.
 func appendLast[T any](kept []T, last T) []T {
 	if len(kept) == maxTracedAttempts {
 		kept = slices.Delete(kept, 0, 1)
@@ -188,7 +188,7 @@ func (c *TracedCall) writeEnd(b *strings.Builder) {
 }
 
 // waitedBefore is the time from the end of the attempt before the ith to its
-// start: a delay, a hold of the budget and a wait for the pace.
+// start: backoff, and waits for the retry budget and the rate limiter.
 func (c *TracedCall) waitedBefore(i int) time.Duration {
 	if i == 0 {
 		return c.Attempts[0].RateLimitWait
@@ -204,7 +204,7 @@ func orDash(s string) string {
 	return s
 }
 
-// short rounds a duration to what a person reads.
+// short rounds a duration for a reader.
 func short(d time.Duration) time.Duration {
 	switch {
 	case d >= time.Second:

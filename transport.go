@@ -11,31 +11,35 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// Transport is an http.RoundTripper that repeats calls which failed in passing.
-// The zero Transport is ready to use: it consists of defaults and wraps what
-// http.DefaultTransport is at its first use, as New(nil) wraps what it is then. It is safe for use from many goroutines and must not be copied.
+// Transport is an http.RoundTripper that retries calls to the Tencent Cloud API which
+// failed with a retryable error. The zero Transport is ready to use: it has the
+// defaults of all options and wraps http.DefaultTransport as it is at the first call.
+// It is safe for use from many goroutines and must not be copied.
 //
-// It reads at most 64 KiB of an answer to find out whether the API reports a
-// failure, and hands every byte on. A response is never turned into an error:
-// when retries end the caller gets the last response, whole, and a nil error.
+// It peeks at up to 64 KiB of a response to find an error of the API; the caller gets
+// the response unchanged, every byte. A response is never turned into an error: when
+// no retry follows, the caller gets the last response and a nil error.
+//
+// The steps of a call are methods of call, one file each, in this order: request.go,
+// pacing.go, attempt.go, classify.go, decide.go, hooks.go.
 type Transport struct {
 	base    http.RoundTripper // nil means nilBase
 	nilBase base.Default
 	settings
-	policy    atomic.Pointer[rules] // nil means the zero Policy
-	ownBudget budget.Tokens
-	ownPacer  ratelimit.Adaptive
+	policy         atomic.Pointer[rules] // nil means the zero Policy
+	ownBudget      budget.Tokens
+	ownRateLimiter ratelimit.Adaptive
 }
 
-// New returns a Transport that wraps base. Like regexp.MustCompile it panics when an
-// option is not valid, with what [NewTransport] returns.
+// New returns a Transport that wraps base. Like regexp.MustCompile it panics if an
+// option is not valid, with the error that [NewTransport] returns.
 //
 // A nil base means http.DefaultTransport as it is now, so that
 // http.DefaultTransport = tcretry.New(nil) works. If that is an *http.Transport, requests to
-// the API go through a copy that gives up idle connections after 30 seconds, because the
-// API closes them after about 60, and that all Transports share. It is made before
-// the first such request: settings that are changed later do not reach it, nor does
-// RegisterProtocol. Other requests go through the original.
+// the API go through a copy of it that closes idle connections after 30 seconds, because
+// the API closes them after about 60. All Transports share the copy. It is made before
+// the first such request: later changes of the original, RegisterProtocol among them, do
+// not reach it. Other requests go through the original.
 func New(base http.RoundTripper, opts ...Option) *Transport {
 	t, err := NewTransport(base, opts...)
 	if err != nil {
@@ -44,8 +48,8 @@ func New(base http.RoundTripper, opts ...Option) *Transport {
 	return t
 }
 
-// NewTransport returns a Transport that wraps base; nil means what it means for
-// [New]. Its error joins every mistake, each an *OptionError.
+// NewTransport returns a Transport that wraps base; nil means the same as for
+// [New]. Its error joins all invalid options, each an *OptionError.
 func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 	t := &Transport{base: base}
 	var errs []error
@@ -66,25 +70,24 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 	return t, nil
 }
 
-// RoundTrip makes one call: an attempt, and others as long as they fail in
-// passing and the policy, the budget, the context and the request allow. It
-// returns the last response, or an error if the last attempt had none. It is
-// part of http.RoundTripper, keeps that interface's whole contract and may be
-// called from many goroutines.
+// RoundTrip makes one call: a first attempt, and retries while the attempts fail with
+// retryable errors and the policy, the retry budget, the context and the request allow
+// them. It returns the last response, or an error if the last attempt had none. It
+// keeps the whole contract of http.RoundTripper and may be called from many goroutines.
 //
-// The error is an [*Error], but for that of an only attempt which was not sent and
-// which no retry can help: it is returned unchanged.
+// The error is an [*Error], except if the only attempt was not sent and no retry can
+// help: then the error of the underlying RoundTripper is returned unchanged.
 //
-// The base must not take Request.GetBody for granted: a non-idempotent request
+// The underlying RoundTripper must not require Request.GetBody: a non-idempotent request
 // that net/http by itself would resend, as it does with a GET, is sent without it.
 //
-// A request that is out of scope, see [WithScope], is passed to the base untouched,
-// and so is an attempt of a Transport outside of this one: see [Transport.InScope].
+// A request that is out of scope, see [WithScope], is passed through unchanged, and so
+// is an attempt of a Transport outside of this one: see [Transport.InScope].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.covers(req) {
 		return t.passThrough(req)
 	}
-	own := wishesOf(req.Context())
+	own := callSettingsOf(req.Context())
 	if own.isAttempt(req) {
 		return t.wrapped().RoundTrip(req)
 	}
@@ -104,8 +107,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.finish(reason)
 }
 
-// CloseIdleConnections closes the idle connections of the base, if it has such a
-// method. http.Client.CloseIdleConnections calls it.
+// CloseIdleConnections closes the idle connections of the underlying RoundTripper, if it
+// has such a method. http.Client.CloseIdleConnections calls it.
 func (t *Transport) CloseIdleConnections() {
 	if t.base == nil {
 		t.nilBase.CloseIdleConnections(t)
@@ -114,9 +117,9 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// SetPolicy replaces the policy for calls that start from now on; those in
-// flight keep theirs. It returns what [Policy.Validate] returns, and changes
-// nothing unless that is nil. It may be called from any goroutine.
+// SetPolicy replaces the policy for calls that start from now on; calls in
+// progress keep theirs. It returns the error of [Policy.Validate], and changes
+// nothing if there is one. It may be called from any goroutine.
 func (t *Transport) SetPolicy(p Policy) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -125,19 +128,19 @@ func (t *Transport) SetPolicy(p Policy) error {
 	return nil
 }
 
-// ContextWithPolicy returns a context whose calls follow p, in place of the
-// Transport's policy. A call whose policy is not valid makes no attempt: its
-// error tells what [Policy.Validate] says.
+// ContextWithPolicy returns a context whose calls use p instead of the
+// policy of the Transport. If p is not valid, these calls make no attempt and return
+// the error of [Policy.Validate].
 func ContextWithPolicy(ctx context.Context, p Policy) context.Context {
-	own := wishesOf(ctx)
+	own := callSettingsOf(ctx)
 	own.rules, own.err = nil, p.Validate()
 	if own.err == nil {
 		own.rules = p.compile()
 	}
-	return context.WithValue(ctx, wishesKey{}, own)
+	return context.WithValue(ctx, callSettingsKey{}, own)
 }
 
-// currentRules are the rules of calls that start now and have no own ones.
+// currentRules are the rules of calls that start now and have none of their own.
 func (t *Transport) currentRules() *rules {
 	if r := t.policy.Load(); r != nil {
 		return r
@@ -145,7 +148,7 @@ func (t *Transport) currentRules() *rules {
 	return defaultRules()
 }
 
-// wrapped is the base as requests to the API use it.
+// wrapped is the underlying RoundTripper for requests to the API.
 func (t *Transport) wrapped() http.RoundTripper {
 	if t.base == nil {
 		return t.nilBase.API(t)
@@ -153,7 +156,7 @@ func (t *Transport) wrapped() http.RoundTripper {
 	return t.base
 }
 
-// plain is the base as all other requests use it.
+// plain is the underlying RoundTripper for all other requests.
 func (t *Transport) plain() http.RoundTripper {
 	if t.base == nil {
 		return t.nilBase.Other(t)
@@ -162,40 +165,40 @@ func (t *Transport) plain() http.RoundTripper {
 }
 
 // RateLimits returns the state of the Transport's rate limiter for every key, if it is a
-// [ratelimit.Adaptive] or another with its method States; nil otherwise. It is for a page
-// that a person reads, or a scrape, and may be called from any goroutine.
+// [ratelimit.Adaptive] or another with its method States; nil otherwise. It is for status
+// pages and scrapes, and may be called from any goroutine.
 func (t *Transport) RateLimits() []ratelimit.State {
-	if p, ok := t.pacerOf().(interface{ States() []ratelimit.State }); ok {
+	if p, ok := t.activeRateLimiter().(interface{ States() []ratelimit.State }); ok {
 		return p.States()
 	}
 	return nil
 }
 
 // Budgets returns the state of the Transport's retry budget for every host, if it is a
-// [budget.Tokens] or another with its method States; nil otherwise. It is for a page
-// that a person reads, or a scrape, and may be called from any goroutine.
+// [budget.Tokens] or another with its method States; nil otherwise. It is for status
+// pages and scrapes, and may be called from any goroutine.
 func (t *Transport) Budgets() []budget.HostState {
-	if b, ok := t.budgetOf().(interface{ States() []budget.HostState }); ok {
+	if b, ok := t.activeBudget().(interface{ States() []budget.HostState }); ok {
 		return b.States()
 	}
 	return nil
 }
 
-// pacerOf returns the pacer of the calls, nil if they have none.
-func (t *Transport) pacerOf() ratelimit.Limiter {
+// activeRateLimiter returns the rate limiter of the calls, nil if they have none.
+func (t *Transport) activeRateLimiter() ratelimit.Limiter {
 	switch {
-	case t.unpaced:
+	case t.noRateLimiter:
 		return nil
-	case t.pacer == nil:
-		return &t.ownPacer
+	case t.rateLimiter == nil:
+		return &t.ownRateLimiter
 	}
-	return t.pacer
+	return t.rateLimiter
 }
 
-// budgetOf returns the budget of the calls, nil if they have none.
-func (t *Transport) budgetOf() budget.Budget {
+// activeBudget returns the retry budget of the calls, nil if they have none.
+func (t *Transport) activeBudget() budget.Budget {
 	switch {
-	case t.unbudgeted:
+	case t.noBudget:
 		return nil
 	case t.budget == nil:
 		return &t.ownBudget

@@ -271,5 +271,5 @@ func TestABaseThatReturnsNothingIsAnError(t *testing.T) {
 	resp, err := tcretry.New(base).RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 	require.Nil(t, resp)
 	require.EqualError(t, err, "tcretry: RunInstances: giving up after 1 attempt (not_idempotent): "+
-		"the base returned neither a response nor an error; outcome unknown: the request may have been executed")
+		"the underlying RoundTripper returned neither a response nor an error; outcome unknown: the request may have been executed")
 }

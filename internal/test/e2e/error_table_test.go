@@ -136,7 +136,7 @@ func TestHowACallEnds(t *testing.T) {
 		if row.reason != 0 {
 			reason = row.reason.String()
 		}
-		table.WriteString(strings.TrimRight(fmt.Sprintf("//\t%-53s %-20s %-15s %s", row.how, row.returns, reason, row.found), " ") + "\n")
+		table.WriteString(strings.TrimRight(fmt.Sprintf("//\t%-53s %-20s %-17s %s", row.how, row.returns, reason, row.found), " ") + "\n")
 	}
 	require.Contains(t, string(doc), table.String(), "it should be:\n%s", &table)
 	for _, row := range endings() {
