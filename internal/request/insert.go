@@ -15,7 +15,6 @@ func WithClientToken(text []byte, token string) (_ []byte, ok bool) {
 		return nil, false
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return nil, false
 	}
