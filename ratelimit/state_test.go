@@ -1,0 +1,65 @@
+package ratelimit_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/ratelimit"
+)
+
+// stateOf is the state that a key's limiter shows of itself.
+func stateOf(l ratelimit.KeyLimiter) ratelimit.State {
+	return l.(interface{ State() ratelimit.State }).State()
+}
+
+// What is shown is what holds now, though nothing has started or ended since.
+func TestTheStateThatIsShownIsThatOfNow(t *testing.T) {
+	t.Run("a guard melts", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := new(ratelimit.Adaptive)
+			lane := ownLimiter(t, p, 20)
+			require.InDelta(t, 20/round.Seconds(), stateOf(lane).Rate, 1e-9)
+			time.Sleep(8 * time.Second)
+			half := 20 / 1.004
+			require.InDelta(t, half, stateOf(lane).Rate, 1e-9)
+			require.InDelta(t, half, p.States()[0].Rate, 1e-9)
+			time.Sleep(8 * time.Second)
+			require.InDelta(t, 20, p.States()[0].Rate, 1e-9)
+			require.InDelta(t, 20, stateOf(lane).Rate, 1e-9)
+		})
+	})
+	t.Run("a rate recovers", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := new(ratelimit.Adaptive)
+			p.Seed = 1
+			lane := p.ForKey(paceKey)
+			begin(t, lane, 2)
+			lane.Done(over(400, 20))
+			lane.Done(accepted)
+			before := stateOf(lane)
+			require.Equal(t, ratelimit.Shared, before.Mode)
+			last := before.Rate
+			for _, show := range []func() ratelimit.State{func() ratelimit.State { return stateOf(lane) }, func() ratelimit.State { return p.States()[0] }} {
+				time.Sleep(100 * time.Millisecond)
+				now := show().Rate
+				require.Greater(t, now, last)
+				last = now
+			}
+			time.Sleep(time.Minute)
+			require.Equal(t, 20.0, stateOf(lane).Rate, "in the end it is the limit")
+		})
+	})
+	t.Run("an account's guard melts", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := new(ratelimit.Adaptive)
+			accountWide(t, p)
+			require.InDelta(t, 2/round.Seconds(), p.States()[0].Rate, 1e-9)
+			time.Sleep(16 * time.Second)
+			require.InDelta(t, 2, p.States()[0].Rate, 1e-9)
+			require.Empty(t, p.States()[0].Action)
+		})
+	})
+}
