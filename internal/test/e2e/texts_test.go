@@ -54,9 +54,9 @@ func TestAnExplanationListsTheRulesThatItDoesNotName(t *testing.T) {
 // The text names the action if there is one, and else begins with what happened.
 func TestTheTextOfAnErrorWithoutAnActionNamesNone(t *testing.T) {
 	e := &tcretry.Error{Reason: tcretry.StopMaxAttempts, Attempts: 1, Err: io.EOF}
-	require.EqualError(t, e, "tcretry: giving up after 1 attempt (attempts): EOF")
+	require.EqualError(t, e, "tcretry: giving up after 1 attempt (max_attempts): EOF")
 	e.OutcomeUnknown = true
-	require.EqualError(t, e, "tcretry: giving up after 1 attempt (attempts): EOF; outcome unknown: the request may have been executed")
+	require.EqualError(t, e, "tcretry: giving up after 1 attempt (max_attempts): EOF; outcome unknown: the request may have been executed")
 	e.Action, e.Attempts = "RunInstances", 2
 	require.EqualError(t, e, "tcretry: RunInstances: giving up after 2 attempts (attempts): EOF; outcome unknown: the request may have been executed")
 	e.Action, e.Attempts = "DescribeInstances", 0
