@@ -4,7 +4,6 @@ import (
 	"io"
 
 	"github.com/tcretry/tcretry/internal/bodies"
-	"github.com/tcretry/tcretry/internal/object"
 )
 
 // maxOpenings bounds what is decoded of a compressed body to find out whether it is
@@ -21,7 +20,7 @@ type opening struct {
 	coding contentCoding
 	limit  int64
 	length int64 // of the body; negative if it is not known
-	scan   object.Scan
+	scan   objectScan
 	spent  int64 // bytes that were decoded of a compressed body
 }
 
@@ -37,11 +36,11 @@ func (o *opening) settled(data []byte) bool {
 	return settled(&o.scan, data)
 }
 
-func settled(scan *object.Scan, data []byte) bool {
-	switch scan.Next(data) {
-	case object.Complete:
-		return decode(data[:scan.End()]).failure == nil
-	case object.Other:
+func settled(scan *objectScan, data []byte) bool {
+	switch scan.next(data) {
+	case objectComplete:
+		return decode(data[:scan.end]).failure == nil
+	case notObject:
 		return true
 	}
 	return false
@@ -71,7 +70,7 @@ func (o *opening) inflatedSettled(data []byte) bool {
 		case nil:
 			return true // more than an envelope may have
 		case io.EOF, io.ErrUnexpectedEOF:
-			return settled(new(object.Scan), prefix.Bytes())
+			return settled(new(objectScan), prefix.Bytes())
 		}
 	}
 	return true // what cannot be decoded holds no failure
