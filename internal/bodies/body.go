@@ -6,36 +6,39 @@ import (
 	"sync/atomic"
 )
 
-// Peeked is a response's body of which a prefix has been read. It gives its
-// reader what the original would have given: every byte, and the original's
-// read error, if any, at the same place. Its zero value waits for fill.
+// Peeked is a body of which a prefix has been read. Its reader receives what the
+// original would have returned: every byte, and the original's read error, if any,
+// at the same place. The zero Peeked must be given its original first, by Wrap.
 //
-// Close may be called while a Read is under way, as for a body of net/http; the
-// original is closed exactly once, as soon as it has ended or Close is called.
+// One goroutine may call Read and another one Close meanwhile, as for a body of
+// net/http. The original is closed exactly once: as soon as it has ended, or when
+// Close is called.
 type Peeked struct {
 	rest     io.ReadCloser // the original
 	end      error         // how the original ended within the prefix; nil if it did not
-	closeErr error         // what closing the original said, if it ended; given to Close
+	closeErr error         // of closing an original that ended; for Close to return
 
 	// prefix belongs to whoever takes it: a Read that copies, or the Close that
-	// gives its buffer to another answer. It is nil meanwhile and afterwards.
+	// gives its buffer to another body. It is nil meanwhile and afterwards.
 	prefix atomic.Pointer[buffer]
 	next   int // how much of the prefix was read; belongs to the prefix
 	closed atomic.Bool
 }
 
-// fill reads up to limit bytes of original, whose length is length or, if
-// negative, unknown. It returns them, valid until the first Read or Close.
+// fill reads up to limit bytes of original and makes b the body of all. A negative
+// length means that the length of original is unknown. The bytes that it returns are
+// valid until the first Read or Close.
 func (b *Peeked) fill(original io.ReadCloser, limit, length int64) []byte {
 	p := NewPrefix(original, limit, length)
 	for p.More() {
 	}
-	return b.Hold(original, p)
+	return b.Wrap(original, p)
 }
 
-// Hold makes b the rest of original, of which p has been read. It returns what p
-// has, valid until the first Read or Close.
-func (b *Peeked) Hold(original io.ReadCloser, p prefix) []byte {
+// Wrap makes b the body that consists of p, which was read of original, and of the
+// rest of original. The bytes of p that it returns are valid until the first Read or
+// Close.
+func (b *Peeked) Wrap(original io.ReadCloser, p prefix) []byte {
 	b.rest, b.end = original, p.end
 	if b.end != nil {
 		b.closeErr = original.Close()
@@ -49,11 +52,11 @@ func (b *Peeked) Hold(original io.ReadCloser, p prefix) []byte {
 	return data
 }
 
-// Ended returns how the original ended within the prefix, nil if it did not.
+// Ended returns the error with which the original ended within the prefix, io.EOF
+// among them, or nil if it did not end there.
 func (b *Peeked) Ended() error { return b.end }
 
-// EndWith makes err what a Read returns after the prefix, in the place of what ended
-// the original there.
+// EndWith replaces the error that Ended returns: a Read returns err after the prefix.
 func (b *Peeked) EndWith(err error) { b.end = err }
 
 // Read reads the prefix, then the rest of the original.
@@ -67,11 +70,12 @@ func (b *Peeked) Read(p []byte) (int, error) {
 	if b.end != nil {
 		return 0, b.end
 	}
-	// A Close must be able to end a Read that waits.
+	// Without a lock: a Close must be able to end a Read that waits.
 	return b.rest.Read(p)
 }
 
-// readPrefix reads the prefix, which it was given, and puts back what is left.
+// readPrefix copies from prefix, which the caller has taken, and puts back what is
+// left.
 func (b *Peeked) readPrefix(prefix *buffer, p []byte) int {
 	n := copy(p, prefix.Bytes()[b.next:])
 	b.next += n
@@ -81,13 +85,14 @@ func (b *Peeked) readPrefix(prefix *buffer, p []byte) int {
 	}
 	b.prefix.Store(prefix)
 	if b.closed.Load() {
-		// Close came meanwhile, and found nothing to give back.
+		// Close was called meanwhile, and found nothing to release.
 		b.release()
 	}
 	return n
 }
 
-// Close closes the original, unless it has been. It may be called more than once.
+// Close closes the original, unless it is closed already, and returns its error. Later
+// calls return nil.
 func (b *Peeked) Close() error {
 	first := !b.closed.Swap(true)
 	b.release()
@@ -101,7 +106,7 @@ func (b *Peeked) Close() error {
 	}
 }
 
-// take returns the prefix, nil if there is none, and leaves none.
+// take removes the prefix and returns it, nil if there is none.
 func (b *Peeked) take() *buffer {
 	if b.prefix.Load() == nil {
 		return nil
@@ -109,7 +114,7 @@ func (b *Peeked) take() *buffer {
 	return b.prefix.Swap(nil)
 }
 
-// release gives the buffer back.
+// release frees the buffer of the prefix, unless a Read has taken it.
 func (b *Peeked) release() {
 	if prefix := b.take(); prefix != nil {
 		prefix.Free()

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// The sizes of buffers that are kept for other bodies, in bytes: most responses fit
-// the first. The second is also how much is read of a response by default.
+// The sizes, in bytes, of the buffers that are kept for other bodies. Most responses
+// fit Small. Large is also how much is read of a response by default.
 const (
 	Small = 8 << 10
 	Large = 64 << 10
 )
 
-// buffer is memory that answers use in turn. A buffer has one owner, who gives
-// it back once, with free.
+// buffer is memory that bodies use one after the other. A buffer has one owner, who
+// gives it back exactly once, with Free.
 type buffer struct {
 	memory []byte
 	size   int // bytes in use; 0 <= size <= len(memory)
@@ -24,37 +24,38 @@ var (
 	largeBuffers = sync.Pool{New: func() any { return &buffer{memory: make([]byte, Large)} }}
 )
 
-// OnBuffer is told of each buffer that gets an owner (1) or loses it (-1). Tests
-// set it, before the first call; without them every core would wait for the others
-// to count.
+// OnBuffer, unless it is nil, is called with 1 for each buffer that gets an owner and
+// with -1 for each that loses it, from any goroutine. Only tests set it, before the
+// first call: a counter in production would make every core wait for the others.
 var OnBuffer func(int64)
 
-// MaxEmptyReads is how often a source may return nothing, without an error,
-// before it is left to its reader to wait for it; as in bufio.
+// MaxEmptyReads is how many Reads in a row may return no byte and no error before the
+// prefix ends and waiting is left to the reader of the body; as in bufio.
 const MaxEmptyReads = 100
 
-// prefix is the beginning of a source, read step by step. It belongs to one
-// goroutine, and its buffer to whoever takes it from there.
+// prefix is the beginning of a source, read step by step. It may be used by one
+// goroutine at a time. Its buffer belongs to the Peeked that wraps it.
 type prefix struct {
 	source io.Reader
 	limit  int64
 	buffer *buffer // never nil
-	end    error   // what ended the source, nil if nothing has
+	end    error   // with which the source ended, nil if it has not
 }
 
-// NewPrefix begins to read source, up to limit bytes, which must be positive. length
-// is that of the source, or negative if it is unknown.
+// NewPrefix returns an empty prefix of source, of at most limit bytes; limit must be
+// positive. A negative length means that the length of source is unknown.
 func NewPrefix(source io.Reader, limit, length int64) prefix {
 	want := int64(Small)
 	if length >= 0 {
 		want = length + 1 // room for a last Read, which sees the end
 	}
-	// A declared length is not trusted beyond the buffers that there are: memory that
-	// was only promised to be filled could be all there is.
+	// A declared length larger than the buffers that are kept is not trusted: a server
+	// that declares it and sends nothing must not cost that much memory.
 	return prefix{source: source, limit: limit, buffer: newBuffer(min(want, limit, Large))}
 }
 
-// more reads on and reports whether bytes have come and others may follow.
+// More reads once from the source, and again while it returns nothing. It reports
+// whether it read any bytes and more may follow.
 func (p *prefix) More() bool {
 	b := p.buffer
 	for empty := 0; int64(b.size) < p.limit && empty < MaxEmptyReads; empty++ {
@@ -76,12 +77,14 @@ func (p *prefix) More() bool {
 	return false
 }
 
-// bytes returns what has been read so far, valid until the buffer is freed.
+// Bytes returns what has been read so far, valid until the next More and until the
+// buffer is freed.
 func (p *prefix) Bytes() []byte { return p.buffer.Bytes() }
 
-// ReadPrefix reads source up to limit bytes, which must be positive, or to its
-// end, and returns what ended it: nil if nothing did. length is that of the
-// source, or negative if it is unknown. The buffer is never nil.
+// ReadPrefix reads source to its end or up to limit bytes, which must be positive. end
+// is the error with which source ended, io.EOF among them, or nil if it did not. A
+// negative length means that the length of source is unknown. The caller owns the
+// buffer, which is never nil, and must free it.
 func ReadPrefix(source io.Reader, limit, length int64) (b *buffer, end error) {
 	p := NewPrefix(source, limit, length)
 	for p.More() {
@@ -89,7 +92,7 @@ func ReadPrefix(source io.Reader, limit, length int64) (b *buffer, end error) {
 	return p.buffer, p.end
 }
 
-// newBuffer returns an empty buffer with a memory of at least size bytes.
+// newBuffer returns an empty buffer of at least size bytes, owned by the caller.
 func newBuffer(size int64) *buffer {
 	if OnBuffer != nil {
 		OnBuffer(1)
@@ -104,11 +107,11 @@ func newBuffer(size int64) *buffer {
 	}
 }
 
-// bytes returns the bytes in use, valid until b is freed.
+// Bytes returns the bytes in use, valid until b is freed.
 func (b *buffer) Bytes() []byte { return b.memory[:b.size] }
 
-// grow returns a buffer with the same bytes and more memory: the next size that
-// is kept, or above those twice as much, up to limit. It frees b.
+// grow frees b and returns a larger buffer with the same bytes: of the next size that
+// is kept, or twice as large if there is none, up to limit.
 func (b *buffer) grow(limit int64) *buffer {
 	twice := min(2*int64(len(b.memory)), limit)
 	larger := newBuffer(max(Large, twice))
@@ -117,7 +120,7 @@ func (b *buffer) grow(limit int64) *buffer {
 	return larger
 }
 
-// free gives b back. Its owner must forget it.
+// Free gives b back. The caller must not use b afterwards.
 func (b *buffer) Free() {
 	if OnBuffer != nil {
 		OnBuffer(-1)

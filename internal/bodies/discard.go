@@ -5,26 +5,29 @@ import (
 	"time"
 )
 
-// discardLimit is how much of an answer is read for its connection's sake, and
-// discardTime how long. A new connection costs two or three round trips, half a
-// second to the far side of the world, in which about this much comes anyway; a
-// longer or a slower rest is cheaper to throw away with its connection.
+// discardLimit is how many bytes of a response that nobody needs are read so that its
+// connection can be used again, and discardTime is how long. A new connection costs
+// two or three round trips, half a second to the far side of the world. About
+// discardLimit bytes arrive in that time; if more remain, or they arrive more slowly,
+// a new connection is cheaper.
 const (
 	discardLimit = 64 << 10
 	discardTime  = 500 * time.Millisecond
 )
 
-// Discard reads a bounded rest of resp's body and closes it, so that the
-// connection can be used again. resp must not be used afterwards; nil is fine.
+// Discard closes the body of resp. It reads the rest of the body first, for at most
+// 500 ms and 64 KiB, so that the connection can be used again. resp may be nil, and
+// must not be used afterwards.
 func Discard(resp *http.Response) {
 	if resp != nil && Keep(resp) && resp.Body != nil {
 		_ = resp.Body.Close()
 	}
 }
 
-// Keep frees the connection of resp and says whether resp is still there: the
-// rest of its body is then in memory. If that is too long or too slow, the body is
-// closed and resp must not be used afterwards.
+// Keep frees the connection of resp for other requests, and reports whether resp can
+// still be used: the rest of its body is then in memory. If the rest has more than
+// 64 KiB or takes longer than 500 ms, Keep closes the body, and resp must not be used
+// afterwards.
 func Keep(resp *http.Response) bool {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		return true
@@ -37,11 +40,11 @@ func Keep(resp *http.Response) bool {
 		_ = original.Close()
 		return false
 	}
-	// A body knows no deadline, but its Close ends a Read that waits.
-	late := time.AfterFunc(discardTime, func() { _ = original.Close() })
+	// A body has no deadline, but Close ends a Read that waits.
+	timer := time.AfterFunc(discardTime, func() { _ = original.Close() })
 	body := new(Peeked)
 	body.fill(original, discardLimit, resp.ContentLength)
-	if late.Stop() && body.Ended() != nil {
+	if timer.Stop() && body.Ended() != nil {
 		resp.Body = body
 		return true
 	}

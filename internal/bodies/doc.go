@@ -1,4 +1,4 @@
-// Package bodies reads a body in part and leaves every byte and error at its place for
-// whoever reads it next. Its buffers are used in turn. It imports the standard library
-// only.
+// Package bodies reads the beginning of a body, or all of it, and leaves every byte and
+// error in its place for the next reader. Buffers are pooled. It imports the standard
+// library only.
 package bodies

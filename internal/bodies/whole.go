@@ -8,25 +8,34 @@ import (
 	"sync"
 )
 
-var ErrNotReplayable = errors.New("tcretry: body of the request cannot be sent again")
+// ErrNotReplayable is the error of an attempt whose request body has been read and
+// cannot be read again.
+var ErrNotReplayable = errors.New("tcretry: request body is not replayable: set Request.GetBody")
 
-// Fresh returns what the request's GetBody does. That is the caller's code: if
-// it panics or returns nothing, the body cannot be sent again.
+var (
+	errGetBodyPanicked = errors.New("tcretry: request body is not replayable: Request.GetBody panicked")
+	errGetBodyNil      = errors.New("tcretry: request body is not replayable: Request.GetBody returned nil")
+)
+
+// Fresh returns a new copy of the request's body, from its GetBody, which must not be
+// nil. GetBody is code of the caller: that it panics, or returns nil without an error,
+// is an error.
 func Fresh(req *http.Request) (body io.ReadCloser, err error) {
 	defer func() {
 		if recover() != nil {
-			body, err = nil, ErrNotReplayable
+			body, err = nil, errGetBodyPanicked
 		}
 	}()
 	if body, err = req.GetBody(); body == nil && err == nil {
-		err = ErrNotReplayable
+		err = errGetBodyNil
 	}
 	return body, err
 }
 
-// Whole reads a body that has at most limit bytes to its end. The text is
-// nil if it has more or cannot be read, else valid until read is closed; read
-// gives all that the body would have given. The end of the context ends it.
+// Whole reads body to its end if it has at most limit bytes. text is nil if body is
+// longer or ends with an error, and otherwise valid until read is closed. read returns
+// what body would have returned. When ctx ends, Whole closes body, which ends a Read
+// that waits.
 func Whole(ctx context.Context, body io.ReadCloser, limit int64) (read *Peeked, text []byte) {
 	shared := &closeOnce{ReadCloser: body}
 	stop := context.AfterFunc(ctx, func() { _ = shared.Close() })
@@ -38,13 +47,14 @@ func Whole(ctx context.Context, body io.ReadCloser, limit int64) (read *Peeked, 
 	return read, text
 }
 
-// closeOnce is a body that two may close.
+// closeOnce is a body whose Close may be called from two goroutines.
 type closeOnce struct {
 	io.ReadCloser
 	once sync.Once
 }
 
-// Close closes the body the first time.
+// Close closes the body at the first call, and returns its error. Later calls return
+// nil.
 func (b *closeOnce) Close() (err error) {
 	b.once.Do(func() { err = b.ReadCloser.Close() })
 	return err

@@ -47,7 +47,7 @@ func decode(body []byte) finding {
 	}
 	var current response
 	var old legacy
-	w := walk{data: body}
+	w := memberScanner{data: body}
 	for key, ok := w.first(); ok; key, ok = w.next() {
 		if string(key) == "Response" {
 			current = readResponse(&w)
@@ -74,7 +74,7 @@ type response struct {
 }
 
 // readResponse reads the value that w is at.
-func readResponse(w *walk) response {
+func readResponse(w *memberScanner) response {
 	r := response{present: true}
 	for key, ok := w.first(); ok; key, ok = w.next() {
 		switch value := w.value(); string(key) {
@@ -94,7 +94,7 @@ func readResponse(w *walk) response {
 // finding is what r says of a failure.
 func (r response) finding() finding {
 	var code, message []byte
-	w := walk{data: r.failure}
+	w := memberScanner{data: r.failure}
 	for key, ok := w.first(); ok; key, ok = w.next() {
 		switch value := w.value(); string(key) {
 		case "Code":

@@ -1,3 +1,3 @@
-// Package envelope finds out whether a response holds an error of the API, without its
-// reader noticing. It knows no policy: what it returns is what the response says.
+// Package envelope detects whether a response holds an API error, and leaves the
+// response as it was. It does not depend on a policy: it reports what the response says.
 package envelope

@@ -35,15 +35,15 @@ type Seen struct {
 // Content-Length is the limit ends there. A body that goes on but cannot be an
 // envelope any more is not read further: see opening.
 func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
-	coding, ok := looksAt(resp, limit)
+	coding, ok := peeksAt(resp, limit)
 	if !ok {
 		return Seen{}
 	}
-	stream := opening{coding: coding, limit: limit, length: resp.ContentLength}
+	stream := streamDetector{coding: coding, limit: limit, length: resp.ContentLength}
 	begun := bodies.NewPrefix(resp.Body, limit, resp.ContentLength)
 	for begun.More() && !stream.settled(begun.Bytes()) {
 	}
-	data := body.Hold(resp.Body, begun)
+	data := body.Wrap(resp.Body, begun)
 	resp.Body = body
 
 	p := Seen{Size: int64(len(data))}
@@ -65,7 +65,7 @@ func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
 // looksAt says whether the body of resp may be an envelope, and how it is coded.
 // It answers before the first byte is read: the reader of a stream must get
 // each event as it comes.
-func looksAt(resp *http.Response, limit int64) (contentCoding, bool) {
+func peeksAt(resp *http.Response, limit int64) (contentCoding, bool) {
 	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > limit || limit <= 0 {
 		return uncoded, false
 	}

@@ -1,5 +1,5 @@
-// Package bodytest counts the buffers of package bodies, for the tests of those who use
-// them. One that imports it counts from its start.
+// Package bodytest counts the buffers of package bodies that are in use, for tests. It
+// counts from the start of a test binary that imports it.
 package bodytest
 
 import (

@@ -9,14 +9,14 @@ import "bytes"
 //
 // first and next move from member to member; between two calls the value is
 // passed, by value or, member by member, by first and next.
-type walk struct {
+type memberScanner struct {
 	data []byte
 	at   int // 0 <= at <= len(data)
 }
 
 // first enters the object that is the value here and returns its first key as
 // next does. Anything else it passes, and says false.
-func (w *walk) first() (key []byte, ok bool) {
+func (w *memberScanner) first() (key []byte, ok bool) {
 	if w.peekByte() != '{' {
 		w.value()
 		return nil, false
@@ -28,7 +28,7 @@ func (w *walk) first() (key []byte, ok bool) {
 // next moves to the value of the next member and returns its key, decoded,
 // without its quotes. It says false at the end of the object, behind which it
 // then is.
-func (w *walk) next() (key []byte, ok bool) {
+func (w *memberScanner) next() (key []byte, ok bool) {
 	switch w.peekByte() {
 	case ',':
 		w.at++
@@ -51,7 +51,7 @@ func (w *walk) next() (key []byte, ok bool) {
 }
 
 // value moves behind the value here and returns it, nil if it has no end.
-func (w *walk) value() []byte {
+func (w *memberScanner) value() []byte {
 	w.peekByte()
 	start := w.at
 	w.at = valueEnd(w.data, start)
@@ -63,7 +63,7 @@ func (w *walk) value() []byte {
 }
 
 // peekByte skips white space and returns the byte behind it, 0 at the end.
-func (w *walk) peekByte() byte {
+func (w *memberScanner) peekByte() byte {
 	w.at = skipSpace(w.data, w.at)
 	if w.at == len(w.data) {
 		return 0

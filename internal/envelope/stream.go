@@ -8,7 +8,7 @@ import (
 
 // maxOpenings bounds what is decoded of a compressed body to find out whether it is
 // a stream: each look at it begins anew, and a server may send it byte by byte.
-const maxOpenings = 16 * DefaultLimit
+const maxInflated = 16 * DefaultLimit
 
 // opening watches how a body begins, so that the reader of a stream gets what has
 // come of it, and does not wait for what may come much later. An envelope is one
@@ -16,17 +16,17 @@ const maxOpenings = 16 * DefaultLimit
 // behind its first object. An object that is a success is not waited for either:
 // nothing that follows would make it a failure. One that is a failure is, to its
 // end: only that tells that nothing follows.
-type opening struct {
-	coding contentCoding
-	limit  int64
-	length int64 // of the body; negative if it is not known
-	scan   objectScan
-	spent  int64 // bytes that were decoded of a compressed body
+type streamDetector struct {
+	coding   contentCoding
+	limit    int64
+	length   int64 // of the body; negative if it is not known
+	scan     objectScan
+	inflated int64 // bytes that were decoded of a compressed body
 }
 
 // settled reports whether data, the body so far, which has not ended, will be found
 // to hold no failure.
-func (o *opening) settled(data []byte) bool {
+func (o *streamDetector) settled(data []byte) bool {
 	if int64(len(data)) == o.length {
 		return false // its end comes with the next Read
 	}
@@ -48,8 +48,8 @@ func settled(scan *objectScan, data []byte) bool {
 
 // inflatedSettled is settled for what data is once decoded, as far as it can be: of
 // a stream, each event can.
-func (o *opening) inflatedSettled(data []byte) bool {
-	if o.spent >= maxOpenings {
+func (o *streamDetector) inflatedSettled(data []byte) bool {
+	if o.inflated >= maxInflated {
 		return false
 	}
 	f := inflaters.Get().(*inflater)
@@ -65,7 +65,7 @@ func (o *opening) inflatedSettled(data []byte) bool {
 		}
 		prefix, end := bodies.ReadPrefix(plain, o.limit, -1)
 		defer prefix.Free()
-		o.spent += int64(len(prefix.Bytes()))
+		o.inflated += int64(len(prefix.Bytes()))
 		switch end {
 		case nil:
 			return true // more than an envelope may have
