@@ -6,39 +6,40 @@ import (
 	"strconv"
 )
 
-// A Failure is an error of the API, decoded and otherwise as it came.
+// A Failure is an API error, decoded. Its strings may be as long as the response allows
+// and hold any character.
 type Failure struct {
-	Code      string // of API 2.0 without a codeDesc: its number
+	Code      string // for API 2.0 without a codeDesc: its number
 	Message   string
 	RequestID string
 }
 
-// A finding is what a body says of a failure. The zero finding is none.
+// A finding is the result of decoding a body. The zero finding is that of a success.
 type finding struct {
-	failure *Failure // nil when the body holds none
-	task    bool     // data beside the error: the failure of a task
+	failure *Failure // nil if the body holds no API error
+	task    bool     // data stands beside the error: it is the failure of a task
 	legacy  int      // the number of an envelope of API 2.0, 0 otherwise
 }
 
-// decode finds out whether body reports a failure. These are its rules, for the
-// whole of body with a byte order mark or without:
+// decode returns the API error in body, which is a whole body with or without a byte
+// order mark. Its rules are:
 //
-//   - What is not valid JSON is no envelope, what is cut short included.
-//   - Only Response.Error that is an object with a Code that is a non-empty
-//     string is a failure. "Error" deeper in data, or null, or a string, is not.
+//   - What is not valid JSON, or cut short, is no envelope.
+//   - An API error is the object Response.Error if its Code is a non-empty string.
+//     "Error" deeper in data, or null, or a string, is none.
 //   - Keys are compared as decoded, and exactly. encoding/json would ignore case
 //     and so take data such as a top-level "Code" for an error.
-//   - Of a key that occurs twice the last value counts, whole: values are not
-//     merged as encoding/json does in a struct.
-//   - A failure with data beside it is that of a task, unless the data holds nothing
-//     (see holdsNothing) or the code is one of the API's own layer (layerCodes).
+//   - If a key occurs twice, the last value counts, whole: values are not merged as
+//     encoding/json does in a struct.
+//   - An error with data beside it is the failure of a task, unless the data holds
+//     nothing (see holdsNothing) or the code is one of the API's own layer (layerCodes).
 //   - Without a Response key, "code" is that of API 2.0: an integer or a string
 //     of one, 0 being success.
 //
-// Nearly every body is a success and nearly every success says so to a search
-// for the few bytes that a failure must hold. What remains is walked without
-// validating it, because what the walk does not find is no failure either way;
-// only a failure that was found is worth the time of json.Valid.
+// Nearly every body is a success, and a search for the few bytes that an error must hold
+// recognises nearly every success. The members of the remaining bodies are scanned
+// without validation, because a scan that finds no error is right for invalid JSON too;
+// only an error that was found is worth the time of json.Valid.
 func decode(body []byte) finding {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	body = body[skipSpace(body, 0):]
@@ -65,15 +66,15 @@ func decode(body []byte) finding {
 	return found
 }
 
-// response is the value of Response, as far as it concerns a failure.
+// response has those parts of the value of Response that decide about an error.
 type response struct {
-	present   bool   // there is a Response, of whatever type
+	present   bool   // there is a Response key, whatever its value
 	failure   []byte // the value of Error
 	requestID []byte // the value of RequestId
-	data      bool   // anything else holds something
+	data      bool   // another member holds something
 }
 
-// readResponse reads the value that w is at.
+// readResponse reads the value at the position of w.
 func readResponse(w *memberScanner) response {
 	r := response{present: true}
 	for key, ok := w.first(); ok; key, ok = w.next() {
@@ -91,7 +92,7 @@ func readResponse(w *memberScanner) response {
 	return r
 }
 
-// finding is what r says of a failure.
+// finding returns the API error in r.
 func (r response) finding() finding {
 	var code, message []byte
 	w := memberScanner{data: r.failure}
@@ -114,7 +115,7 @@ func (r response) finding() finding {
 // legacy is an envelope of API 2.0.
 type legacy struct{ code, codeDesc, message []byte }
 
-// read takes one member of the body.
+// read keeps the value of a member of the body, if it is one of those of l.
 func (l *legacy) read(key string, value []byte) {
 	switch key {
 	case "code":
@@ -126,8 +127,7 @@ func (l *legacy) read(key string, value []byte) {
 	}
 }
 
-// finding is what l says of a failure. Not every failure has a name: the number
-// stands in for it.
+// finding returns the error in l. If it has no name, its number is the code.
 func (l legacy) finding() finding {
 	digits := text(l.code)
 	if digits == "" {
@@ -144,8 +144,9 @@ func (l legacy) finding() finding {
 	return finding{failure: f, legacy: number}
 }
 
-// mayFail says that body, which starts behind its white space, may report a
-// failure. It errs on the side of true, and says false at the speed of memory.
+// mayFail reports whether body, less its leading white space, may hold an error. It may
+// return true for a success, never false for an error, and it runs at the speed of
+// memory.
 func mayFail(body []byte) bool {
 	if len(body) == 0 || body[0] != '{' {
 		return false
@@ -154,15 +155,15 @@ func mayFail(body []byte) bool {
 		return true
 	}
 	// A 2.0 envelope has no Response, which is the first key of nearly every
-	// other answer.
+	// other response.
 	first := body[1:]
 	first = first[skipSpace(first, 0):]
 	return !bytes.HasPrefix(first, []byte(`"Response"`)) && bytes.Contains(body, []byte(`"code"`))
 }
 
-// holdsErrorObject says that the key Error, spelled without escapes, has an
-// object for a value somewhere in body. The search starts at the letter E: a
-// quote is in every other word of JSON, and searching for it is ten times slower.
+// holdsErrorObject reports whether a key Error, spelled without escapes, has an object
+// as its value anywhere in body. It searches for the letter E first: a quote is around
+// every word of JSON, and searching for it is ten times slower.
 func holdsErrorObject(body []byte) bool {
 	needle := []byte(`Error"`)
 	for from := 0; ; {
@@ -186,9 +187,9 @@ func holdsErrorObject(body []byte) bool {
 	}
 }
 
-// escapesLetter says that body spells an ASCII letter as an escape, as it must
-// to hide a key of ours: \u0040 to \u007f. Other escapes are in many answers,
-// \u003c and every Chinese character among them.
+// escapesLetter reports whether body spells an ASCII letter as an escape, \u0040 to
+// \u007f, as one of the keys of an error may be spelled. Many responses have other
+// escapes, such as \u003c and those of Chinese characters.
 func escapesLetter(body []byte) bool {
 	needle := []byte(`\u00`)
 	for {
@@ -203,7 +204,7 @@ func escapesLetter(body []byte) bool {
 	}
 }
 
-// text returns value if it is a string and valid, and "" otherwise.
+// text returns the string that value is, decoded, or "" if it is not a valid string.
 func text(value []byte) string {
 	if len(value) == 0 || value[0] != '"' {
 		return ""

@@ -27,7 +27,7 @@ func vectorBodies(t testing.TB) []string {
 	return bodies
 }
 
-// reference is decode as encoding/json would have it: maps know no case, keep
+// reference is decode by means of encoding/json: maps distinguish case, keep
 // the last of two values and merge nothing.
 func reference(body []byte) finding {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
@@ -58,7 +58,7 @@ func reference(body []byte) finding {
 	return finding{failure: f, legacy: number}
 }
 
-// referenceData says that the object has a member that holds something, besides
+// referenceData reports whether the object has a member that holds something, besides
 // those of any response.
 func referenceData(object []byte) bool {
 	dec := json.NewDecoder(bytes.NewReader(object))
@@ -78,7 +78,7 @@ func referenceData(object []byte) bool {
 	return data
 }
 
-// referenceZero reads a value, and says that it holds nothing but zero values.
+// referenceZero reads a value, and reports whether it holds nothing but zero values.
 func referenceZero(dec *json.Decoder) bool {
 	token, _ := dec.Token()
 	switch v := token.(type) {
@@ -115,7 +115,7 @@ func referenceString(value []byte) string {
 	return *s
 }
 
-func TestDecodeTellsFailuresFromWhatLooksLikeOne(t *testing.T) {
+func TestDecodeDistinguishesAPIErrorsFromOtherData(t *testing.T) {
 	failed := func(code string) finding { return finding{failure: &Failure{Code: code}} }
 	task := func(code string) finding { return finding{failure: &Failure{Code: code}, task: true} }
 	old := func(number int, code string) finding {
@@ -137,7 +137,7 @@ func TestDecodeTellsFailuresFromWhatLooksLikeOne(t *testing.T) {
 		{`{"Response":1,"Response":{"Error":{"Code":"A"}}}`, failed("A")},
 		{`{"Error":{"Code":"B"},"Response":{"Error":{"Code":"A"}},"code":4400}`, failed("A")},
 
-		// Data beside the error tells a task.
+		// Data beside the error makes it that of a task.
 		{`{"Response":{"Error":{"Code":"A"},"Status":"FAILED"}}`, task("A")},
 		{`{"Response":{"Data":{"x":[{"Error":{"Code":"B"}}]},"Error":{"Code":"A"}}}`, task("A")},
 		{`{"Response":{"error":1,"Error":{"Code":"A"}}}`, task("A")},

@@ -12,17 +12,17 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-// contentCoding is how the bytes of a body are coded.
+// contentCoding is the compression of a body.
 type contentCoding uint8
 
 const (
 	uncoded contentCoding = iota
 	gzipped
-	deflated // zlib, or without its frame: servers send both
+	deflated // zlib, or without its header and checksum: servers send both
 )
 
-// codingOf returns the coding that the values of Content-Encoding name, and
-// false if it is none that can be undone here; a list of codings is none.
+// codingOf returns the coding that the values of Content-Encoding name. It returns false
+// for a coding that cannot be decoded here, such as a list of codings.
 func codingOf(values []string) (contentCoding, bool) {
 	if len(values) == 0 {
 		return uncoded, true
@@ -42,9 +42,8 @@ func codingOf(values []string) (contentCoding, bool) {
 	}
 }
 
-// decode finds out whether data, once decoded, reports a failure. What cannot
-// be decoded without error to less than limit bytes does not. The decoded bytes
-// are for this look only: the caller gets those that came.
+// decode returns the API error in data after decompression: none if that fails or
+// yields limit bytes or more. The caller of Peek receives the compressed bytes.
 func (c contentCoding) decode(data []byte, limit int64) finding {
 	if c == uncoded {
 		return decode(data)
@@ -60,9 +59,8 @@ func (c contentCoding) decode(data []byte, limit int64) finding {
 	return finding{}
 }
 
-// decodeInflated is decode for what open gives to read; ok says that it was
-// read whole. The limit holds whatever the input promises: a bomb is left when
-// it has filled the buffer.
+// decodeInflated is decode for the reader that open returns; ok is true if it was read
+// to its end. A decompression bomb costs no more than limit bytes of memory.
 func decodeInflated(open opener, limit int64) (found finding, ok bool) {
 	plain, err := open()
 	if err != nil {
@@ -79,8 +77,8 @@ func decodeInflated(open opener, limit int64) (found finding, ok bool) {
 // opener starts to decode the source of an inflater.
 type opener func() (io.Reader, error)
 
-// inflater keeps the tables of the decompressors between answers: they are much
-// larger than the envelope that is looked for.
+// inflater keeps the tables of the decompressors between responses: they are much
+// larger than an API error.
 type inflater struct {
 	source     bytes.Reader
 	gzipReader gzip.Reader
@@ -90,13 +88,13 @@ type inflater struct {
 
 var inflaters = sync.Pool{New: func() any { return new(inflater) }}
 
-// free gives f back, without the body that it read.
+// free gives f back to the pool, without the body that it read.
 func (f *inflater) free() {
 	f.source.Reset(nil)
 	inflaters.Put(f)
 }
 
-// openers are the ways to decode a coding, to be tried in turn.
+// openers returns the ways to decode a coding, in the order to try them.
 func (f *inflater) openers(c contentCoding) []opener {
 	if c == deflated {
 		return []opener{f.zlib, f.raw}

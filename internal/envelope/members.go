@@ -2,20 +2,19 @@ package envelope
 
 import "bytes"
 
-// walk goes through the members of JSON objects once, from front to back. It
-// neither validates nor recurses: in valid JSON it finds each member exactly,
-// in anything else it finds something or ends, in linear time, without memory
-// of its own.
+// memberScanner scans the members of JSON objects once, from front to back. It neither
+// validates nor recurses. In valid JSON it finds each member exactly; in anything else
+// it may find anything, and ends. It takes linear time and allocates nothing.
 //
-// first and next move from member to member; between two calls the value is
-// passed, by value or, member by member, by first and next.
+// first and next move from member to member. Between two of them the caller moves past
+// the value: with value, or member by member with first and next.
 type memberScanner struct {
 	data []byte
 	at   int // 0 <= at <= len(data)
 }
 
-// first enters the object that is the value here and returns its first key as
-// next does. Anything else it passes, and says false.
+// first enters the object at the current position and returns its first key as next
+// does. If the value there is not an object, it moves past the value and returns false.
 func (w *memberScanner) first() (key []byte, ok bool) {
 	if w.peekByte() != '{' {
 		w.value()
@@ -25,9 +24,8 @@ func (w *memberScanner) first() (key []byte, ok bool) {
 	return w.next()
 }
 
-// next moves to the value of the next member and returns its key, decoded,
-// without its quotes. It says false at the end of the object, behind which it
-// then is.
+// next moves to the value of the next member and returns its key, decoded and without
+// its quotes. At the end of the object it moves past it and returns false.
 func (w *memberScanner) next() (key []byte, ok bool) {
 	switch w.peekByte() {
 	case ',':
@@ -50,7 +48,8 @@ func (w *memberScanner) next() (key []byte, ok bool) {
 	return quoted[1 : len(quoted)-1], true
 }
 
-// value moves behind the value here and returns it, nil if it has no end.
+// value moves past the value at the current position and returns it, nil if it has no
+// end.
 func (w *memberScanner) value() []byte {
 	w.peekByte()
 	start := w.at
@@ -72,8 +71,8 @@ func (w *memberScanner) peekByte() byte {
 }
 
 // valueEnd returns the index behind the value that starts at data[at], or -1.
-// It counts brackets without telling their kinds apart: that is enough where
-// they match, and where they do not there is nothing to find.
+// It counts brackets of both kinds together: that is enough where they match, and where
+// they do not, json.Valid rejects the body.
 func valueEnd(data []byte, at int) int {
 	depth := 0
 	for at < len(data) {

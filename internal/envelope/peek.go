@@ -8,32 +8,31 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-// DefaultLimit is how much of an answer is looked at unless an option says
-// otherwise. The API's failures are a few hundred bytes; what is longer than
-// this is an answer.
+// DefaultLimit is how many bytes of a response are peeked at unless an option sets
+// another number. An API error has a few hundred bytes; a longer body is a success.
 const DefaultLimit = bodies.Large
 
-// Seen is what a look at an answer found. Its zero value is that of an answer
-// that was not looked at.
+// Seen is what Peek found in a response. The zero Seen is that of a response whose body
+// was not read.
 type Seen struct {
-	Failure *Failure // nil when the response holds none
-	Task    bool     // data beside the error: a failed task (Outcome.TaskFailure)
+	Failure *Failure // nil if the response holds no API error
+	Task    bool     // data stands beside the error: a task failed (Outcome.TaskFailure)
 	Legacy  int      // the number of an envelope of API 2.0, 0 otherwise
-	Size    int64    // bytes read of the body to decide
-	Err     error    // the read error that cut the body short; io.EOF is none
+	Size    int64    // bytes of the body that were read
+	Err     error    // the read error that cut the body short, nil at io.EOF
 	Whole   bool     // the body ended and is closed, so its connection is free
 }
 
-// Peek looks at resp and puts back what it read: resp.Body becomes body, unless
-// the answer is not looked at and keeps its own. Nothing else of resp changes.
-// body is the storage of the replacement, unused so far, so that looking at a
-// success allocates nothing.
+// Peek reads up to limit bytes of the body of resp and detects an API error in it.
+// resp.Body becomes body, which returns every byte of the original and its error; a
+// response that cannot hold an API error is left unread, and keeps its own body. Nothing
+// else in resp changes. The caller allocates body, which must be zero, so that peeking
+// at a success allocates nothing.
 //
-// A body that was cut short is judged by what came: if that is a whole
-// envelope, the API has said what it had to say, and both envelope and err are
-// set. A body that reaches the limit before its end is an answer; one whose
-// Content-Length is the limit ends there. A body that goes on but cannot be an
-// envelope any more is not read further: see opening.
+// A body that is cut short counts as what arrived: if that is a whole envelope, both
+// Failure and Err are set. A body that is longer than limit is a success; one whose
+// Content-Length is limit ends there. A body that cannot be an envelope any more is not
+// read further: see streamDetector.
 func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
 	coding, ok := peeksAt(resp, limit)
 	if !ok {
@@ -62,15 +61,15 @@ func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
 	return p
 }
 
-// looksAt says whether the body of resp may be an envelope, and how it is coded.
-// It answers before the first byte is read: the reader of a stream must get
-// each event as it comes.
+// peeksAt reports whether the body of resp may be an envelope, and how it is coded. It
+// decides before the first byte is read: the reader of a stream must receive each event
+// as it arrives.
 func peeksAt(resp *http.Response, limit int64) (contentCoding, bool) {
 	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > limit || limit <= 0 {
 		return uncoded, false
 	}
 	// The body of a 101 is the connection, an io.ReadWriteCloser; that of a
-	// CONNECT is what comes through a tunnel.
+	// CONNECT is what arrives through a tunnel.
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return uncoded, false
 	}
@@ -83,9 +82,9 @@ func peeksAt(resp *http.Response, limit int64) (contentCoding, bool) {
 	return codingOf(resp.Header["Content-Encoding"])
 }
 
-// mayBeJSON says that contentType, whatever its parameters, is a JSON type, or
-// text/plain, which the official Python SDK reads as JSON, or nothing.
-// mime.ParseMediaType would allocate a map for each answer.
+// mayBeJSON reports whether contentType, whatever its parameters, is a JSON type, or
+// text/plain, which the official Python SDK reads as JSON, or empty.
+// mime.ParseMediaType would allocate a map for each response.
 func mayBeJSON(contentType string) bool {
 	if contentType == "application/json" {
 		return true // as the API writes it

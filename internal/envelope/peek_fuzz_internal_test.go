@@ -29,7 +29,7 @@ func FuzzPeek(f *testing.F) {
 		if flags&2 != 0 {
 			body.err, want = cut, cut
 		}
-		resp := answer(body, "Content-Encoding", codings[flags>>2&3])
+		resp := reply(body, "Content-Encoding", codings[flags>>2&3])
 		if flags&16 != 0 {
 			resp.ContentLength = int64(length)
 		}

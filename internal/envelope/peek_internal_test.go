@@ -22,14 +22,13 @@ import (
 
 const throttledBody = `{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"slow down"},"RequestId":"r1"}}`
 
-// scriptedBody gives data in chunks, then err, which comes with the last chunk
+// scriptedBody returns data in chunks, then err, which arrives with the last chunk
 // if together is set. It counts what is done to it.
 type scriptedBody struct {
 	data     string
 	chunk    int
 	err      error
 	together bool
-	closeErr error
 
 	reads, closes int
 }
@@ -46,15 +45,15 @@ func (b *scriptedBody) Read(p []byte) (int, error) {
 
 func (b *scriptedBody) Close() error {
 	b.closes++
-	return b.closeErr
+	return nil
 }
 
 func whole(data string) *scriptedBody {
 	return &scriptedBody{data: data, chunk: len(data), err: io.EOF}
 }
 
-// answer is a 200 with body, of unknown length; fields are pairs of its header.
-func answer(body io.ReadCloser, fields ...string) *http.Response {
+// reply is a 200 response with body, of unknown length; fields are pairs of its header.
+func reply(body io.ReadCloser, fields ...string) *http.Response {
 	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, ContentLength: -1}
 	for i := 0; i < len(fields); i += 2 {
 		resp.Header.Add(fields[i], fields[i+1])
@@ -82,7 +81,7 @@ func TestPeekLeavesAloneWhatIsNoEnvelope(t *testing.T) {
 	for name, change := range untouched {
 		t.Run(name, func(t *testing.T) {
 			body := whole(throttledBody)
-			resp := answer(body, "Content-Type", "application/json")
+			resp := reply(body, "Content-Type", "application/json")
 			change(resp)
 			require.Zero(t, Peek(resp, DefaultLimit, new(bodies.Peeked)))
 			require.Same(t, body, resp.Body)
@@ -93,26 +92,26 @@ func TestPeekLeavesAloneWhatIsNoEnvelope(t *testing.T) {
 
 func TestPeekLeavesAloneNoBody(t *testing.T) {
 	for _, body := range []io.ReadCloser{nil, http.NoBody} {
-		resp := answer(body)
+		resp := reply(body)
 		require.Zero(t, Peek(resp, DefaultLimit, new(bodies.Peeked)))
 		require.Equal(t, body, resp.Body)
 	}
 }
 
-func TestPeekLooksAtJSONWhateverItsName(t *testing.T) {
+func TestPeekReadsJSONWhateverItsName(t *testing.T) {
 	for _, contentType := range []string{
 		"", "application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", " Application/JSON ;x",
 		"text/json", "Text/Json", "text/plain", "TEXT/plain; charset=utf-8", "application/problem+json", "application/x+JSON; a=b", "; charset=utf-8",
 	} {
-		resp := answer(whole(throttledBody), "Content-Type", contentType)
+		resp := reply(whole(throttledBody), "Content-Type", contentType)
 		found := Peek(resp, DefaultLimit, new(bodies.Peeked))
 		require.NotNil(t, found.Failure, contentType)
 	}
-	require.NotNil(t, Peek(answer(whole(throttledBody)), DefaultLimit, new(bodies.Peeked)).Failure, "no type")
+	require.NotNil(t, Peek(reply(whole(throttledBody)), DefaultLimit, new(bodies.Peeked)).Failure, "no type")
 }
 
 func TestPeekChangesNothingButTheBody(t *testing.T) {
-	resp := answer(whole(throttledBody), "Content-Type", "application/json")
+	resp := reply(whole(throttledBody), "Content-Type", "application/json")
 	resp.Uncompressed, resp.ContentLength = true, int64(len(throttledBody))
 	body := new(bodies.Peeked)
 	want := *resp
@@ -121,26 +120,26 @@ func TestPeekChangesNothingButTheBody(t *testing.T) {
 	require.Equal(t, want, *resp)
 }
 
-func TestPeekTellsAllThatItFound(t *testing.T) {
+func TestPeekReturnsAllThatItFound(t *testing.T) {
 	body := whole(throttledBody)
-	found := Peek(answer(body), DefaultLimit, new(bodies.Peeked))
+	found := Peek(reply(body), DefaultLimit, new(bodies.Peeked))
 	require.Equal(t, Seen{
 		Failure: &Failure{Code: "RequestLimitExceeded", Message: "slow down", RequestID: "r1"},
 		Size:    int64(len(throttledBody)),
 		Whole:   true,
 	}, found)
-	require.Equal(t, 1, body.closes, "an original that ended is closed at once")
+	require.Equal(t, 1, body.closes, "an original that ended is closed immediately")
 
-	require.True(t, Peek(answer(whole(`{"Response":{"Error":{"Code":"A"},"Status":1}}`)), 99, new(bodies.Peeked)).Task)
-	require.Equal(t, 4400, Peek(answer(whole(`{"code":4400}`)), 99, new(bodies.Peeked)).Legacy)
+	require.True(t, Peek(reply(whole(`{"Response":{"Error":{"Code":"A"},"Status":1}}`)), 99, new(bodies.Peeked)).Task)
+	require.Equal(t, 4400, Peek(reply(whole(`{"code":4400}`)), 99, new(bodies.Peeked)).Legacy)
 }
 
-func TestPeekOfACutBodyTellsTheErrorAndWhatCame(t *testing.T) {
+func TestPeekOfACutBodyReturnsTheErrorAndWhatArrived(t *testing.T) {
 	cut := errors.New("connection reset")
 	for name, text := range map[string]string{"half": throttledBody[:40], "all": throttledBody} {
 		for _, together := range []bool{false, true} {
 			body := &scriptedBody{data: text, chunk: 7, err: cut, together: together}
-			resp := answer(body)
+			resp := reply(body)
 			found := Peek(resp, DefaultLimit, new(bodies.Peeked))
 			require.Equal(t, cut, found.Err)
 			require.False(t, found.Whole)
@@ -168,7 +167,7 @@ func TestPeekStopsAtItsLimit(t *testing.T) {
 	} {
 		body := whole(throttledBody)
 		body.together = row.together
-		resp := answer(body)
+		resp := reply(body)
 		resp.ContentLength = row.length
 		found := Peek(resp, row.limit, new(bodies.Peeked))
 		require.Equal(t, row.failure, found.Failure != nil, "%+v", row)
@@ -186,7 +185,7 @@ func TestPeekKeepsBodiesOfEverySize(t *testing.T) {
 			for _, length := range []int64{-1, int64(size)} {
 				inUse := bodytest.InUse()
 				text := strings.Repeat("0123456789abcdef", size/16+1)[:size]
-				resp := answer(&scriptedBody{data: text, chunk: 3000, err: io.EOF})
+				resp := reply(&scriptedBody{data: text, chunk: 3000, err: io.EOF})
 				resp.ContentLength = length
 				Peek(resp, limit, new(bodies.Peeked))
 				require.NoError(t, iotest.TestReader(io.MultiReader(resp.Body), []byte(text)))
@@ -196,7 +195,7 @@ func TestPeekKeepsBodiesOfEverySize(t *testing.T) {
 	}
 }
 
-func TestPeekReadsABodyThatComesByteByByteWithPauses(t *testing.T) {
+func TestPeekReadsABodyThatArrivesByteByByteWithPauses(t *testing.T) {
 	text, pause := throttledBody+strings.Repeat(" ", 2*bodies.MaxEmptyReads), false
 	body := io.NopCloser(readerFunc(func(p []byte) (int, error) {
 		if pause = !pause; pause {
@@ -209,12 +208,12 @@ func TestPeekReadsABodyThatComesByteByByteWithPauses(t *testing.T) {
 		text = text[n:]
 		return n, nil
 	}))
-	require.NotNil(t, Peek(answer(body), DefaultLimit, new(bodies.Peeked)).Failure)
+	require.NotNil(t, Peek(reply(body), DefaultLimit, new(bodies.Peeked)).Failure)
 }
 
-func TestPeekDoesNotWaitForABodyThatGivesNothing(t *testing.T) {
+func TestPeekDoesNotWaitForABodyThatReturnsNothing(t *testing.T) {
 	never := io.NopCloser(readerFunc(func([]byte) (int, error) { return 0, nil }))
-	require.Zero(t, Peek(answer(never), DefaultLimit, new(bodies.Peeked)))
+	require.Zero(t, Peek(reply(never), DefaultLimit, new(bodies.Peeked)))
 }
 
 type readerFunc func([]byte) (int, error)
@@ -239,13 +238,13 @@ func compress(t testing.TB, coding, text string) string {
 	return b.String()
 }
 
-func TestPeekDecodesCompressedBodiesForTheLookOnly(t *testing.T) {
+func TestPeekDecodesCompressedBodiesAndReturnsThemUnchanged(t *testing.T) {
 	for _, row := range [][2]string{
 		{"gzip", "gzip"}, {"GZIP", "gzip"}, {"x-gzip", "gzip"}, {"deflate", "zlib"}, {"deflate", "raw"}, {"deflate", "zlib"}, {"deflate", "raw"},
 	} {
 		inUse := bodytest.InUse()
 		coded := compress(t, row[1], throttledBody)
-		resp := answer(whole(coded), "Content-Encoding", row[0])
+		resp := reply(whole(coded), "Content-Encoding", row[0])
 		require.NotNil(t, Peek(resp, DefaultLimit, new(bodies.Peeked)).Failure, row)
 		data, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
@@ -254,12 +253,12 @@ func TestPeekDecodesCompressedBodiesForTheLookOnly(t *testing.T) {
 	}
 }
 
-func TestPeekOfWhatIsNotCodedAsItSaysFindsNothing(t *testing.T) {
+func TestPeekOfABodyThatIsNotCodedAsDeclaredFindsNothing(t *testing.T) {
 	coded := compress(t, "gzip", throttledBody)
 	for _, coding := range []string{"gzip", "deflate"} {
 		for _, text := range []string{"", throttledBody, coded[:len(coded)-1], coded[:5], compress(t, "zlib", throttledBody)[:20]} {
 			inUse := bodytest.InUse()
-			resp := answer(whole(text), "Content-Encoding", coding)
+			resp := reply(whole(text), "Content-Encoding", coding)
 			require.Nil(t, Peek(resp, DefaultLimit, new(bodies.Peeked)).Failure)
 			data, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
@@ -274,7 +273,7 @@ func TestPeekOfADecompressionBombIsBounded(t *testing.T) {
 	require.Less(t, len(bomb), DefaultLimit)
 	before := testing.AllocsPerRun(1, func() {})
 	allocs := testing.AllocsPerRun(10, func() {
-		found := Peek(answer(whole(bomb), "Content-Encoding", "gzip"), DefaultLimit, new(bodies.Peeked))
+		found := Peek(reply(whole(bomb), "Content-Encoding", "gzip"), DefaultLimit, new(bodies.Peeked))
 		require.Nil(t, found.Failure)
 	})
 	require.Less(t, allocs-before, 50.0, "nothing grows with the bomb")
@@ -304,7 +303,7 @@ func TestPeekOfASuccessAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestPeekSeesTheTrailersOfARealAnswer(t *testing.T) {
+func TestPeekKeepsTheTrailersOfARealResponse(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Trailer", "X-Sum")
 		_, _ = io.WriteString(w, throttledBody)
@@ -332,7 +331,7 @@ func TestPeekIsSafeForConcurrentUse(t *testing.T) {
 				if j%2 == 0 {
 					coding, coded = "gzip", compress(t, "gzip", text)
 				}
-				resp := answer(whole(coded), "Content-Encoding", coding)
+				resp := reply(whole(coded), "Content-Encoding", coding)
 				Peek(resp, 400, new(bodies.Peeked))
 				data, err := io.ReadAll(resp.Body)
 				if err != nil || string(data) != coded {

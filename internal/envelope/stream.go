@@ -6,29 +6,31 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-// maxOpenings bounds what is decoded of a compressed body to find out whether it is
-// a stream: each look at it begins anew, and a server may send it byte by byte.
+// maxInflated is how many bytes are decoded of a compressed body, in all, to detect a
+// stream. Each step decodes the body from its beginning, and a server may send it byte
+// by byte.
 const maxInflated = 16 * DefaultLimit
 
-// opening watches how a body begins, so that the reader of a stream gets what has
-// come of it, and does not wait for what may come much later. An envelope is one
-// JSON object, so a body that begins with anything else is none, nor is one that goes on
-// behind its first object. An object that is a success is not waited for either:
-// nothing that follows would make it a failure. One that is a failure is, to its
-// end: only that tells that nothing follows.
+// streamDetector decides, while a body is still arriving, whether reading on can still
+// find an API error. If it cannot, the reader of the body, which may be a stream,
+// receives immediately what has arrived. An envelope is one JSON object. So a body is
+// none if it begins with anything else, or continues behind its first object. Nor is
+// the end of the body awaited when that object is a success, because nothing that
+// follows turns it into an error. When the object is an error, the end is awaited: only
+// the end shows that nothing follows.
 type streamDetector struct {
 	coding   contentCoding
 	limit    int64
-	length   int64 // of the body; negative if it is not known
+	length   int64 // of the body; negative if it is unknown
 	scan     objectScan
 	inflated int64 // bytes that were decoded of a compressed body
 }
 
-// settled reports whether data, the body so far, which has not ended, will be found
-// to hold no failure.
+// settled reports whether the body cannot hold an API error any more. data is the body
+// so far, which has not ended.
 func (o *streamDetector) settled(data []byte) bool {
 	if int64(len(data)) == o.length {
-		return false // its end comes with the next Read
+		return false // the next Read returns its end
 	}
 	if o.coding != uncoded {
 		return o.inflatedSettled(data)
@@ -46,8 +48,8 @@ func settled(scan *objectScan, data []byte) bool {
 	return false
 }
 
-// inflatedSettled is settled for what data is once decoded, as far as it can be: of
-// a stream, each event can.
+// inflatedSettled is settled for a compressed body: it decodes as much of data as it
+// can, which for a stream is each event that was flushed.
 func (o *streamDetector) inflatedSettled(data []byte) bool {
 	if o.inflated >= maxInflated {
 		return false
@@ -68,10 +70,10 @@ func (o *streamDetector) inflatedSettled(data []byte) bool {
 		o.inflated += int64(len(prefix.Bytes()))
 		switch end {
 		case nil:
-			return true // more than an envelope may have
+			return true // longer than the limit
 		case io.EOF, io.ErrUnexpectedEOF:
 			return settled(new(objectScan), prefix.Bytes())
 		}
 	}
-	return true // what cannot be decoded holds no failure
+	return true // what cannot be decoded is no envelope
 }

@@ -3,9 +3,9 @@ package envelope
 import "slices"
 
 // layerCodes are the codes of the API's own layer, which checks a request before a
-// product gets it. It has no tasks to report on: its codes tell of the call itself,
-// whatever stands beside them. Others of the public list, FailedOperation and
-// InvalidParameter among them, are products' as well. Sorted. Source:
+// product receives it. The layer runs no tasks: its codes are errors of the request
+// itself, whatever stands beside them. Other codes of the public list, FailedOperation
+// and InvalidParameter among them, are used by products too. Sorted. Source:
 // cloud.tencent.com/document/product/213/30435.
 var layerCodes = []string{
 	"ActionOffline",
@@ -41,8 +41,8 @@ func reportsTask(code string) bool {
 
 // holdsNothing reports whether a JSON value holds nothing but zero values: null,
 // false, 0, "", and objects and arrays of these. Servers that write every field of
-// a response, set or not, write them beside an error. It reads value once, to the
-// first that is not zero.
+// a response, set or not, write them beside an error. It reads value once, up to the
+// first value that is not zero.
 func holdsNothing(value []byte) bool {
 	for at := 0; at < len(value); {
 		start := at
@@ -70,7 +70,7 @@ func holdsNothing(value []byte) bool {
 	return true
 }
 
-// isZeroScalar says so of a number or a word of JSON.
+// isZeroScalar reports whether a JSON number, or null, false or true, is a zero value.
 func isZeroScalar(scalar []byte) bool {
 	switch string(scalar) {
 	case "null", "false":
