@@ -96,3 +96,21 @@ func TestAStreamDetectorDecodesABoundedAmount(t *testing.T) {
 	require.LessOrEqual(t, detector.inflated, int64(maxInflated+DefaultLimit))
 	require.GreaterOrEqual(t, detector.inflated, int64(maxInflated))
 }
+
+func TestABodyThatIsLongerThanTheLimitOnceDecodedIsSettled(t *testing.T) {
+	for size, settled := range map[int]bool{DefaultLimit / 2: false, DefaultLimit: true} {
+		detector := streamDetector{coding: gzipped, limit: DefaultLimit, length: -1}
+		data := []byte(flushed(t, `{"a":"`+strings.Repeat("x", size)))
+		require.Equal(t, settled, detector.settled(data), size)
+	}
+}
+
+// The end costs no waiting, and frees the connection.
+func TestPeekReadsTheEndOfASuccessOfKnownLength(t *testing.T) {
+	const success = `{"Response":{"Status":1}}`
+	resp := reply(whole(success))
+	require.False(t, Peek(resp, DefaultLimit, new(bodies.Peeked)).Whole)
+	resp = reply(whole(success))
+	resp.ContentLength = int64(len(success))
+	require.True(t, Peek(resp, DefaultLimit, new(bodies.Peeked)).Whole)
+}
