@@ -1,3 +1,3 @@
-// Package replay gives the body of a request to each of its attempts, and closes the
+// Package replay provides the body of a request for each of its attempts, and closes the
 // caller's exactly once.
 package replay

@@ -82,7 +82,7 @@ func TestReplayOfNoBodyIsNoBody(t *testing.T) {
 	}
 }
 
-func TestReplayHandsTheCallersBodyOverFirstAndThenCopiesOfGetBody(t *testing.T) {
+func TestReplaySendsTheCallersBodyFirstAndThenCopiesOfGetBody(t *testing.T) {
 	body := newCallerBody("body")
 	req := bodyRequest(body)
 	req.GetBody = func() (io.ReadCloser, error) { return newCallerBody("body"), nil }
@@ -95,10 +95,10 @@ func TestReplayHandsTheCallersBodyOverFirstAndThenCopiesOfGetBody(t *testing.T) 
 		require.Equal(t, "body", readAll(t, again))
 	}
 	r.Close()
-	require.Zero(t, body.closes.Load(), "the base owns it")
+	require.Zero(t, body.closes.Load(), "the underlying RoundTripper owns it")
 }
 
-func TestReplayPassesAnErrorOfGetBodyOn(t *testing.T) {
+func TestReplayReturnsAnErrorOfGetBody(t *testing.T) {
 	gone := errors.New("gone")
 	req := bodyRequest(newCallerBody("body"))
 	req.GetBody = func() (io.ReadCloser, error) { return nil, gone }
@@ -122,7 +122,7 @@ func TestReplayDoesNotAllocateForTheFirstAttemptWithGetBodyOrWithoutABody(t *tes
 	}
 }
 
-func TestReplayHandsOverABodyThatIsNotToBeRepeated(t *testing.T) {
+func TestReplaySendsABodyThatIsNotReplayedAsItIs(t *testing.T) {
 	for name, c := range map[string]struct{ length, limit int64 }{
 		"no limit": {-1, 0}, "known to be longer than the limit": {11, 10},
 	} {
@@ -136,12 +136,12 @@ func TestReplayHandsOverABodyThatIsNotToBeRepeated(t *testing.T) {
 			_, _, err := r.Next()
 			require.ErrorIs(t, err, bodies.ErrNotReplayable)
 			r.Close()
-			require.Zero(t, body.closes.Load(), "the base owns it")
+			require.Zero(t, body.closes.Load(), "the underlying RoundTripper owns it")
 		})
 	}
 }
 
-func TestReplayGivesEachAttemptTheWholeBodyWhateverTheOthersRead(t *testing.T) {
+func TestReplaySendsTheWholeBodyInEachAttemptWhateverTheOthersRead(t *testing.T) {
 	body := newCallerBody("0123456789")
 	r := begin(bodyRequest(body), 10)
 	for i, n := range []int{0, 3, 1, 7, 10} {
@@ -168,7 +168,7 @@ func TestReplayGoesOnWithoutACopyBeyondTheLimit(t *testing.T) {
 	require.True(t, r.Replayable())
 	require.Equal(t, "x", readAll(t, b))
 	require.False(t, r.Replayable())
-	require.Nil(t, r.tape.kept)
+	require.Nil(t, r.recording.kept)
 	require.Nil(t, r.GetBody())
 	_, _, err := r.Next()
 	require.ErrorIs(t, err, bodies.ErrNotReplayable)
@@ -176,7 +176,7 @@ func TestReplayGoesOnWithoutACopyBeyondTheLimit(t *testing.T) {
 	require.EqualValues(t, 1, body.closes.Load())
 }
 
-func TestReplayPassesReadErrorsOnUnchangedAndDoesNotRepeatThem(t *testing.T) {
+func TestReplayReturnsReadErrorsUnchangedAndIsThenNotReplayable(t *testing.T) {
 	broken := errors.New("broken")
 	body := &callerBody{Reader: io.MultiReader(strings.NewReader("01"), errReader{broken})}
 	r := begin(bodyRequest(body), 10)
@@ -195,7 +195,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestReplayPassesTheErrorOfTheCallersCloseOn(t *testing.T) {
+func TestReplayReturnsTheErrorOfTheCallersClose(t *testing.T) {
 	broken := errors.New("broken")
 	r := begin(bodyRequest(closeErr{strings.NewReader("x"), broken}), 10)
 	b := attempt(t, r)
@@ -215,8 +215,8 @@ func TestReplayClosesTheCallersBodyAtTheEndOfTheCall(t *testing.T) {
 	for name, run := range map[string]func(*testing.T, *Body){
 		"before an attempt":     func(_ *testing.T, r *Body) { r.Close(); r.Close() },
 		"after a part was read": func(t *testing.T, r *Body) { b := attempt(t, r); readN(t, b, 2); b.Close(); r.Close(); r.Close() },
-		"by the base, later":    func(t *testing.T, r *Body) { b := attempt(t, r); r.Close(); readAll(t, b); b.Close(); b.Close() },
-		"by the base, unread":   func(t *testing.T, r *Body) { b := attempt(t, r); r.Close(); b.Close() },
+		"read after the call":   func(t *testing.T, r *Body) { b := attempt(t, r); r.Close(); readAll(t, b); b.Close(); b.Close() },
+		"never read":            func(t *testing.T, r *Body) { b := attempt(t, r); r.Close(); b.Close() },
 		"after two attempts": func(t *testing.T, r *Body) {
 			first := attempt(t, r)
 			readN(t, first, 2)
@@ -235,7 +235,7 @@ func TestReplayClosesTheCallersBodyAtTheEndOfTheCall(t *testing.T) {
 	}
 }
 
-func TestReplayDoesNotTakeTheBodyFromABaseThatStillReadsItAtTheEndOfTheCall(t *testing.T) {
+func TestReplayLeavesTheBodyOpenWhileItIsReadAfterTheEndOfTheCall(t *testing.T) {
 	body := newCallerBody("body")
 	r := begin(bodyRequest(body), 10)
 	b := attempt(t, r)
@@ -245,7 +245,7 @@ func TestReplayDoesNotTakeTheBodyFromABaseThatStillReadsItAtTheEndOfTheCall(t *t
 	require.Equal(t, "dy", readAll(t, b))
 }
 
-func TestReplayClosesACallersBodyHandedToNobodyOnceWithGetBodyToo(t *testing.T) {
+func TestReplayClosesACallersBodyThatWasNotSentOnceWithGetBodyToo(t *testing.T) {
 	body := newCallerBody("body")
 	req := bodyRequest(body)
 	req.GetBody = func() (io.ReadCloser, error) { return newCallerBody("body"), nil }
@@ -255,7 +255,7 @@ func TestReplayClosesACallersBodyHandedToNobodyOnceWithGetBodyToo(t *testing.T) 
 	require.EqualValues(t, 1, body.closes.Load())
 }
 
-func TestReplayGivesEarlierAttemptsNothingMore(t *testing.T) {
+func TestReplayReturnsNothingMoreToEarlierAttempts(t *testing.T) {
 	r := begin(bodyRequest(newCallerBody("body")), 10)
 	first := attempt(t, r)
 	readN(t, first, 1)

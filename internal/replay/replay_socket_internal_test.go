@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The base closes a body in a goroutine of its own, so tests on sockets wait for it.
+// net/http closes a body in a goroutine of its own, so tests on sockets wait for that.
 const (
 	eventually = 5 * time.Second
 	poll       = time.Millisecond
@@ -52,7 +52,7 @@ func FuzzReplay(f *testing.F) {
 	})
 }
 
-// send makes attempts over a real transport until the server takes one, as a
+// send makes attempts over a real transport until the server accepts one, as a
 // call does, and returns how many it took.
 func send(t testing.TB, client http.RoundTripper, url string, body io.ReadCloser, length, limit int64) (attempts int) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, nil)
@@ -74,13 +74,13 @@ func send(t testing.TB, client http.RoundTripper, url string, body io.ReadCloser
 			}
 		}
 		if !r.Replayable() || attempts == 20 {
-			require.Fail(t, "not repeatable", "attempt %d: %v", attempts, err)
+			require.Fail(t, "not replayable", "attempt %d: %v", attempts, err)
 		}
 	}
 }
 
 // refuser is a server that refuses some attempts, having read little or nothing
-// of them, and takes the others if the body is the one that it knows.
+// of them, and accepts the others if their body is want.
 func refuser(want []byte, refuse int32, part int64) http.Handler {
 	var seen sync.Map
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -97,7 +97,7 @@ func refuser(want []byte, refuse int32, part int64) http.Handler {
 	})
 }
 
-func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
+func TestReplayOverASocketDeliversTheSameBytesAfterEarlyResponses(t *testing.T) {
 	data := make([]byte, 10<<20)
 	for i := range data {
 		data[i] = byte(rand.Uint32())
@@ -105,7 +105,7 @@ func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
 	for _, part := range []int64{0, 1, 1 << 20} {
 		for _, length := range []int64{-1, int64(len(data))} {
 			t.Run(fmt.Sprint(part, " bytes read, length ", length), func(t *testing.T) {
-				t.Parallel() // a server waits half a second after it refused
+				t.Parallel() // a server waits half a second after an early response
 				server := httptest.NewServer(refuser(data, 2, part))
 				t.Cleanup(server.Close)
 				body := &callerBody{Reader: bytes.NewReader(data)}
@@ -119,7 +119,7 @@ func TestReplayOverASocketDeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
 	}
 }
 
-func TestReplayOverASocketIsSafeForManyCallsAtOnce(t *testing.T) {
+func TestReplayOverASocketIsSafeForConcurrentCalls(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 8<<10)
 	server := httptest.NewServer(refuser(data, 1, 100))
 	t.Cleanup(server.Close)
@@ -137,7 +137,7 @@ func TestReplayOverASocketIsSafeForManyCallsAtOnce(t *testing.T) {
 	}
 }
 
-func TestReplayOverHTTP2DeliversTheSameBytesAfterEarlyAnswers(t *testing.T) {
+func TestReplayOverHTTP2DeliversTheSameBytesAfterEarlyResponses(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
 	server := httptest.NewUnstartedServer(refuser(data, 3, 1))
 	server.EnableHTTP2 = true

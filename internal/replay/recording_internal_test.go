@@ -12,7 +12,7 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-func TestReplayLosesNothingThatALateReadOfAnEarlierAttemptGets(t *testing.T) {
+func TestReplayKeepsWhatALateReadOfAnEarlierAttemptReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
 		body := &callerBody{Reader: in}
@@ -36,7 +36,7 @@ func TestReplayLosesNothingThatALateReadOfAnEarlierAttemptGets(t *testing.T) {
 	})
 }
 
-func TestReplayTellsTheNextAttemptThatALateReadWentBeyondTheLimit(t *testing.T) {
+func TestReplayFailsTheNextAttemptWhenALateReadExceedsTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
 		r := begin(bodyRequest(in), 3)
@@ -51,7 +51,7 @@ func TestReplayTellsTheNextAttemptThatALateReadWentBeyondTheLimit(t *testing.T) 
 	})
 }
 
-func TestReplayEndsAReadThatTheBaseClosesAndThenDoesNotRepeat(t *testing.T) {
+func TestReplayEndsAReadAfterCloseAndIsThenNotReplayable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, _ := io.Pipe()
 		r := begin(bodyRequest(in), 10)
@@ -68,7 +68,7 @@ func TestReplayEndsAReadThatTheBaseClosesAndThenDoesNotRepeat(t *testing.T) {
 	})
 }
 
-func TestReplayGivesAReadThatTheBaseClosesTheTimeToEndByItself(t *testing.T) {
+func TestReplayWaitsForAReadToEndByItselfAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
 		body := &callerBody{Reader: in}
@@ -111,7 +111,7 @@ func TestReplayDoesNotInterruptALateReadOnceAnotherAttemptHasBegun(t *testing.T)
 	})
 }
 
-func TestReplayEndsAReadAtOnceWhenTheCallHasEnded(t *testing.T) {
+func TestReplayEndsAReadImmediatelyWhenTheCallHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, _ := io.Pipe()
 		r := begin(bodyRequest(in), 10)
@@ -130,7 +130,7 @@ func TestReplayEndsAReadAtOnceWhenTheCallHasEnded(t *testing.T) {
 	})
 }
 
-func TestReplayEndsAWaitForALateReadThatTheBaseCloses(t *testing.T) {
+func TestReplayEndsAWaitForALateReadAtClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
 		r := begin(bodyRequest(in), 10)
