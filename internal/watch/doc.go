@@ -1,4 +1,4 @@
-// Package watch watches one attempt: whether anything of its request may have left, and
-// whether it takes too long. The caller brings the storage: a Tracer must not cost an
-// allocation of its own.
+// Package watch observes one attempt: whether anything of its request may have been
+// sent, and whether it takes too long. The caller allocates a Tracer, as a part of what
+// it allocates for an attempt anyway.
 package watch

@@ -6,25 +6,27 @@ import (
 	"sync/atomic"
 )
 
-// A Tracer detects whether anything of an attempt's request may have left. It is
-// the context of the attempt: the caller's, with an httptrace.
+// A Tracer detects whether anything of an attempt's request may have been sent. It is
+// the context of the attempt: the caller's, with an httptrace. A Tracer serves one
+// attempt, must not be copied after Watch, and is safe for use from many goroutines
+// then.
 type Tracer struct {
 	context.Context
-	traced  bool                                  // another context adds the trace
-	trace   atomic.Pointer[httptrace.ClientTrace] // nil until the base asks for it
-	asked   atomic.Bool                           // the base looks for a connection: it tells what it does
-	written atomic.Bool                           // the header of the request was written
+	traced     bool                                  // Watch has returned a context that has the trace
+	trace      atomic.Pointer[httptrace.ClientTrace] // nil until it is requested
+	connecting atomic.Bool                           // GetConn was called: the underlying RoundTripper reports to httptrace
+	written    atomic.Bool                           // the header of the request was written
 }
 
-// traceKey is the key under which a context holds its httptrace, which net/http
-// keeps to itself: it shows when one is asked for.
+// traceKey is the context key of an httptrace. net/http does not export it, but looks it
+// up in a context.
 var traceKey = func() any {
 	var key keyCatcher
 	httptrace.ContextClientTrace(&key)
 	return key.key
 }()
 
-// keyCatcher is a context that remembers the key it was asked for.
+// keyCatcher is a context that keeps the last key that was looked up.
 type keyCatcher struct {
 	context.Context
 	key any
@@ -35,10 +37,12 @@ func (c *keyCatcher) Value(key any) any {
 	return nil
 }
 
-// Watch makes t the context of an attempt under ctx and returns what to attempt
-// with: self, the context that has t in it. httptrace.WithClientTrace would do for
-// every caller, but it costs an allocation that most calls can do without: those
-// whose caller traces nothing.
+// Watch makes t the context of an attempt under ctx, and returns the context to make the
+// attempt with. self is a context whose Value method ends in that of t, such as t itself
+// or a struct that embeds t.
+//
+// httptrace.WithClientTrace would do for every caller. But it costs an allocation, which
+// only callers that trace themselves need.
 func (t *Tracer) Watch(ctx, self context.Context) context.Context {
 	t.Context = ctx
 	if traceKey == nil || httptrace.ContextClientTrace(ctx) != nil {
@@ -48,7 +52,7 @@ func (t *Tracer) Watch(ctx, self context.Context) context.Context {
 	return self
 }
 
-// Value is part of context.Context.
+// Value implements context.Context.
 func (t *Tracer) Value(key any) any {
 	if key == traceKey && !t.traced {
 		return t.clientTrace()
@@ -56,8 +60,8 @@ func (t *Tracer) Value(key any) any {
 	return t.Context.Value(key)
 }
 
-// clientTrace returns the trace, made when it is first asked for: by net/http,
-// from whichever of its goroutines.
+// clientTrace returns the trace, made at the first call. net/http may call it from any
+// of its goroutines.
 func (t *Tracer) clientTrace() *httptrace.ClientTrace {
 	if trace := t.trace.Load(); trace != nil {
 		return trace
@@ -66,10 +70,10 @@ func (t *Tracer) clientTrace() *httptrace.ClientTrace {
 	return t.trace.Load()
 }
 
-func (t *Tracer) getConn(string) { t.asked.Store(true) }
+func (t *Tracer) getConn(string) { t.connecting.Store(true) }
 
 func (t *Tracer) wroteHeaders() { t.written.Store(true) }
 
-// MayHaveSent says that the request, or a part of it, may have left. A base that
-// tells nothing of what it does may have sent it.
-func (t *Tracer) MayHaveSent() bool { return t.written.Load() || !t.asked.Load() }
+// MayHaveSent reports whether the request, or a part of it, may have been sent. An
+// underlying RoundTripper that does not report to httptrace may have sent it.
+func (t *Tracer) MayHaveSent() bool { return t.written.Load() || !t.connecting.Load() }
