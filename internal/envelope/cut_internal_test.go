@@ -27,7 +27,7 @@ func TestABodyThatEndsAtAnyByteIsJudgedByWhatCame(t *testing.T) {
 			require.Equal(t, reference([]byte(cut)), decode([]byte(cut)), "%q", cut)
 
 			body := &scriptedBody{data: cut, chunk: 7, err: io.EOF}
-			resp := answer(body)
+			resp := reply(body)
 			found := Peek(resp, DefaultLimit, new(bodies.Peeked))
 			require.Equal(t, reference([]byte(cut)).failure, found.Failure, "%q", cut)
 			got, err := io.ReadAll(resp.Body)

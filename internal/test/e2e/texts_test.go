@@ -58,9 +58,9 @@ func TestTheTextOfAnErrorWithoutAnActionNamesNone(t *testing.T) {
 	e.OutcomeUnknown = true
 	require.EqualError(t, e, "tcretry: giving up after 1 attempt (max_attempts): EOF; outcome unknown: the request may have been executed")
 	e.Action, e.Attempts = "RunInstances", 2
-	require.EqualError(t, e, "tcretry: RunInstances: giving up after 2 attempts (attempts): EOF; outcome unknown: the request may have been executed")
+	require.EqualError(t, e, "tcretry: RunInstances: giving up after 2 attempts (max_attempts): EOF; outcome unknown: the request may have been executed")
 	e.Action, e.Attempts = "DescribeInstances", 0
-	require.EqualError(t, e, "tcretry: DescribeInstances: giving up after 0 attempts (attempts): EOF")
+	require.EqualError(t, e, "tcretry: DescribeInstances: giving up after 0 attempts (max_attempts): EOF")
 
 	_, err := tcretry.New(tctest.NewAPI(tctest.DropAfterExecution())).RoundTrip(postTo(t, "cvm", "", `{}`))
 	var got *tcretry.Error
