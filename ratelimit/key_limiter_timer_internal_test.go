@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLaneRunsItsTimerOnlyWhileCallsWait(t *testing.T) {
+func TestKeyLimiter_runsItsTimerOnlyWhileCallsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := new(Adaptive).lane(Key{})
+		l := new(Adaptive).key(Key{})
 		for range 2 {
 			require.NoError(t, l.Wait(t.Context(), WaitOptions{}))
 		}
@@ -30,13 +30,13 @@ func TestLaneRunsItsTimerOnlyWhileCallsWait(t *testing.T) {
 		synctest.Wait()
 		require.False(t, runs(), "the call has left")
 		require.NoError(t, l.Wait(t.Context(), WaitOptions{NotAfter: time.Now().Add(time.Minute)}))
-		require.False(t, runs(), "the call has its turn")
+		require.False(t, runs(), "the call may start")
 	})
 }
 
-// slowLane returns a lane with a quota of one a second, just used, and a waiter.
-func slowLane(t *testing.T, latest time.Duration) (*queue, *waiter) {
-	l := new(Adaptive).lane(Key{})
+// slowKey returns a key with a limit of one per second, just used, and a waiter.
+func slowKey(t *testing.T, latest time.Duration) (*keyLimiter, *waiter) {
+	l := new(Adaptive).key(Key{})
 	for range 2 {
 		require.NoError(t, l.Wait(t.Context(), WaitOptions{}))
 	}
@@ -47,22 +47,22 @@ func slowLane(t *testing.T, latest time.Duration) (*queue, *waiter) {
 	return l, w
 }
 
-func TestLaneTakesBackATurnThatCameWithTheEndOfTheContext(t *testing.T) {
+func TestKeyLimiter_takesBackASlotThatCameWithTheEndOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, w := slowLane(t, never)
+		l, w := slowKey(t, never)
 		l.serve(clock() + 2*time.Second)
-		require.Len(t, w.told, 1)
-		require.Equal(t, 1, l.pace.inFlight)
+		require.Len(t, w.result, 1)
+		require.Equal(t, 1, l.controller.inFlight)
 		l.leave(w, nil)
-		require.Zero(t, l.pace.inFlight)
+		require.Zero(t, l.controller.inFlight)
 	})
 }
 
-func TestLaneStartsNothingLateThoughItsTimerIs(t *testing.T) {
+func TestKeyLimiter_startsNothingLateThoughItsTimerIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, w := slowLane(t, clock()+1500*time.Millisecond)
+		l, w := slowKey(t, clock()+1500*time.Millisecond)
 		l.serve(clock() + 2*time.Second)
-		require.Equal(t, ErrTooLate, <-w.told)
-		require.Zero(t, l.pace.inFlight)
+		require.Equal(t, ErrTooLate, <-w.result)
+		require.Zero(t, l.controller.inFlight)
 	})
 }

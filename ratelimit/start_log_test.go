@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestStartsCountTheLastSecond(t *testing.T) {
-	var s starts
+func TestStartLog_countsTheLastSecond(t *testing.T) {
+	var s startLog
 	rng := rand.New(rand.NewPCG(3, 4))
 	var all []time.Duration
 	at := time.Duration(0)
@@ -29,5 +29,5 @@ func TestStartsCountTheLastSecond(t *testing.T) {
 		require.Equal(t, want, s.after(after))
 		require.Equal(t, all[len(all)-1], s.back(1))
 	}
-	require.LessOrEqual(t, len(s.ring), 256, "a slow lane stays small")
+	require.LessOrEqual(t, len(s.ring), 256, "the log of a slow key stays small")
 }

@@ -16,48 +16,48 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-func TestAdaptivePacerEndsAWaitWithItsContext(t *testing.T) {
+func TestAdaptive_endsAWaitWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(ratelimit.Adaptive)
-		lane := ownLimiter(t, p, 2)
+		a := new(ratelimit.Adaptive)
+		l := ownLimiter(t, a, 2)
 		cause := errors.New("the user went away")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		gone := waitAsync(ctx, lane, ratelimit.WaitOptions{})
+		gone := waitAsync(ctx, l, ratelimit.WaitOptions{})
 		start := time.Now()
-		stays := waitAsync(t.Context(), lane, ratelimit.WaitOptions{})
+		stays := waitAsync(t.Context(), l, ratelimit.WaitOptions{})
 		cancel(cause)
-		require.Equal(t, answer{cause, time.Now()}, <-gone)
-		require.Equal(t, cause, lane.Wait(ctx, ratelimit.WaitOptions{}), "one that has ended already")
-		require.Equal(t, 1, p.States()[0].Waiting)
+		require.Equal(t, outcome{cause, time.Now()}, <-gone)
+		require.Equal(t, cause, l.Wait(ctx, ratelimit.WaitOptions{}), "one that has ended already")
+		require.Equal(t, 1, a.States()[0].Waiting)
 		require.WithinDuration(t, start.Add(round), (<-stays).at, 2*time.Millisecond)
 	})
 }
 
-func TestAdaptivePacerGivesTheTurnOfACanceledCallToTheNext(t *testing.T) {
+func TestAdaptive_givesTheSlotOfACanceledCallToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lane := ownLimiter(t, new(ratelimit.Adaptive), 1)
+		l := ownLimiter(t, new(ratelimit.Adaptive), 1)
 		start := time.Now()
-		// The turn and the end of the context come in the same moment, or nearly.
+		// The slot and the end of the context come in the same moment, or nearly.
 		for d := -50 * time.Microsecond; d <= 50*time.Microsecond; d += time.Microsecond {
 			ctx, cancel := context.WithTimeout(t.Context(), round+d)
 			defer cancel()
-			waitAsync(ctx, lane, ratelimit.WaitOptions{})
+			waitAsync(ctx, l, ratelimit.WaitOptions{})
 		}
-		stays := waitAsync(t.Context(), lane, ratelimit.WaitOptions{})
+		stays := waitAsync(t.Context(), l, ratelimit.WaitOptions{})
 		require.WithinDuration(t, start.Add(round), (<-stays).at, time.Second+20*time.Millisecond)
 	})
 }
 
-func TestAdaptivePacerSurvivesThousandsOfCallsThatAreCanceledAtOnce(t *testing.T) {
+func TestAdaptive_survivesThousandsOfCallsThatAreCanceledTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(ratelimit.Adaptive)
-		lane := ownLimiter(t, p, 20)
+		a := new(ratelimit.Adaptive)
+		l := ownLimiter(t, a, 20)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for i := range 5000 {
 			wg.Go(func() {
-				if lane.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: i%2 == 0}) == nil {
-					lane.Done(accepted)
+				if l.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: i%2 == 0}) == nil {
+					l.Done(accepted)
 				}
 			})
 		}
@@ -66,25 +66,25 @@ func TestAdaptivePacerSurvivesThousandsOfCallsThatAreCanceledAtOnce(t *testing.T
 		cancel()
 		wg.Wait()
 		require.Equal(t, start, time.Now())
-		pace := p.States()[0]
-		require.Zero(t, pace.Waiting)
-		require.Zero(t, pace.InFlight)
-		require.NoError(t, lane.Wait(t.Context(), ratelimit.WaitOptions{}), "the lane goes on")
+		state := a.States()[0]
+		require.Zero(t, state.Waiting)
+		require.Zero(t, state.InFlight)
+		require.NoError(t, l.Wait(t.Context(), ratelimit.WaitOptions{}), "the key goes on")
 	})
 }
 
-func TestAdaptivePacerLeavesNothingBehindAfterTheLastCall(t *testing.T) {
+func TestAdaptive_leavesNothingBehindAfterTheLastCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// A bubble ends in a panic if a goroutine remains, and time does not move
 		// if no timer does.
 		before := bubbled()
-		p := new(ratelimit.Adaptive)
-		lane := ownLimiter(t, p, 2)
+		a := new(ratelimit.Adaptive)
+		l := ownLimiter(t, a, 2)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				if lane.Wait(t.Context(), ratelimit.WaitOptions{}) == nil {
-					lane.Done(accepted)
+				if l.Wait(t.Context(), ratelimit.WaitOptions{}) == nil {
+					l.Done(accepted)
 				}
 			})
 		}
@@ -94,9 +94,9 @@ func TestAdaptivePacerLeavesNothingBehindAfterTheLastCall(t *testing.T) {
 	})
 }
 
-func TestAdaptivePacerIsSafeForManyGoroutines(t *testing.T) {
+func TestAdaptive_isSafeForManyGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(ratelimit.Adaptive)
+		a := new(ratelimit.Adaptive)
 		codes := []string{
 			"RequestLimitExceeded", "", "RequestLimitExceeded.UinLimitExceeded",
 			"RequestLimitExceeded.IPLimitExceeded", "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
@@ -106,24 +106,24 @@ func TestAdaptivePacerIsSafeForManyGoroutines(t *testing.T) {
 			wg.Go(func() {
 				for j := range 50 {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i*j%700)*time.Millisecond)
-					lane := p.ForKey(ratelimit.Key{Host: fmt.Sprint(i % 2), Action: fmt.Sprint(j % 3), Credential: fmt.Sprint(i % 3)})
-					if lane.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: j%4 == 0, NotAfter: time.Now().Add(time.Second)}) == nil {
+					l := a.ForKey(ratelimit.Key{Host: fmt.Sprint(i % 2), Action: fmt.Sprint(j % 3), Credential: fmt.Sprint(i % 3)})
+					if l.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: j%4 == 0, NotAfter: time.Now().Add(time.Second)}) == nil {
 						time.Sleep(time.Duration(i) * time.Millisecond)
 						r := accepted
 						if (i+j)%7 == 0 {
 							r = ratelimit.Result{Verdict: ratelimit.Throttled, Code: codes[(i+j)%5], Limit: 20, Count: 21 + j%9}
 						}
-						lane.Done(r)
+						l.Done(r)
 					}
 					cancel()
-					p.States()
+					a.States()
 				}
 			})
 		}
 		wg.Wait()
-		for _, pace := range p.States() {
-			require.Zero(t, pace.Waiting)
-			require.Zero(t, pace.InFlight)
+		for _, state := range a.States() {
+			require.Zero(t, state.Waiting)
+			require.Zero(t, state.InFlight)
 		}
 	})
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPaceKeepsItsPromisesWhateverHappens(t *testing.T) {
+func TestController_keepsItsInvariantsWhateverHappens(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for seed := range uint64(100) {
-		p := newPace(seed, seed%4 == 0)
+		p := newController(seed, seed%4 == 0)
 		at, most := time.Duration(0), limitWindow
 		for range 400 {
 			at += time.Duration(rng.IntN(300)-20) * time.Millisecond
@@ -30,9 +30,9 @@ func TestPaceKeepsItsPromisesWhateverHappens(t *testing.T) {
 	}
 }
 
-// requireBounds holds p to its bounds: most is the longest time from one attempt to
-// the next that the trouble so far allows.
-func requireBounds(t *testing.T, p *pace, most time.Duration) {
+// requireBounds checks the invariants of p: most is the longest time from one attempt to
+// the next that the congestion so far permits.
+func requireBounds(t *testing.T, p *controller, most time.Duration) {
 	t.Helper()
 	switch p.mode {
 	case Own:
@@ -50,41 +50,41 @@ func requireBounds(t *testing.T, p *pace, most time.Duration) {
 	require.GreaterOrEqual(t, p.inFlight, 0)
 }
 
-// longest is the longest time from one attempt of a shared pace to the next.
-func longest(p *pace) time.Duration {
-	return max(limitWindow, time.Duration(floorPart*float64(p.now-p.began)))
+// longest is the longest time from one attempt to the next in Shared mode.
+func longest(p *controller) time.Duration {
+	return max(limitWindow, time.Duration(floorRatio*float64(p.now-p.congestedSince)))
 }
 
 // pursue tries to start an attempt, again at the moment that it is told: then it
 // must start.
-func pursue(t *testing.T, p *pace, at *time.Duration, most time.Duration) {
+func pursue(t *testing.T, p *controller, at *time.Duration, most time.Duration) {
 	t.Helper()
 	ok, next := p.tryAcquire(*at)
 	switch {
 	case ok:
 	case next == never:
-		require.True(t, p.slow && p.mode == Open && p.inFlight >= slowStartPlaces, "it waits for nothing")
+		require.True(t, p.slowStart && p.mode == Open && p.inFlight >= slowStartInFlight, "it waits for nothing")
 	default:
 		require.Greater(t, next, *at)
 		require.LessOrEqual(t, next-p.now, most*5/4)
 		*at = next
 		mode := p.mode
 		ok, _ = p.tryAcquire(next)
-		require.True(t, ok || p.mode != mode, "its turn was then")
+		require.True(t, ok || p.mode != mode, "it was to start then")
 	}
 }
 
 // A call is refused for lateness only when even the whole limit would come too late,
 // so no attempt may start before that.
-func TestNoTurnComesBeforeTheEarliest(t *testing.T) {
+func TestController_startsNothingBeforeTheEarliest(t *testing.T) {
 	for name, r := range map[string]Result{
 		"own":     {Verdict: Throttled, Count: 8, Limit: 7},
 		"shared":  {Verdict: Throttled, Count: 21, Limit: 7},
 		"unknown": {Verdict: Throttled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPace(1, false)
-			runPace(&p, paceStep{try: 8, lost: 7})
+			p := newController(1, false)
+			runStep(&p, controllerStep{try: 8, lost: 7})
 			p.done(0, r)
 			require.Equal(t, time.Duration(0), p.earliest(0))
 			var earliest []time.Duration
@@ -98,30 +98,30 @@ func TestNoTurnComesBeforeTheEarliest(t *testing.T) {
 					at = next
 					ok, next = p.tryAcquire(at)
 				}
-				require.LessOrEqual(t, earliest[i], at, "turn %d", i)
+				require.LessOrEqual(t, earliest[i], at, "start %d", i)
 				p.done(at, Result{Verdict: Accepted})
-				p.extra, p.look = 0, never // a limit that is raised is another matter
+				p.probing, p.probeAt = 0, never // a limit that is raised is another matter
 			}
 		})
 	}
 }
 
-// probes runs a pace of its own at the full limit of a server for d, and returns when
-// it probed for a raised limit.
-func probes(seed uint64, limit int, d time.Duration) (at []time.Duration) {
-	p := newPace(seed, false)
-	runPace(&p, paceStep{try: limit + 1, ok: limit})
+// probeTimes runs a controller in Own mode at the full limit of a server for d, and returns
+// when it probed for a raised limit.
+func probeTimes(seed uint64, limit int, d time.Duration) (at []time.Duration) {
+	p := newController(seed, false)
+	runStep(&p, controllerStep{try: limit + 1, ok: limit})
 	p.done(0, Result{Verdict: Throttled, Count: limit + 1, Limit: limit})
 	for now := time.Duration(0); now < d; {
 		ok, next := p.tryAcquire(now)
 		if !ok {
 			now = next
-			if p.look > p.now {
-				now = min(next, p.look)
+			if p.probeAt > p.now {
+				now = min(next, p.probeAt)
 			}
 			continue
 		}
-		if p.extra > 0 {
+		if p.probing > 0 {
 			at = append(at, now)
 			p.done(now, Result{Verdict: Throttled, Count: limit + 1, Limit: limit})
 			continue
@@ -131,10 +131,10 @@ func probes(seed uint64, limit int, d time.Duration) (at []time.Duration) {
 	return at
 }
 
-func TestAnOwnPaceProbesSoonAtFirstAndThenRarely(t *testing.T) {
+func TestOwnMode_probesSoonAtFirstAndThenRarely(t *testing.T) {
 	first := map[time.Duration]bool{}
 	for seed := range uint64(20) {
-		at := probes(seed, 20, 10*time.Minute)
+		at := probeTimes(seed, 20, 10*time.Minute)
 		require.GreaterOrEqual(t, len(at), 40)
 		require.LessOrEqual(t, len(at), 60)
 		first[at[0]] = true
@@ -147,25 +147,25 @@ func TestAnOwnPaceProbesSoonAtFirstAndThenRarely(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(first), 10, "processes do not probe together")
-	small := probes(1, 2, 10*time.Minute)
-	require.LessOrEqual(t, len(small), 30, "those of a small limit are one attempt of sixty")
+	small := probeTimes(1, 2, 10*time.Minute)
+	require.LessOrEqual(t, len(small), 30, "the probes of a small limit are one attempt of sixty")
 }
 
 func TestTimeNeverGoesBackAndIsNeverCountedTwice(t *testing.T) {
-	var p pace
-	p.tick(time.Second)
+	var p controller
+	p.advance(time.Second)
 	for range 1000 {
-		p.tick(999 * time.Millisecond)
-		p.tick(time.Second)
+		p.advance(999 * time.Millisecond)
+		p.advance(time.Second)
 	}
 	require.Equal(t, time.Second, p.now)
 }
 
-// Whoever reads the clock before it gets the lock may be late with what it read.
+// A goroutine that reads the clock before it gets the lock may be late with its reading.
 func TestLateReadingsOfTheClockChangeNothing(t *testing.T) {
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		sharp, late := newPace(seed, false), newPace(seed, false)
+		sharp, late := newController(seed, false), newController(seed, false)
 		at, latest := time.Duration(0), time.Duration(0)
 		for range 300 {
 			at += time.Duration(rng.IntN(40)) * time.Millisecond
@@ -174,8 +174,8 @@ func TestLateReadingsOfTheClockChangeNothing(t *testing.T) {
 			r := Result{Verdict: Verdict(rng.IntN(3)), Count: rng.IntN(20), Limit: rng.IntN(10)}
 			switch rng.IntN(3) {
 			case 0:
-				sharp.tick(latest)
-				late.tick(reading)
+				sharp.advance(latest)
+				late.advance(reading)
 			case 1:
 				ok, next := sharp.tryAcquire(latest)
 				lateOK, lateNext := late.tryAcquire(reading)
@@ -190,11 +190,11 @@ func TestLateReadingsOfTheClockChangeNothing(t *testing.T) {
 	}
 }
 
-func TestNoMoreThanTheLimitStartsWhoeverIsLate(t *testing.T) {
+func TestNoMoreThanTheLimitStartsWhicheverReadingIsLate(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 4))
-		p := newPace(seed, false)
-		p.tick(time.Minute)
+		p := newController(seed, false)
+		p.advance(time.Minute)
 		at := time.Minute
 		for range 21 {
 			p.tryAcquire(at)
@@ -206,10 +206,10 @@ func TestNoMoreThanTheLimitStartsWhoeverIsLate(t *testing.T) {
 		starts, probes := 0, 0
 		for range 5000 {
 			at += time.Duration(rng.IntN(300)) * time.Microsecond
-			before := p.extra
+			before := p.probing
 			if ok, _ := p.tryAcquire(at - time.Duration(rng.IntN(3000))*time.Millisecond); ok {
 				starts++
-				if before == 0 && p.extra > 0 {
+				if before == 0 && p.probing > 0 {
 					probes++
 				}
 			}
