@@ -20,36 +20,36 @@ func TestTheStateThatIsShownIsThatOfNow(t *testing.T) {
 	t.Run("a guard melts", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := new(ratelimit.Adaptive)
-			lane := ownLimiter(t, p, 20)
-			require.InDelta(t, 20/round.Seconds(), stateOf(lane).Rate, 1e-9)
+			limiter := ownLimiter(t, p, 20)
+			require.InDelta(t, 20/round.Seconds(), stateOf(limiter).Rate, 1e-9)
 			time.Sleep(8 * time.Second)
 			half := 20 / 1.004
-			require.InDelta(t, half, stateOf(lane).Rate, 1e-9)
+			require.InDelta(t, half, stateOf(limiter).Rate, 1e-9)
 			require.InDelta(t, half, p.States()[0].Rate, 1e-9)
 			time.Sleep(8 * time.Second)
 			require.InDelta(t, 20, p.States()[0].Rate, 1e-9)
-			require.InDelta(t, 20, stateOf(lane).Rate, 1e-9)
+			require.InDelta(t, 20, stateOf(limiter).Rate, 1e-9)
 		})
 	})
 	t.Run("a rate recovers", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := new(ratelimit.Adaptive)
 			p.Seed = 1
-			lane := p.ForKey(paceKey)
-			begin(t, lane, 2)
-			lane.Done(over(400, 20))
-			lane.Done(accepted)
-			before := stateOf(lane)
+			limiter := p.ForKey(testKey)
+			begin(t, limiter, 2)
+			limiter.Done(over(400, 20))
+			limiter.Done(accepted)
+			before := stateOf(limiter)
 			require.Equal(t, ratelimit.Shared, before.Mode)
 			last := before.Rate
-			for _, show := range []func() ratelimit.State{func() ratelimit.State { return stateOf(lane) }, func() ratelimit.State { return p.States()[0] }} {
+			for _, show := range []func() ratelimit.State{func() ratelimit.State { return stateOf(limiter) }, func() ratelimit.State { return p.States()[0] }} {
 				time.Sleep(100 * time.Millisecond)
 				now := show().Rate
 				require.Greater(t, now, last)
 				last = now
 			}
 			time.Sleep(time.Minute)
-			require.Equal(t, 20.0, stateOf(lane).Rate, "in the end it is the limit")
+			require.Equal(t, 20.0, stateOf(limiter).Rate, "in the end it is the limit")
 		})
 	})
 	t.Run("an account's guard melts", func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // queued makes a call wait in l, without a goroutine, so that a test can let it leave
 // at any point.
-func queued(t *testing.T, l *queue) *waiter {
+func queued(t *testing.T, l *keyLimiter) *waiter {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -22,7 +22,7 @@ func queued(t *testing.T, l *queue) *waiter {
 }
 
 // next waits for a slot of l in a goroutine; when it started comes over the channel.
-func next(ctx context.Context, l *queue) <-chan time.Time {
+func next(ctx context.Context, l *keyLimiter) <-chan time.Time {
 	at := make(chan time.Time, 1)
 	go func() {
 		if l.Wait(ctx, WaitOptions{}) == nil {
@@ -36,13 +36,13 @@ func next(ctx context.Context, l *queue) <-chan time.Time {
 // given returns when the slot of a call came.
 func given(t *testing.T, w *waiter) time.Time {
 	t.Helper()
-	w.told <- <-w.told // whoever leaves takes it from there
+	w.result <- <-w.result // whoever leaves takes it from there
 	return time.Now()
 }
 
 // limitTo begins two attempts of l, of which the second is throttled by that code at a
 // limit of one per second. With several one stays in flight.
-func limitTo(t *testing.T, l *queue, code string, inFlight bool) {
+func limitTo(t *testing.T, l *keyLimiter, code string, inFlight bool) {
 	t.Helper()
 	begun := 2
 	if inFlight {
@@ -63,8 +63,8 @@ const (
 // The callers that wait for the limit of an account may have gone by the time of the
 // slot: it goes to the limiter of another key then, at that time and not a second later.
 func TestAnAccountWideSlotWhoseCallerHasGoneGoesToTheNextLimiter(t *testing.T) {
-	keys := func(p *Adaptive) (a, b *queue) {
-		return p.lane(Key{Host: "h", Action: "A", Credential: "me"}), p.lane(Key{Host: "h", Action: "B", Credential: "me"})
+	keys := func(p *Adaptive) (a, b *keyLimiter) {
+		return p.key(Key{Host: "h", Action: "A", Credential: "me"}), p.key(Key{Host: "h", Action: "B", Credential: "me"})
 	}
 	t.Run("after it got the slot", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestAnAccountWideSlotWhoseCallerHasGoneGoesToTheNextLimiter(t *testing.T) {
 			require.Empty(t, stays)
 			a.leave(gone, nil)
 			require.Equal(t, at, <-stays)
-			require.Equal(t, 1, b.pacer.States()[0].InFlight)
+			require.Equal(t, 1, b.adaptive.States()[0].InFlight)
 		})
 	})
 	t.Run("while the slot was on its way", func(t *testing.T) {
@@ -85,12 +85,12 @@ func TestAnAccountWideSlotWhoseCallerHasGoneGoesToTheNextLimiter(t *testing.T) {
 			a, b := keys(&Adaptive{Seed: 1})
 			limitTo(t, a, accountWideCode, false)
 			a.mu.Lock()
-			require.False(t, a.pacer.wide(scopeHost, a.key).admit(clock(), a)) // and its caller leaves at once
+			require.False(t, a.adaptive.group(scopeHost, a.key).admit(clock(), a)) // and its caller leaves at once
 			a.mu.Unlock()
 			stays := next(t.Context(), b)
 			start := time.Now()
 			require.WithinDuration(t, start.Add(limitWindow+guardStep), <-stays, guardStep)
-			require.Equal(t, 1, b.pacer.States()[0].InFlight)
+			require.Equal(t, 1, b.adaptive.States()[0].InFlight)
 		})
 	})
 	t.Run("while its own key was throttled", func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestAnAccountWideSlotWhoseCallerHasGoneGoesToTheNextLimiter(t *testing.T) {
 			require.Equal(t, time.Now(), <-stays)
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			require.Zero(t, a.turns, "its next call gets none of it")
+			require.Zero(t, a.groupSlots, "its next call gets none of it")
 		})
 	})
 }
@@ -119,7 +119,7 @@ func TestAnAccountWideSlotWhoseCallerHasGoneGoesToTheNextLimiter(t *testing.T) {
 func TestASlotWhoseCallerHasGoneGoesToTheNextOfItsKey(t *testing.T) {
 	for mode, count := range map[Mode]int{Own: 2, Shared: 40} {
 		synctest.Test(t, func(t *testing.T) {
-			l := (&Adaptive{Seed: 1}).lane(Key{})
+			l := (&Adaptive{Seed: 1}).key(Key{})
 			for range 2 {
 				require.True(t, l.Start(t.Context(), time.Now()))
 			}
@@ -144,12 +144,12 @@ func TestASlotWhoseCallerHasGoneGoesToTheNextOfItsKey(t *testing.T) {
 func TestACallThatLeavesWithoutASlotGivesNoneBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &Adaptive{Seed: 1}
-		a, b := p.lane(Key{Host: "h", Action: "A", Credential: "me"}), p.lane(Key{Host: "h", Action: "B", Credential: "me"})
+		a, b := p.key(Key{Host: "h", Action: "A", Credential: "me"}), p.key(Key{Host: "h", Action: "B", Credential: "me"})
 		limitTo(t, a, accountWideCode, false)
 		start := time.Now()
 		gone, other := queued(t, a), queued(t, b)
 		a.leave(gone, nil)
-		require.Empty(t, other.told)
+		require.Empty(t, other.result)
 		require.WithinDuration(t, start.Add(limitWindow+guardStep), given(t, other), guardStep)
 		require.Equal(t, 1, p.States()[0].InFlight)
 	})
