@@ -32,6 +32,8 @@ type Adaptive struct {
 	keys     recent.Map[Key, *keyLimiter]
 	groupsMu sync.Mutex // held while groups is replaced
 	groups   atomic.Pointer[groupMap]
+	limitOf  atomic.Pointer[func(Key) int]            // see SetLimits; nil until then
+	loaded   atomic.Pointer[map[loadedKey]savedLimit] // see Load; nil until then
 }
 
 // ForKey returns the limiter of a key. It is part of [Limiter].
@@ -43,7 +45,13 @@ func (a *Adaptive) key(key Key) *keyLimiter {
 
 func (a *Adaptive) newKey(key Key) (Key, *keyLimiter) {
 	key = Key{strings.Clone(key.Host), strings.Clone(key.Action), strings.Clone(key.Credential)}
-	return key, &keyLimiter{adaptive: a, key: key, controller: newController(a.randomSeed(), a.SlowStart)}
+	l := &keyLimiter{adaptive: a, key: key, controller: newController(a.randomSeed(), a.SlowStart)}
+	if limit := a.configuredLimit(key); limit > 0 {
+		l.controller.configure(clock(), limit)
+	} else if saved, ok := a.loadedLimit(key); ok {
+		l.controller.restore(clock(), saved)
+	}
+	return key, l
 }
 
 func (a *Adaptive) randomSeed() uint64 {

@@ -243,7 +243,7 @@ func TestAdaptive_showsNoCredential(t *testing.T) {
 func TestADebugPageInJSONHasNamesForModesAndReasons(t *testing.T) {
 	page, err := json.Marshal(map[string]any{"mode": ratelimit.State{Mode: ratelimit.Shared}.Mode, "reason": tcretry.StopBudgetExhausted})
 	require.NoError(t, err)
-	require.JSONEq(t, `{"mode": "shared", "reason": "budget"}`, string(page))
+	require.JSONEq(t, `{"mode": "shared", "reason": "budget_exhausted"}`, string(page))
 }
 
 func TestMode_hasNames(t *testing.T) {

@@ -36,6 +36,10 @@ type controller struct {
 	inFlight  int
 	limit     int // per second; 0 if it is not known
 
+	configured int           // the limit that was configured, 0 if none
+	slowProbes bool          // the limit is known and not learned: it is seldom probed
+	learnedAt  time.Duration // when an attempt was last throttled, in an earlier run too
+
 	slowStartGained float64 // attempts in flight that accepted ones added, while Open
 	accepted        acceptCount
 	throttledAt     time.Duration // when an attempt was last throttled

@@ -38,9 +38,11 @@ func (c *controller) accept() {
 func (c *controller) throttle(r Result) {
 	known := 0 < r.Limit && r.Limit < r.Count && r.Limit <= maxLimit
 	if known {
+		c.slowProbes = c.slowProbes && r.Limit == c.limit
 		c.limit = r.Limit
 		c.rate = min(c.rate, float64(c.limit))
 	}
+	c.learnedAt = c.now
 	if c.throttledInRow == 0 || c.now-c.throttledAt >= firstRest {
 		c.throttledInRow++
 	}

@@ -137,6 +137,9 @@ func (c *controller) raiseLimit() {
 
 // probeInterval is the time until the next probe.
 func (c *controller) probeInterval() time.Duration {
+	if c.slowProbes {
+		return max(slowProbeInterval, probeSpacing/time.Duration(c.limit))
+	}
 	return min(max(maxProbeInterval, probeSpacing/time.Duration(c.limit)), firstProbeInterval<<min(c.failedProbes, 16))
 }
 

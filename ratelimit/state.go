@@ -35,8 +35,11 @@ type State struct {
 	Host, Action string
 	// Mode is how attempts are limited.
 	Mode Mode
-	// Limit is the limit per second that throttling responses stated; 0 if none did.
+	// Limit is the limit per second: the one that throttling responses stated last, or
+	// that was configured or loaded, plus what successful probes added; 0 if it is not known.
 	Limit int
+	// Configured is the limit that [Adaptive.SetLimits] gave the key; 0 if none.
+	Configured int
 	// Rate is how many attempts may start per second now; 0 means any number.
 	Rate float64
 	// Waiting is the number of calls that wait. Of a limit that concerns several keys it
@@ -80,7 +83,7 @@ func (l *keyLimiter) State() State {
 func newState(key Key, c *controller, waiting int) State {
 	c.advance(clock())
 	return State{
-		Host: key.Host, Action: key.Action, Mode: c.mode, Limit: c.limit, Rate: c.perSecond(),
+		Host: key.Host, Action: key.Action, Mode: c.mode, Limit: c.limit, Configured: c.configured, Rate: c.perSecond(),
 		Waiting: waiting, InFlight: c.inFlight,
 	}
 }
