@@ -22,6 +22,7 @@ const module = "github.com/tcretry/tcretry"
 var beyondModule = map[string][]string{
 	"":            retryLibraries,
 	"cmd/tcretry": retryLibraries,
+	"proxy":       retryLibraries,
 }
 
 var retryLibraries = []string{
@@ -68,6 +69,7 @@ var layers = map[string][]string{
 	"internal/watch":    {"internal/bodies", "internal/envelope"},
 
 	"cmd/tcretry": {""},
+	"proxy":       {""},
 	"tc3":         {},
 	"tctest":      {"budget", "ratelimit"},
 
@@ -137,7 +139,7 @@ func TestNoFileOfTheLibraryImportsTesting(t *testing.T) {
 func TestExportedAPIIsThatOfTheGoldenFile(t *testing.T) {
 	for pkg, file := range map[string]string{
 		".": "api.txt", "./budget": "api_budget.txt", "./label": "api_label.txt", "./ratelimit": "api_ratelimit.txt",
-		"./tc3": "api_tc3.txt", "./tctest": "api_tctest.txt",
+		"./proxy": "api_proxy.txt", "./tc3": "api_tc3.txt", "./tctest": "api_tctest.txt",
 	} {
 		text := goCommand(t, "doc", "-all", pkg)
 		golden, err := os.ReadFile("testdata/" + file)

@@ -1,0 +1,105 @@
+package proxy_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/proxy"
+	"github.com/tcretry/tcretry/tctest"
+)
+
+// health is the status of /healthz.
+func (r *running) health() int {
+	resp, err := http.Get("http://" + r.AdminAddr().String() + "/healthz")
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+func TestServeDrainsBeforeItReturns(t *testing.T) {
+	way, arrived, release := blocking(t)
+	r := serve(t, way, proxy.Config{Admin: "127.0.0.1:0"})
+	require.Equal(t, 200, r.health())
+	unused := r.tunnel() // opened before, its first request comes while the proxy drains
+	replies := make(chan reply, 3)
+	go func() { replies <- r.raw(head + "Content-Length: 0\r\n\r\n") }()
+	go func() { replies <- r.inTunnel("GET / HTTP/1.1\r\nHost: " + apiHost + "\r\n\r\n") }()
+	<-arrived
+	<-arrived
+	r.stop()
+	eventually(t, func() bool { return r.health() == 503 }, "healthz says that it drains")
+	eventually(t, func() bool {
+		conn, err := net.Dial("tcp", r.Addr().String())
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, "no connection is accepted")
+	go func() { replies <- r.exchange(unused, "GET / HTTP/1.1\r\nHost: "+apiHost+"\r\n\r\n") }()
+	<-arrived
+	require.Empty(t, r.ended, "it waits for the calls")
+	release()
+	for range 3 {
+		require.Equal(t, 200, (<-replies).status)
+	}
+	require.NoError(t, <-r.ended)
+	r.ended <- nil
+	require.Zero(t, r.health(), "the admin address ends last")
+}
+
+func TestCallsThatDoNotEndWithinDrainTimeoutAreCutOffAndCounted(t *testing.T) {
+	way, arrived, _ := blocking(t)
+	r := serve(t, way, proxy.Config{DrainTimeout: 100 * time.Millisecond})
+	for _, conn := range []net.Conn{r.dial(), r.tunnel()} {
+		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+apiHost+"\r\n\r\n")
+		require.NoError(t, err)
+		<-arrived
+		defer func() { require.Empty(t, requireEnded(t, conn)) }()
+	}
+	r.stop()
+	err := <-r.ended
+	r.ended <- nil
+	require.EqualError(t, err, "tcretry: proxy: 2 calls were cut off: they did not end within DrainTimeout, 100ms")
+	r.nothingLeft()
+}
+
+// A connection that is kept alive is not a call: draining does not wait for it.
+func TestIdleConnectionsDoNotDelayTheEnd(t *testing.T) {
+	r := serve(t, overTLS(t, tctest.NewAPI()), proxy.Config{})
+	for _, conn := range []net.Conn{r.dial(), r.tunnel()} {
+		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+apiHost+"\r\n\r\n")
+		require.NoError(t, err)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.Equal(t, 200, read(t, resp, err).status)
+	}
+	r.stop()
+	require.NoError(t, <-r.ended)
+	r.ended <- nil
+}
+
+func TestASocketIsReplacedIfNobodyListensOnIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "proxy.sock")
+	stale, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	stale.(*net.UnixListener).SetUnlinkOnClose(false)
+	require.NoError(t, stale.Close())
+	r := serve(t, roundTripper(nil), proxy.Config{Listen: "unix:" + path})
+	second, err := proxy.New(proxy.Config{Listen: "unix:" + path})
+	require.NoError(t, err)
+	require.ErrorContains(t, second.Listen(), "address already in use")
+	require.ErrorContains(t, second.Serve(t.Context()), "Serve before Listen")
+	require.Equal(t, "ProxyError.HostNotAllowed", r.raw("GET / HTTP/1.0\r\nHost: x\r\n\r\n").code)
+	r.stop()
+	require.NoError(t, <-r.ended)
+	r.ended <- nil
+	require.NoFileExists(t, path)
+}
