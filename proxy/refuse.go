@@ -37,12 +37,12 @@ func (no *refusal) body() []byte {
 	var envelope struct {
 		Response struct {
 			Error     struct{ Code, Message string }
-			RequestId string //nolint:revive // the API's name
+			RequestID string `json:"RequestId"`
 		}
 	}
 	envelope.Response.Error.Code = no.code
 	envelope.Response.Error.Message = "tcretry proxy: " + no.message
-	envelope.Response.RequestId = marker
+	envelope.Response.RequestID = marker
 	text, _ := json.Marshal(envelope) // strings only: no error
 	return text
 }

@@ -10,6 +10,7 @@ _tcretry() {
 	fi
 	case $previous in
 	-policy) COMPREPLY=($(compgen -f -- "$current")); return ;;
+	-log-level) COMPREPLY=($(compgen -W "debug info warn error" -- "$current")); return ;;
 	-class) COMPREPLY=($(compgen -W "terminal throttled busy transient" -- "$current")); return ;;
 	esac
 	if [[ $command == policy && $COMP_CWORD == 2 ]]; then

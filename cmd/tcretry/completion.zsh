@@ -8,6 +8,7 @@ _tcretry() {
 	fi
 	case ${words[CURRENT-1]} in
 	-policy) _files; return ;;
+	-log-level) compadd -- debug info warn error; return ;;
 	-class) compadd -- terminal throttled busy transient; return ;;
 	esac
 	if [[ $command == policy ]] && ((CURRENT == 3)); then

@@ -54,6 +54,8 @@ func TestBashCompletesWords(t *testing.T) {
 		"tcretry policy check -":     "-strict",
 		"tcretry codes -class tr":    "transient",
 		"tcretry completion f":       "fish",
+		"tcretry proxy -log-level d": "debug",
+		"tcretry proxy -li":          "-listen",
 		"tcretry codes -":            "-class -json -names -prefix -product",
 		"tcretry explain -policy x_": "",
 	} {

@@ -1,6 +1,6 @@
 // Command tcretry says what a Transport of the package tcretry does about error
 // codes of Tencent Cloud API 3.0, HTTP statuses and transport errors, and checks
-// policies.
+// policies. It also is a proxy that makes the calls of other programs over one.
 package main
 
 import (
@@ -42,7 +42,7 @@ type subcommand struct {
 // commands returns the commands in the order in which people are told of them.
 func commands() []subcommand {
 	return []subcommand{
-		explainCommand(), checkCommand(), schemaCommand(), codesCommand(), completionCommand(), versionCommand(),
+		explainCommand(), checkCommand(), schemaCommand(), codesCommand(), proxyCommand(), completionCommand(), versionCommand(),
 	}
 }
 

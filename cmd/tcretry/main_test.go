@@ -83,7 +83,7 @@ func TestCodesWritesJSON(t *testing.T) {
 }
 
 func TestHelpShowsExamplesAndIsNoError(t *testing.T) {
-	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"explain", "-h"}, {"codes", "-help"}, {"policy", "check", "-h"}, {"policy", "-h"}, {"policy", "schema", "-h"}, {"completion", "-h"}, {"version", "-h"}} {
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"explain", "-h"}, {"codes", "-help"}, {"policy", "check", "-h"}, {"policy", "-h"}, {"policy", "schema", "-h"}, {"completion", "-h"}, {"version", "-h"}, {"proxy", "-h"}} {
 		code, out, errs := command("", args...)
 		require.Equal(t, exitOK, code, args)
 		require.Contains(t, out, "Examples:", args)
@@ -103,6 +103,8 @@ func TestExitCodesTellAFindingFromAWrongCall(t *testing.T) {
 		"policy print":                      exitUsage,
 		"policy schema extra":               exitUsage,
 		"version extra":                     exitUsage,
+		"proxy extra":                       exitUsage,
+		"proxy -max-calls many":             exitUsage,
 		"completion":                        exitUsage,
 		"completion tcsh":                   exitUsage,
 		"codes -class busy,nosuch":          exitUsage,
@@ -124,4 +126,12 @@ func TestExitCodesTellAFindingFromAWrongCall(t *testing.T) {
 			require.Empty(t, out, call)
 		}
 	}
+}
+
+func TestTheProxyReportsItsMistakesByFlag(t *testing.T) {
+	code, out, errs := command("", "proxy", "-listen", "0.0.0.0:8128", "-idle-timeout", "-1s")
+	require.Equal(t, exitUsage, code)
+	require.Empty(t, out)
+	require.Contains(t, errs, "-listen(0.0.0.0:8128): it is not a loopback address")
+	require.Contains(t, errs, "-idle-timeout(-1s): it is negative")
 }

@@ -10,7 +10,7 @@ import (
 // usage is the help of all commands together.
 func usage() string {
 	var b strings.Builder
-	b.WriteString("tcretry says what a retrying transport does about errors of Tencent Cloud API 3.0,\nand checks its policies.\n\nUsage:\n\n")
+	b.WriteString("tcretry says what a retrying transport does about errors of Tencent Cloud API 3.0,\nchecks its policies, and makes the calls of other programs over one.\n\nUsage:\n\n")
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	for _, c := range commands() {
 		fmt.Fprintf(w, "\ttcretry %s\t%s\n", c.name, c.summary)
