@@ -5,66 +5,17 @@ import (
 	"time"
 )
 
-const (
-	// firstWindow is how many retries may be in flight at once after a circuit
-	// closed. More kept a back end down that had room for 1.3 times the load.
-	firstWindow = 12
-	// A retry that succeeds widens the window by a tenth, one that fails narrows it
-	// by one, until the call succeeds after all.
-	windowGain, windowLoss = 0.1, 1
-)
-
-// recovery limits how many retries are in flight at once while a host recovers, for
-// maxHold after a circuit closed: what was deferred in an outage must not bring down
-// again what has just come back, and what is slow to respond gets less.
-type recovery struct {
-	window   float64   // how many may be in flight
-	inFlight int       // permitted retries whose end was not reported
-	last     time.Time // when one of them was permitted
-	begun    time.Time // when a circuit last closed
-}
-
-// begin is called when a circuit closes. A window that shrank stays as it is if the
-// circuit closed before within staleAfter.
-func (r *recovery) begin(now time.Time) {
-	if r.begun.IsZero() || !now.Before(r.begun.Add(staleAfter)) {
-		r.window = firstWindow
-	}
-	r.begun = now
-}
-
-// ended counts a retry that ended, as evidence if the host is recovering.
-func (r *recovery) ended(report Report, evidence bool) {
-	r.inFlight = max(0, r.inFlight-1)
-	switch {
-	case !evidence:
-	case report.Result == Success:
-		r.window += windowGain + windowLoss*float64(max(0, report.Returned-1))
-	case report.Result == Failure:
-		r.window = max(1, r.window-windowLoss)
-	}
-}
-
-// start counts a retry that is permitted.
-func (r *recovery) start(now time.Time) {
-	if !now.Before(r.last.Add(staleAfter)) {
-		r.inFlight = 0 // nobody reports them any more
-	}
-	r.inFlight++
-	r.last = now
-}
-
 // deferral is one retry that is deferred.
 type deferral struct {
-	action *actionTokens
-	retry  int           // its number in the call, from 1
-	limit  time.Time     // when it is given up
-	out    chan struct{} // closed when it is released
-	place  *list.Element // in its queue; nil once it is released
+	action   *actionTokens
+	retry    int           // its number in the call, from 1
+	deadline time.Time     // when it fails with ErrExhausted
+	released chan struct{} // closed when it is released
+	element  *list.Element // in its queue; nil once it has been released
 }
 
-// queues are the deferred retries of an action: by their number in the call, the
-// last list those that have come furthest, and each in the order of asking.
+// queues are the deferred retries of an action in FIFO queues by their number in the call:
+// 1, 2, and higher.
 type queues struct {
 	lists [3]list.List // of *deferral
 	size  int
@@ -73,18 +24,18 @@ type queues struct {
 func (q *queues) list(retry int) *list.List { return &q.lists[min(retry, len(q.lists))-1] }
 
 func (q *queues) push(d *deferral) {
-	d.place = q.list(d.retry).PushBack(d)
+	d.element = q.list(d.retry).PushBack(d)
 	q.size++
 }
 
 func (q *queues) remove(d *deferral) {
-	q.list(d.retry).Remove(d.place)
-	d.place = nil
+	q.list(d.retry).Remove(d.element)
+	d.element = nil
 	q.size--
 }
 
-// furthest are the retries that have come furthest, if there are any.
-func (q *queues) furthest() *list.List {
+// highestRetry returns the queue with the highest numbers that is not empty, if there is one.
+func (q *queues) highestRetry() *list.List {
 	i := len(q.lists) - 1
 	for i > 0 && q.lists[i].Len() == 0 {
 		i--
@@ -92,104 +43,104 @@ func (q *queues) furthest() *list.List {
 	return &q.lists[i]
 }
 
-// withdraw requests one retry: it may be made (no deferral, no error), it may not
-// (ErrExhausted), or it is deferred, until it is released or leaves.
-func (h *hostTokens) acquire(w Request) (*deferral, error) {
-	if !w.Latest.IsZero() && h.now.After(w.Latest) {
+// acquire requests one retry: it may be made (no deferral, no error), it may not
+// (ErrExhausted), or it is deferred until it is released or leaves.
+func (h *hostTokens) acquire(r Request) (*deferral, error) {
+	if !r.Latest.IsZero() && h.now.After(r.Latest) {
 		return nil, ErrExhausted
 	}
-	a := h.action(w.Action)
-	defer h.mark(a)
-	w.Retry = max(w.Retry, 1)
-	if h.down(a) {
-		if h.probeWith(a, w.Retry) {
+	a := h.action(r.Action)
+	defer h.track(a)
+	r.Retry = max(r.Retry, 1)
+	if h.deferring(a) {
+		if h.tryProbe(a, r.Retry) {
 			return nil, nil
 		}
 	} else if a.queues.size == 0 && h.permit(a) {
 		return nil, nil
 	}
-	limit := h.limit(w)
+	limit := h.deferUntil(r)
 	if !h.now.Before(limit) {
 		return nil, ErrExhausted
 	}
-	d := &deferral{action: a, retry: w.Retry, limit: limit, out: make(chan struct{})}
+	d := &deferral{action: a, retry: r.Retry, deadline: limit, released: make(chan struct{})}
 	a.queues.push(d)
 	h.deferred++
 	return d, nil
 }
 
-// limit is when a retry that is deferred from now on is given up.
-func (h *hostTokens) limit(w Request) time.Time {
-	if w.Start.IsZero() {
-		w.Start = h.now
+// deferUntil returns when a retry that is deferred from now on fails.
+func (h *hostTokens) deferUntil(r Request) time.Time {
+	if r.Start.IsZero() {
+		r.Start = h.now
 	}
-	limit := w.Start.Add(h.maxHold)
-	if !w.Latest.IsZero() && w.Latest.Before(limit) {
-		return w.Latest
+	limit := r.Start.Add(h.maxDefer)
+	if !r.Latest.IsZero() && r.Latest.Before(limit) {
+		return r.Latest
 	}
 	return limit
 }
 
-// leave takes d out of its queue, or gives its token back if it was released but
-// will not be made.
+// leave removes d from its queue, or returns its token if it was released but will not be
+// made.
 func (h *hostTokens) leave(d *deferral) {
-	if d.place != nil {
+	if d.element != nil {
 		d.action.queues.remove(d)
 		h.deferred--
 	} else {
 		h.recovery.ended(Report{}, false)
-		h.giveBack(d.action, 1)
+		h.addTokens(d.action, 1)
 	}
-	h.mark(d.action)
+	h.track(d.action)
 	h.releaseAll()
 }
 
 func (h *hostTokens) release(d *deferral) {
 	d.action.queues.remove(d)
 	h.deferred--
-	close(d.out)
+	close(d.released)
 }
 
-// recovering says that a circuit that deferred the retries of a closed lately.
+// recovering reports that a circuit that deferred the retries of a has closed recently.
 func (h *hostTokens) recovering(a *actionTokens) bool {
-	return h.now.Before(h.circuit.closed.Add(h.maxHold)) || h.now.Before(a.circuit.closed.Add(h.maxHold))
+	return h.now.Before(h.circuit.closedAt.Add(h.maxDefer)) || h.now.Before(a.circuit.closedAt.Add(h.maxDefer))
 }
 
-// permit says whether a retry of an action that is up may be made, and counts it.
+// permit reports whether a retry of an action with a closed circuit may be made, and counts it.
 func (h *hostTokens) permit(a *actionTokens) bool {
-	if h.recovering(a) && float64(h.recovery.inFlight+1) > h.recovery.window || !h.pay(a) {
+	if h.recovering(a) && float64(h.recovery.inFlight+1) > h.recovery.window || !h.consume(a) {
 		return false
 	}
 	h.recovery.start(h.now)
 	return true
 }
 
-// releaseAll releases what may be made of what is deferred: of each action those
-// that have come furthest first, in the order of asking.
+// releaseAll releases the deferred retries that may be made: of each action those with the
+// highest number in their call first, in FIFO order.
 func (h *hostTokens) releaseAll() {
 	for _, a := range h.actions {
-		for a.queues.size > 0 && !h.down(a) && h.permit(a) {
-			h.release(a.queues.furthest().Front().Value.(*deferral))
+		for a.queues.size > 0 && !h.deferring(a) && h.permit(a) {
+			h.release(a.queues.highestRetry().Front().Value.(*deferral))
 		}
 	}
 }
 
-// tick releases what time alone releases. It returns when to look again; the zero
+// releaseDue releases what is due by time alone. It returns when to call it again; the zero
 // time if nothing is deferred.
-func (h *hostTokens) tick() (next time.Time) {
+func (h *hostTokens) releaseDue() (next time.Time) {
 	if h.deferred == 0 {
 		return time.Time{}
 	}
 	h.releaseAll()
 	for _, a := range h.actions {
 		at := h.now.Add(h.untilToken(a))
-		if a.queues.size > 0 && h.down(a) {
-			if !h.now.Before(h.circuitOf(a).probeAt(h.probeEvery)) {
-				best := h.candidate(a)
+		if a.queues.size > 0 && h.deferring(a) {
+			if !h.now.Before(h.circuitOf(a).probeAt(h.probeInterval)) {
+				best := h.probeCandidate(a)
 				h.release(best)
-				h.probed(best.action)
+				h.countProbe(best.action)
 			}
-			at = h.circuitOf(a).probeAt(h.probeEvery)
+			at = h.circuitOf(a).probeAt(h.probeInterval)
 		}
 		if a.queues.size == 0 {
 			continue
@@ -201,14 +152,14 @@ func (h *hostTokens) tick() (next time.Time) {
 	return next
 }
 
-// untilToken is how long time alone takes to bring a the next token, at most an
-// interval of the probes: others may bring it sooner.
+// untilToken is how long time alone takes to refill the next token of a, but at most an
+// interval of the probes: the refills of other actions may make it available sooner.
 func (h *hostTokens) untilToken(a *actionTokens) time.Duration {
 	wait := time.Duration((1 - h.tokens(a)) / h.capacity * float64(refillTime))
-	return min(max(wait, time.Millisecond), h.probeEvery)
+	return min(max(wait, time.Millisecond), h.probeInterval)
 }
 
-// circuitOf is the circuit that defers the retries of an action that is down.
+// circuitOf returns the circuit that defers the retries of a.
 func (h *hostTokens) circuitOf(a *actionTokens) *circuit {
 	if h.isOpen() {
 		return &h.circuit
@@ -216,30 +167,30 @@ func (h *hostTokens) circuitOf(a *actionTokens) *circuit {
 	return &a.circuit
 }
 
-// probeWith says whether the retry of that number in a call to a probes now. It
-// releases a deferred one in its place if that is the better probe.
-func (h *hostTokens) probeWith(a *actionTokens, retry int) bool {
-	if h.now.Before(h.circuitOf(a).probeAt(h.probeEvery)) {
+// tryProbe reports whether the retry with that number in a call to a is a probe now. If a
+// deferred retry is the better probe, it is released instead.
+func (h *hostTokens) tryProbe(a *actionTokens, retry int) bool {
+	if h.now.Before(h.circuitOf(a).probeAt(h.probeInterval)) {
 		return false
 	}
-	best := h.candidate(a)
+	best := h.probeCandidate(a)
 	if best != nil && (best.action.circuit.failures < a.circuit.failures || best.action == a && best.retry > retry) {
 		h.release(best)
-		h.probed(best.action)
+		h.countProbe(best.action)
 		return false
 	}
-	h.probed(a)
+	h.countProbe(a)
 	return true
 }
 
-// candidate is the deferred retry that is the best probe for a, nil if there is
-// none: of the action with the fewest failures, if the host's circuit is open; of
-// these the one that has come furthest, as first attempts may all fail where a later
+// probeCandidate returns the deferred retry that is the best probe for a, nil if there is
+// none: of the action with the fewest failures, if the circuit of the host is open; of those
+// the one with the highest number in its call, as first attempts may all fail where a later
 // one succeeds; and the youngest of those, which has most time left.
-func (h *hostTokens) candidate(a *actionTokens) *deferral {
+func (h *hostTokens) probeCandidate(a *actionTokens) *deferral {
 	if h.isOpen() {
 		for _, other := range h.actions {
-			if other.queues.size > 0 && h.down(other) && (a.queues.size == 0 || other.circuit.failures < a.circuit.failures) {
+			if other.queues.size > 0 && h.deferring(other) && (a.queues.size == 0 || other.circuit.failures < a.circuit.failures) {
 				a = other
 			}
 		}
@@ -247,14 +198,14 @@ func (h *hostTokens) candidate(a *actionTokens) *deferral {
 	if a.queues.size == 0 {
 		return nil
 	}
-	return a.queues.furthest().Back().Value.(*deferral)
+	return a.queues.highestRetry().Back().Value.(*deferral)
 }
 
-// probed counts a probe by a. It takes a token if there is one, and needs none: what
-// ends an open circuit must not depend on what it defers.
-func (h *hostTokens) probed(a *actionTokens) {
+// countProbe counts a probe of a. It consumes a token if there is one and needs none: closing
+// a circuit must not depend on the retries that it defers.
+func (h *hostTokens) countProbe(a *actionTokens) {
 	h.circuit.probe(h.now)
 	a.circuit.probe(h.now)
-	h.pay(a)
+	h.consume(a)
 	h.recovery.start(h.now)
 }

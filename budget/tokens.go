@@ -1,260 +1,108 @@
 package budget
 
 import (
-	"cmp"
-	"slices"
-	"strings"
+	"errors"
+	"fmt"
+	"math"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/recent"
 )
 
-// budgetRules are the numbers of a Tokens: its fields with their defaults.
-type rules struct {
-	capacity, earned    float64
-	openAfter           int
-	maxHold, probeEvery time.Duration
-}
-
+// The defaults of a Tokens. Each was chosen from runs of the program in bench/:
+// go run ./bench -neighbours prints the results of the neighbouring values.
 const (
-	// refillTime is how long time alone takes to fill an empty bucket: half a
-	// token per second, with the default capacity. More would be load on a service
-	// that fails most of its attempts.
-	refillTime = 100 * time.Second
-	// maxTroubled is how many actions of a host are told apart: more than can have
-	// spent a token, with the default capacity.
-	maxTroubled = 128
+	// A burst of failures that a healthy service may have, half a second at 100 calls per
+	// second, is retried completely; more retries only add to an outage.
+	defaultCapacity = 50
+	// Half a token per success is enough for every retry while a third of all attempts
+	// fail, and limits the retries that fail to half of the attempts that succeed.
+	defaultPerSuccess = 0.5
+	// Twelve failures in a row are no chance while less than half of the attempts fail
+	// (once in 4,096), and cost twelve retries to detect.
+	defaultOpenAfter = 12
+	// Five seconds are enough for a restart or a failover, and about what a person waits.
+	defaultMaxDefer = 5 * time.Second
+	// One attempt per second detects a service that has recovered, and is no load.
+	defaultProbeInterval = time.Second
 )
 
-// hostTokens is the retry budget of one host. It is a pure state machine: times
-// are given, nothing waits, and its user holds a lock.
+// Tokens is a [Budget] in memory: a bucket of tokens and a circuit for each action of a
+// host, see the package comment. The zero Tokens is ready to use, full, and consists of the
+// defaults of its fields. It is safe for use from many goroutines; its fields must not be
+// changed after its first use, and it must not be copied.
 //
-// Every action that had a failure has a bucket of tokens, a circuit and queues of
-// deferred retries. All buckets share twice the capacity, and each may take as much
-// as it leaves: one action alone gets the capacity, and of an action that always
-// fails much is left to the others.
-//
-// The host has a circuit too, which opens on consecutive failures of several
-// actions. While it is open the retries of every action that fails are deferred.
-type hostTokens struct {
-	rules
-	circuit  circuit   // of the host
-	now      time.Time // the latest that was given
-	swept    time.Time // when sweep last ran
-	row      int       // consecutive failures, whatever their actions, at most openAfter
-	spent    float64   // by all actions together
-	recovery recovery  // of retries after a circuit closed
-	deferred int       // retries of all actions
-	troubled int       // actions that are not calm
-	actions  map[string]*actionTokens
+// A Tokens runs no goroutine. It stores the last one to two thousand hosts that were used,
+// and up to 128 actions with failures for each host; a host or an action that it has
+// removed has a full bucket again.
+type Tokens struct {
+	// Capacity is the number of tokens of an action, all available at the start; 0 means
+	// 50. All actions of a host together have twice as many.
+	Capacity int
+	// PerSuccess is the part of a token that an attempt that succeeds refills, above 0 and
+	// at most 1; 0 means 0.5.
+	PerSuccess float64
+	// OpenAfter is how many attempts in a row must fail for a circuit to open;
+	// 0 means 12.
+	OpenAfter int
+	// MaxDefer is the longest time for which a retry is deferred, from the start of its
+	// call; 0 means 5 seconds. It is also the time for which few retries are in flight
+	// after a circuit has closed.
+	MaxDefer time.Duration
+	// ProbeInterval is the time without an attempt after which a deferred retry is
+	// released as a probe, while a circuit is open; 0 means a second.
+	ProbeInterval time.Duration
+
+	hosts recent.Map[string, *hostBudget]
 }
 
-// actionTokens is the budget of one action of a host.
-type actionTokens struct {
-	circuit circuit
-	spent   float64   // 0 <= spent <= capacity
-	filled  time.Time // until when time has refilled it
-	queues  queues
-	trouble bool // it is counted in hostTokens.troubled
+// Validate returns an error for every invalid field, joined, or nil. An invalid field counts
+// as zero.
+func (b *Tokens) Validate() error {
+	var errs []error
+	invalid := func(field string, value any, why string) {
+		errs = append(errs, fmt.Errorf("tcretry: budget.Tokens.%s is %v: must %s", field, value, why))
+	}
+	if b.Capacity < 0 {
+		invalid("Capacity", b.Capacity, "not be negative")
+	}
+	if !validPerSuccess(b.PerSuccess) {
+		invalid("PerSuccess", b.PerSuccess, "be from 0 to 1")
+	}
+	if b.OpenAfter < 0 {
+		invalid("OpenAfter", b.OpenAfter, "not be negative")
+	}
+	if b.MaxDefer < 0 {
+		invalid("MaxDefer", b.MaxDefer, "not be negative")
+	}
+	if b.ProbeInterval < 0 {
+		invalid("ProbeInterval", b.ProbeInterval, "not be negative")
+	}
+	return errors.Join(errs...)
 }
 
-// advance moves the time to now. It never goes back, so that no time refills twice:
-// a reading that comes late counts as the latest.
-func (h *hostTokens) advance(now time.Time) {
-	if now.After(h.now) {
-		h.now = now
-	}
-	if h.swept.IsZero() {
-		h.swept = h.now
-	}
-	if !h.now.Before(h.swept.Add(staleAfter)) {
-		h.sweep()
-	}
-}
+// validPerSuccess is false for NaN too.
+func validPerSuccess(n float64) bool { return n >= 0 && n <= 1 }
 
-// sweep forgets what is no evidence any more.
-func (h *hostTokens) sweep() {
-	h.swept = h.now
-	if h.circuit.expire(h.now); !h.now.Before(h.circuit.tried.Add(staleAfter)) {
-		h.row = 0
+// settings returns the fields with their defaults.
+func (b *Tokens) settings() settings {
+	perSuccess := b.PerSuccess
+	if !validPerSuccess(perSuccess) || perSuccess == 0 {
+		perSuccess = defaultPerSuccess
 	}
-	for name, a := range h.actions {
-		a.circuit.expire(h.now)
-		h.refill(a)
-		if h.mark(a); !a.trouble {
-			delete(h.actions, name)
-		}
-	}
-}
-
-// calm says that nothing has failed that a success would make good for.
-func (h *hostTokens) calm() bool {
-	return h.row == 0 && h.circuit.failures == 0 && h.troubled == 0 && h.recovery.inFlight == 0
-}
-
-// mark counts a among the troubled, or no more.
-func (h *hostTokens) mark(a *actionTokens) {
-	trouble := a.circuit.failures > 0 || a.spent > 0 || a.queues.size > 0
-	switch {
-	case trouble && !a.trouble:
-		h.troubled++
-	case a.trouble && !trouble:
-		h.troubled--
-	}
-	a.trouble = trouble
-	if h.troubled == 0 {
-		h.spent = 0 // without what rounding left of it
+	return settings{
+		capacity:      float64(positive(b.Capacity, defaultCapacity)),
+		perSuccess:    perSuccess,
+		openAfter:     positive(b.OpenAfter, defaultOpenAfter),
+		maxDefer:      positive(b.MaxDefer, defaultMaxDefer),
+		probeInterval: min(positive(b.ProbeInterval, defaultProbeInterval), math.MaxInt64/busyProbeIntervals),
 	}
 }
 
-// isOpen says that the circuit of the host is open.
-func (h *hostTokens) isOpen() bool { return h.circuit.failures >= h.openAfter }
-
-// down says that the retries of a are deferred: by its own circuit, or by the
-// host's if its own last attempt failed too.
-func (h *hostTokens) down(a *actionTokens) bool {
-	return a.circuit.failures >= h.openAfter || h.isOpen() && a.circuit.failures > 0
-}
-
-// action returns the state of an action, fresh if it has none.
-func (h *hostTokens) action(name string) *actionTokens {
-	a := h.actions[name]
-	if a != nil {
-		return a
+// positive returns n, or otherwise if n is not above zero.
+func positive[N int | time.Duration](n, otherwise N) N {
+	if n > 0 {
+		return n
 	}
-	if h.actions == nil {
-		h.actions = make(map[string]*actionTokens)
-	}
-	if len(h.actions) >= maxTroubled {
-		h.evict()
-	}
-	a = &actionTokens{filled: h.now}
-	h.actions[strings.Clone(name)] = a
-	return a
-}
-
-// evict forgets the action with the fewest spent tokens, of those without deferred
-// retries.
-func (h *hostTokens) evict() {
-	var name string
-	var least *actionTokens
-	for n, a := range h.actions {
-		if a.queues.size == 0 && (least == nil || a.spent < least.spent) {
-			name, least = n, a
-		}
-	}
-	if least == nil {
-		return
-	}
-	delete(h.actions, name)
-	h.giveBack(least, least.spent)
-	least.circuit.failures = 0
-	h.mark(least)
-}
-
-// record counts an attempt that ended, or a retry that was not made.
-func (h *hostTokens) record(r Report) {
-	a := h.actions[r.Action]
-	if r.Retry > 0 {
-		h.recovery.ended(r, a != nil && h.recovering(a) && !h.down(a))
-	}
-	switch r.Result {
-	case Success:
-		h.succeed(a, r.Returned)
-	case Failure:
-		h.fail(h.action(r.Action))
-	case Unused:
-		if a != nil {
-			h.giveBack(a, float64(r.Returned))
-			h.mark(a)
-		}
-	}
-	if h.deferred > 0 {
-		h.releaseAll()
-	}
-}
-
-func (h *hostTokens) fail(a *actionTokens) {
-	h.row = min(h.row+1, h.openAfter)
-	h.circuit.ended(h.now)
-	a.circuit.ended(h.now)
-	a.circuit.expire(h.now)
-	// No action is more than half of the evidence against a host.
-	if a.circuit.failures < h.openAfter/2 || h.isOpen() {
-		h.circuit.fail(h.now, h.openAfter)
-	}
-	a.circuit.fail(h.now, h.openAfter)
-	h.mark(a)
-}
-
-// succeed counts a response to a call that has withdrawn so many tokens. a is nil
-// for an action without a failure.
-func (h *hostTokens) succeed(a *actionTokens, withdrawn int) {
-	h.row = 0
-	h.circuit.ended(h.now)
-	if h.circuit.close(h.now, h.openAfter, h.probeEvery/momentary) {
-		h.recovery.begin(h.now)
-	}
-	if a == nil {
-		return
-	}
-	a.circuit.ended(h.now)
-	if a.circuit.close(h.now, h.openAfter, h.probeEvery/momentary) {
-		h.recovery.begin(h.now)
-	}
-	h.giveBack(a, float64(withdrawn)+h.earned)
-	h.mark(a)
-}
-
-// pay spends a token of a if there is one.
-func (h *hostTokens) pay(a *actionTokens) bool {
-	h.refill(a)
-	if h.tokens(a) < 1 {
-		// Others may hold tokens that time has refilled since.
-		for _, other := range h.actions {
-			h.refill(other)
-			h.mark(other)
-		}
-	}
-	if h.tokens(a) < 1 {
-		return false
-	}
-	a.spent++
-	h.spent++
-	return true
-}
-
-// tokens is how many retries a may make: as many as leave what it has spent then.
-func (h *hostTokens) tokens(a *actionTokens) float64 {
-	return max(0, h.capacity-(h.spent+a.spent)/2)
-}
-
-// refill adds what time has brought a since it was last refilled.
-func (h *hostTokens) refill(a *actionTokens) {
-	passed := h.now.Sub(a.filled)
-	a.filled = h.now
-	h.giveBack(a, h.capacity*passed.Seconds()/refillTime.Seconds())
-}
-
-// giveBack adds tokens to the bucket of a, which holds no more than its capacity.
-func (h *hostTokens) giveBack(a *actionTokens, tokens float64) {
-	tokens = min(tokens, a.spent)
-	a.spent -= tokens
-	h.spent -= tokens
-}
-
-// report returns the state of the host by that name.
-func (h *hostTokens) report(name string) HostState {
-	r := HostState{Host: name, Tokens: h.capacity, Open: h.row >= h.openAfter, Deferred: h.deferred}
-	for action, a := range h.actions {
-		h.refill(a)
-		if h.mark(a); a.trouble {
-			r.Actions = append(r.Actions, ActionState{Action: action, Open: h.down(a), Deferred: a.queues.size})
-		}
-	}
-	for i := range r.Actions {
-		a := &r.Actions[i]
-		a.Tokens = h.tokens(h.actions[a.Action]) // once all are refilled
-		r.Tokens = min(r.Tokens, a.Tokens)
-	}
-	slices.SortFunc(r.Actions, func(x, y ActionState) int { return cmp.Compare(x.Action, y.Action) })
-	return r
+	return otherwise
 }

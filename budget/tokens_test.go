@@ -1,270 +1,256 @@
-package budget
+package budget_test
 
 import (
-	"strings"
+	"context"
+	"errors"
+	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/budget"
 )
 
-// tokenStep is one thing that happens to the tokens of a host, and all that it must
-// lead to.
-type tokenStep struct {
-	at     time.Duration // since the start of the case
-	action string        // of all below
-	ok     int           // attempts that end with success,
-	paid   int           // each of a call that has withdrawn so many,
-	failed int           // or fail,
-	ask    string        // or a retry by this name asks,
-	retry  int           // by this number in its call; 0 means 1
-	start  time.Duration // whose call started then
-	latest time.Duration // and that must start by then; 0: any time
-	leave  string        // or it gives up,
-	tick   bool          // or the timer runs
+const budgetHost = "cvm.tencentcloudapi.com"
 
-	answer string        // of ask: "", "spent" or "deferred 3s" (until when)
-	out    string        // who is released, in the order of their asking
-	next   time.Duration // of tick: when to look again; 0: never
-	tokens float64       // of the action
-	open   bool          // its retries are deferred
-	held   int           // of all actions
-}
-
-const ms, s = time.Millisecond, time.Second
-
-// small has a capacity of 3, of which time brings none that counts.
-var small = rules{capacity: 3, earned: 0.5, openAfter: 4, maxHold: 5 * s, probeEvery: s}
-
-var tokenCases = []struct {
-	name  string
-	steps []tokenStep
-}{
-	{"a retry consumes a token, and is deferred without one", []tokenStep{
-		{ask: "a", tokens: 2},
-		{failed: 1, tokens: 2},
-		{ask: "b", tokens: 1},
-		{ask: "c", tokens: 0},
-		{ask: "d", answer: "deferred 5s", tokens: 0, held: 1},
-		{ok: 2, out: "d", tokens: 0},
-	}},
-	{"two successes refill a token, and no more than the capacity", []tokenStep{
-		{ask: "a", tokens: 2},
-		{ok: 1, tokens: 2.5},
-		{ok: 1, tokens: 3},
-		{ok: 1, tokens: 3},
-	}},
-	{"a call that succeeds gets all its tokens back", []tokenStep{
-		{ask: "a", tokens: 2},
-		{failed: 1, tokens: 2},
-		{ask: "a", retry: 2, tokens: 1},
-		{ok: 1, paid: 2, tokens: 3},
-	}},
-	{"time refills the bucket in 100 seconds", []tokenStep{
-		{ask: "a", tokens: 2},
-		{ask: "b", tokens: 1},
-		{ask: "c", tokens: 0},
-		{at: 10 * s, ask: "d", start: 10 * s, answer: "deferred 15s", tokens: 0.3, held: 1},
-		{at: 10 * s, leave: "d", tokens: 0.3},
-		{at: 40 * s, ask: "e", tokens: 0.2},
-		{at: 500 * s, ask: "f", tokens: 2},
-	}},
-	{"and releases what waits for a token", []tokenStep{
-		{ask: "a", tokens: 2},
-		{ask: "b", tokens: 1},
-		{ask: "c", tokens: 0},
-		{at: 30 * s, ask: "d", start: 30 * s, answer: "deferred 35s", tokens: 0.9, held: 1},
-		{at: 30 * s, tick: true, next: 31 * s, tokens: 0.9, held: 1},
-		{at: 34 * s, tick: true, out: "d", tokens: 0.02},
-	}},
-	{"a success among the failures keeps the circuit closed", []tokenStep{
-		{failed: 3, tokens: 3},
-		{ok: 1, tokens: 3},
-		{failed: 3, tokens: 3},
-		{ask: "a", tokens: 2},
-		{failed: 1, tokens: 2, open: true},
-	}},
-	{"an open circuit defers, and the first success releases in order", []tokenStep{
-		{failed: 4, tokens: 3, open: true},
-		{ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{at: 100 * ms, ask: "b", start: s, answer: "deferred 6s", tokens: 3, open: true, held: 2},
-		{at: 200 * ms, ok: 1, out: "a b", tokens: 1},
-	}},
-	{"those that have come furthest first", []tokenStep{
-		{ask: "x", tokens: 2},
-		{ask: "y", tokens: 1},
-		{failed: 4, tokens: 1, open: true},
-		{ask: "a", answer: "deferred 5s", tokens: 1, open: true, held: 1},
-		{ask: "b", retry: 2, answer: "deferred 5s", tokens: 1, open: true, held: 2},
-		{ok: 1, out: "b", tokens: 0.5, held: 1},
-	}},
-	{"nobody overtakes the deferred ones", []tokenStep{
-		{ask: "x", tokens: 2},
-		{ask: "y", tokens: 1},
-		{ask: "z", tokens: 0},
-		{ask: "a", answer: "deferred 5s", tokens: 0, held: 1},
-		{ok: 1, tokens: 0.5, held: 1},
-		{ask: "b", answer: "deferred 5s", tokens: 0.5, held: 2},
-		{ok: 1, out: "a", tokens: 0, held: 1},
-	}},
-	{"a retry is deferred from the start of its call, and never past its latest time", []tokenStep{
-		{at: 2 * s, failed: 4, tokens: 3, open: true},
-		{at: 2 * s, ask: "a", start: s, answer: "deferred 6s", tokens: 3, open: true, held: 1},
-		{at: 2 * s, ask: "b", start: s, latest: 5 * s, answer: "deferred 5s", tokens: 3, open: true, held: 2},
-		{at: 2 * s, ask: "c", start: s, latest: 60 * s, answer: "deferred 6s", tokens: 3, open: true, held: 3},
-		{at: 2 * s, ask: "d", start: -3 * s, answer: "spent", tokens: 3, open: true, held: 3},
-		{at: 2 * s, ask: "e", start: s, latest: 2 * s, answer: "spent", tokens: 3, open: true, held: 3},
-	}},
-	{"a retry that is too late gets no token", []tokenStep{
-		{at: s, ask: "a", latest: s - 1, answer: "spent", tokens: 3},
-		{at: s, ask: "b", latest: s, tokens: 2},
-	}},
-	{"one that leaves is not released, and nobody waits for it", []tokenStep{
-		{failed: 4, tokens: 3, open: true},
-		{ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{ask: "b", answer: "deferred 5s", tokens: 3, open: true, held: 2},
-		{leave: "a", tokens: 3, open: true, held: 1},
-		{ok: 1, out: "b", tokens: 2},
-	}},
-	{"one that leaves after its release gives its token to the next", []tokenStep{
-		{ask: "x", tokens: 2},
-		{ask: "y", tokens: 1},
-		{failed: 4, tokens: 1, open: true},
-		{ask: "a", answer: "deferred 5s", tokens: 1, open: true, held: 1},
-		{ask: "b", answer: "deferred 5s", tokens: 1, open: true, held: 2},
-		{ok: 1, out: "a", tokens: 0.5, held: 1},
-		{leave: "a", out: "b", tokens: 0.5},
-		{leave: "b", tokens: 1.5},
-	}},
-	{"with nobody trying, the youngest of those that have come furthest probes each second", []tokenStep{
-		{failed: 4, tokens: 3, open: true},
-		{ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{ask: "b", retry: 2, answer: "deferred 5s", tokens: 3, open: true, held: 2},
-		{ask: "c", retry: 2, answer: "deferred 5s", tokens: 3, open: true, held: 3},
-		{at: 900 * ms, tick: true, next: s, tokens: 3, open: true, held: 3},
-		{at: s, tick: true, out: "c", next: 2 * s, tokens: 2, open: true, held: 2},
-		{at: 2 * s, tick: true, out: "b", next: 3 * s, tokens: 1.03, open: true, held: 1},
-		{at: 2100 * ms, ok: 1, out: "a", tokens: 0.533},
-	}},
-	{"while others try, one of ten attempts, and one every three seconds", []tokenStep{
-		{failed: 4, tokens: 3, open: true},
-		{ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{ask: "b", answer: "deferred 5s", tokens: 3, open: true, held: 2},
-		{at: 900 * ms, failed: 10, tokens: 3, open: true, held: 2},
-		{at: s, tick: true, out: "b", next: 2 * s, tokens: 2, open: true, held: 1},
-		{at: 1900 * ms, failed: 1, tokens: 2.027, open: true, held: 1},
-		{at: 2800 * ms, failed: 1, tokens: 2.054, open: true, held: 1},
-		{at: 3700 * ms, failed: 1, tokens: 2.081, open: true, held: 1},
-		{at: 3700 * ms, tick: true, next: 4 * s, tokens: 2.081, open: true, held: 1},
-		{at: 4 * s, tick: true, out: "a", tokens: 1.09, open: true},
-	}},
-	{"a probe that is due needs not be deferred, nor a token", []tokenStep{
-		{ask: "x", tokens: 2},
-		{ask: "y", tokens: 1},
-		{ask: "z", tokens: 0},
-		{failed: 4, tokens: 0, open: true},
-		{at: 3 * s, failed: 1, tokens: 0.09, open: true},
-		{at: 3 * s, ask: "a", start: -60 * s, tokens: 0.09, open: true},
-		{at: 3 * s, ask: "b", start: -60 * s, answer: "spent", tokens: 0.09, open: true},
-	}},
-	{"failures of half a minute ago are no evidence", []tokenStep{
-		{failed: 3, tokens: 3},
-		{at: 30 * s, failed: 1, tokens: 3},
-		{at: 60*s - 1, failed: 3, tokens: 3, open: true},
-		{at: 90*s - 1, ask: "a", tokens: 2},
-	}},
-}
-
-func TestTokensOfAnAction(t *testing.T) {
-	for _, c := range tokenCases {
-		t.Run(c.name, func(t *testing.T) { runTokens(t, small, c.steps) })
+// fail records n failed attempts, succeed n successful ones.
+func fail(b budget.Budget, n int) {
+	for range n {
+		b.Record(budget.Report{Host: budgetHost, Result: budget.Failure})
 	}
 }
 
-func runTokens(t *testing.T, rules rules, steps []tokenStep) {
+func succeed(b budget.Budget, n int) {
+	for range n {
+		b.Record(budget.Report{Host: budgetHost})
+	}
+}
+
+// acquire requests a retry of a call that starts now.
+func acquire(ctx context.Context, b budget.Budget) error {
+	return b.Acquire(ctx, budget.Request{Host: budgetHost, Start: time.Now()})
+}
+
+// outcome is what Acquire returned, and when.
+type outcome struct {
+	err error
+	at  time.Time
+}
+
+// acquireAsync requests a retry in a goroutine of its own, and sends the outcome to the channel.
+func acquireAsync(ctx context.Context, b budget.Budget, w budget.Request) <-chan outcome {
+	ch := make(chan outcome, 1)
+	go func() {
+		err := b.Acquire(ctx, w)
+		ch <- outcome{err, time.Now()}
+	}()
+	synctest.Wait()
+	return ch
+}
+
+func requireDeferred(t *testing.T, ch <-chan outcome) {
 	t.Helper()
-	h := &tokenRun{hostTokens: hostTokens{rules: rules}, names: map[*deferral]string{}}
-	for i, want := range steps {
-		got := h.do(want)
-		require.InDelta(t, want.tokens, got.tokens, 1e-9, "step %d", i)
-		got.tokens = want.tokens
-		require.Equal(t, want, got, "step %d", i)
+	synctest.Wait()
+	require.Empty(t, ch, "the retry was to be deferred")
+}
+
+// states are the hosts without their actions.
+func states(b *budget.Tokens) []budget.HostState {
+	hosts := b.States()
+	for i := range hosts {
+		hosts[i].Actions = nil
+	}
+	return hosts
+}
+
+// consumeAll consumes tokens until there are none and returns how many there were.
+func consumeAll(t *testing.T, b budget.Budget) int {
+	t.Helper()
+	for n := range 1000 {
+		now := time.Now()
+		if err := b.Acquire(t.Context(), budget.Request{Host: budgetHost, Start: now, Latest: now}); err != nil {
+			require.ErrorIs(t, err, budget.ErrExhausted)
+			return n
+		}
+	}
+	t.Fatal("the budget has no end")
+	return 0
+}
+
+// requireProbeAndDeferral requests ten retries of a host with an open circuit. The youngest is
+// released as a probe; the oldest fails.
+func requireProbeAndDeferral(t *testing.T, b budget.Budget, probeEvery, maxHold time.Duration) {
+	t.Helper()
+	start := time.Now()
+	var deferred []<-chan outcome
+	for range 10 {
+		deferred = append(deferred, acquireAsync(t.Context(), b, budget.Request{Host: budgetHost, Start: start}))
+	}
+	require.Equal(t, outcome{nil, start.Add(probeEvery)}, <-deferred[9], "ProbeInterval")
+	require.Equal(t, outcome{budget.ErrExhausted, start.Add(maxHold)}, <-deferred[0], "MaxDefer")
+}
+
+func TestTokens_defaultsAreTheDocumentedOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(budget.Tokens)
+		require.Equal(t, 50, consumeAll(t, b), "Capacity")
+		succeed(b, 7)
+		require.Equal(t, 3, consumeAll(t, b), "PerSuccess")
+
+		b = new(budget.Tokens)
+		fail(b, 11)
+		require.NoError(t, acquire(t.Context(), b))
+		fail(b, 1)
+		require.True(t, b.States()[0].Open, "OpenAfter")
+
+		requireProbeAndDeferral(t, b, time.Second, 5*time.Second)
+	})
+}
+
+func TestTokens_fieldsOverrideTheDefaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &budget.Tokens{
+			Capacity: 4, PerSuccess: 1, OpenAfter: 2, MaxDefer: 8 * time.Second, ProbeInterval: 3 * time.Second,
+		}
+		require.NoError(t, b.Validate())
+		require.Equal(t, 4, consumeAll(t, b), "Capacity")
+		succeed(b, 2)
+		require.Equal(t, 2, consumeAll(t, b), "PerSuccess")
+
+		succeed(b, 1)
+		fail(b, 2)
+		requireProbeAndDeferral(t, b, 3*time.Second, 8*time.Second)
+	})
+}
+
+func TestTokens_ValidateReportsEveryInvalidField(t *testing.T) {
+	require.NoError(t, new(budget.Tokens).Validate())
+	b := &budget.Tokens{Capacity: -1, PerSuccess: 1.5, OpenAfter: -2, MaxDefer: -time.Second, ProbeInterval: -1}
+	require.EqualError(t, b.Validate(), `tcretry: budget.Tokens.Capacity is -1: must not be negative
+tcretry: budget.Tokens.PerSuccess is 1.5: must be from 0 to 1
+tcretry: budget.Tokens.OpenAfter is -2: must not be negative
+tcretry: budget.Tokens.MaxDefer is -1s: must not be negative
+tcretry: budget.Tokens.ProbeInterval is -1ns: must not be negative`)
+	for _, n := range []float64{-0.1, math.NaN(), math.Inf(1)} {
+		require.Error(t, (&budget.Tokens{PerSuccess: n}).Validate())
 	}
 }
 
-// tokenRun runs steps on the tokens of a host.
-type tokenRun struct {
-	hostTokens
-	names map[*deferral]string
-	asked []*deferral
+// Three intervals are the longest time between probes.
+func TestTokens_acceptsAProbeIntervalOfAnyLength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &budget.Tokens{ProbeInterval: 1 << 62}
+		fail(b, 12)
+		ch := acquireAsync(t.Context(), b, budget.Request{Host: budgetHost})
+		require.Equal(t, budget.ErrExhausted, (<-ch).err, "no probe is due")
+	})
 }
 
-var tokenStart = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+func TestTokens_countsAnInvalidFieldAsZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &budget.Tokens{
+			Capacity: -1, PerSuccess: math.NaN(), OpenAfter: -2, MaxDefer: -time.Second, ProbeInterval: -1,
+		}
+		require.Equal(t, 50, consumeAll(t, b))
+		succeed(b, 3)
+		require.Equal(t, 1, consumeAll(t, b))
+		succeed(b, 2)
+		fail(b, 12)
+		requireProbeAndDeferral(t, b, time.Second, 5*time.Second)
+	})
+}
 
-// do runs a step and returns it with what it led to.
-func (h *tokenRun) do(step tokenStep) tokenStep {
-	h.advance(tokenStart.Add(step.at))
-	step.answer, step.next = "", 0
-	switch {
-	case step.ask != "":
-		step.answer = h.askAs(step)
-	case step.leave != "":
-		for d, name := range h.names {
-			if name == step.leave {
-				h.leave(d)
-				delete(h.names, d)
+func TestTokens_releasesDeferredRetriesInOrderWithTheFirstSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &budget.Tokens{Capacity: 3}
+		fail(b, 12)
+		var deferred []<-chan outcome
+		for range 5 {
+			deferred = append(deferred, acquireAsync(t.Context(), b, budget.Request{Host: budgetHost}))
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.Equal(t, []budget.HostState{{Host: budgetHost, Tokens: 3, Open: true, Deferred: 5}}, states(b))
+		for _, ch := range deferred {
+			requireDeferred(t, ch)
+		}
+		succeed(b, 1)
+		for _, ch := range deferred[:3] {
+			require.NoError(t, (<-ch).err)
+		}
+		requireDeferred(t, deferred[3])
+		succeed(b, 2)
+		require.NoError(t, (<-deferred[3]).err)
+		requireDeferred(t, deferred[4])
+		succeed(b, 2)
+		require.NoError(t, (<-deferred[4]).err)
+		require.Equal(t, []budget.HostState{{Host: budgetHost, Tokens: 0}}, states(b))
+	})
+}
+
+func TestTokens_defersNoRetryPastItsLatestTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(budget.Tokens)
+		fail(b, 12)
+		latest := time.Now().Add(700 * time.Millisecond)
+		ch := acquireAsync(t.Context(), b, budget.Request{Host: budgetHost, Latest: latest})
+		require.Equal(t, outcome{budget.ErrExhausted, latest}, <-ch)
+		ch = acquireAsync(t.Context(), b, budget.Request{Host: budgetHost, Latest: latest})
+		require.Equal(t, outcome{budget.ErrExhausted, latest}, <-ch, "one that is late already")
+		require.Equal(t, []budget.HostState{{Host: budgetHost, Tokens: 50, Open: true}}, states(b))
+	})
+}
+
+func TestTokens_defersNoRetryWhoseContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(budget.Tokens)
+		cause := errors.New("the user went away")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		fail(b, 12)
+		ch := acquireAsync(ctx, b, budget.Request{Host: budgetHost})
+		time.Sleep(10 * time.Millisecond)
+		cancel(cause)
+		require.Equal(t, outcome{cause, time.Now()}, <-ch)
+		succeed(b, 1)
+		require.Equal(t, cause, acquire(ctx, b), "one that has ended already")
+		require.Equal(t, []budget.HostState{{Host: budgetHost, Tokens: 50}}, states(b), "nothing was consumed")
+	})
+}
+
+func TestTokens_keepsHostsApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(budget.Tokens)
+		fail(b, 12)
+		ch := acquireAsync(t.Context(), b, budget.Request{Host: budgetHost})
+		require.NoError(t, b.Acquire(t.Context(), budget.Request{Host: "cbs.tencentcloudapi.com"}))
+		b.Record(budget.Report{Host: "cbs.tencentcloudapi.com"})
+		requireDeferred(t, ch)
+		require.Equal(t, []budget.HostState{
+			{Host: "cbs.tencentcloudapi.com", Tokens: 49.5},
+			{Host: budgetHost, Tokens: 50, Open: true, Deferred: 1},
+		}, states(b))
+		require.NoError(t, (<-ch).err)
+	})
+}
+
+func TestTokens_reportsTheActionsOfAHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(budget.Tokens)
+		for _, action := range []string{"B", "A"} {
+			for range 12 {
+				b.Record(budget.Report{Host: budgetHost, Action: action, Result: budget.Failure})
 			}
 		}
-	case step.tick:
-		if next := h.tick(); !next.IsZero() {
-			step.next = next.Sub(tokenStart)
-		}
-	}
-	for range step.ok {
-		h.record(Report{Action: step.action, Returned: step.paid, Retry: step.paid})
-	}
-	for range step.failed {
-		h.record(Report{Action: step.action, Result: Failure})
-	}
-	step.out = h.releasedSince()
-	a := h.action(step.action)
-	h.refill(a)
-	step.tokens, step.open, step.held = h.tokens(a), h.down(a), h.deferred
-	return step
-}
-
-func (h *tokenRun) askAs(step tokenStep) string {
-	w := Request{Action: step.action, Retry: step.retry, Start: tokenStart.Add(step.start)}
-	if step.latest != 0 {
-		w.Latest = tokenStart.Add(step.latest)
-	}
-	d, err := h.acquire(w)
-	switch {
-	case err != nil:
-		return "spent"
-	case d == nil:
-		return ""
-	}
-	h.names[d] = step.ask
-	h.asked = append(h.asked, d)
-	return "deferred " + d.limit.Sub(tokenStart).String()
-}
-
-// releasedSince returns who was released since it was last asked, in the order of
-// their asking; that they are released in this order follows from the steps that
-// have a token for some of them only.
-func (h *tokenRun) releasedSince() string {
-	var out []string
-	for i, d := range h.asked {
-		if d == nil {
-			continue
-		}
-		select {
-		case <-d.out:
-			out = append(out, h.names[d])
-			h.asked[i] = nil
-		default:
-		}
-	}
-	return strings.Join(out, " ")
+		ch := acquireAsync(t.Context(), b, budget.Request{Host: budgetHost, Action: "B"})
+		require.NoError(t, b.Acquire(t.Context(), budget.Request{Host: budgetHost, Action: "C"}))
+		require.Equal(t, []budget.HostState{{
+			Host: budgetHost, Tokens: 49, Open: true, Deferred: 1, Actions: []budget.ActionState{
+				{Action: "A", Tokens: 49.5, Open: true},
+				{Action: "B", Tokens: 49.5, Open: true, Deferred: 1},
+				{Action: "C", Tokens: 49},
+			},
+		}}, b.States())
+		require.NoError(t, (<-ch).err)
+	})
 }

@@ -55,8 +55,8 @@ func longest(p *controller) time.Duration {
 	return max(limitWindow, time.Duration(floorRatio*float64(p.now-p.congestedSince)))
 }
 
-// pursue tries to start an attempt, again at the moment that it is told: then it
-// must start.
+// pursue tries to start an attempt, and again at the time that tryAcquire returns: then the
+// attempt must start.
 func pursue(t *testing.T, p *controller, at *time.Duration, most time.Duration) {
 	t.Helper()
 	ok, next := p.tryAcquire(*at)

@@ -17,15 +17,15 @@
 //     attempt of the last second is throttled, the key stays open and is deferred by at
 //     most half a second, at random, once.
 //   - [Own]: a throttling response states the limit L and the current count N, and this
-//     process sent at least 80 % of N within the last second. So nobody else uses the
-//     limit. At most L attempts start in any sliding window of one second and a guard
-//     of 8 to 60 ms, which absorbs the jitter of the network.
+//     process sent at least 80 % of N within the last second. So no other process seems
+//     to use the limit. At most L attempts start in any sliding window of one second and
+//     a guard of up to 60 ms, which absorbs the jitter of the network.
 //   - [Shared]: N is more than this process sent, or the response has no numbers. Others
 //     use the limit, or it is not known. Attempts are spaced evenly, at a rate.
 //
 // In Own mode a throttling response pauses the key for 25 ms, doubled by each further one
 // in a row up to 0.8 s. One that the attempts of this process do not explain widens the
-// guard; unexplained ones in six seconds out of ten, or in the first second of the mode,
+// guard, which shrinks again with time; unexplained ones in six seconds out of ten, or in the first second of the mode,
 // change it to Shared. While the limit is fully used, one attempt beyond it probes whether
 // the limit was raised: after a second at first, then at growing intervals of up to 12 s,
 // or of 60 attempts where the limit is below 5 per second. A probe that is accepted raises

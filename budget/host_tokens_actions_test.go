@@ -15,20 +15,20 @@ var hostCases = []struct {
 }{
 	{"an action that always fails defers no retry of another", []tokenStep{
 		{action: "A", failed: 9, tokens: 3, open: true},
-		{action: "A", ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{action: "B", failed: 1, tokens: 3, held: 1},
-		{action: "B", ask: "b", tokens: 2, held: 1},
-		{action: "B", ok: 1, paid: 1, tokens: 3, held: 1},
-		{action: "A", tokens: 3, open: true, held: 1},
+		{action: "A", acquire: "a", result: "deferred 5s", tokens: 3, open: true, deferred: 1},
+		{action: "B", failed: 1, tokens: 3, deferred: 1},
+		{action: "B", acquire: "b", tokens: 2, deferred: 1},
+		{action: "B", ok: 1, returned: 1, tokens: 3, deferred: 1},
+		{action: "A", tokens: 3, open: true, deferred: 1},
 	}},
-	{"one that has spent its tokens leaves half of what is left", []tokenStep{
-		{action: "A", ask: "a", tokens: 2},
-		{action: "A", ask: "b", tokens: 1},
-		{action: "A", ask: "c", tokens: 0},
+	{"one that has consumed its tokens leaves half of the rest", []tokenStep{
+		{action: "A", acquire: "a", tokens: 2},
+		{action: "A", acquire: "b", tokens: 1},
+		{action: "A", acquire: "c", tokens: 0},
 		{action: "B", tokens: 1.5},
-		{action: "B", ask: "d", tokens: 0.5},
+		{action: "B", acquire: "d", tokens: 0.5},
 		{action: "C", tokens: 1},
-		{action: "C", ask: "e", tokens: 0},
+		{action: "C", acquire: "e", tokens: 0},
 		{action: "A", ok: 6, tokens: 2},
 		{action: "C", tokens: 1.5},
 	}},
@@ -36,25 +36,25 @@ var hostCases = []struct {
 		{action: "A", failed: 9, tokens: 3, open: true},
 		{action: "B", failed: 1, tokens: 3},
 		{action: "C", failed: 1, tokens: 3, open: true},
-		{action: "B", ask: "b", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{action: "D", tokens: 3, held: 1},
-		{action: "D", ask: "d", tokens: 2, held: 1},
-		{action: "C", ok: 1, out: "b", tokens: 2},
+		{action: "B", acquire: "b", result: "deferred 5s", tokens: 3, open: true, deferred: 1},
+		{action: "D", tokens: 3, deferred: 1},
+		{action: "D", acquire: "d", tokens: 2, deferred: 1},
+		{action: "C", ok: 1, released: "b", tokens: 2},
 		{action: "A", tokens: 2, open: true},
 	}},
 	{"its probe is of the action with the fewest failures", []tokenStep{
 		{action: "A", failed: 3, tokens: 3},
 		{action: "B", failed: 2, tokens: 3, open: true},
-		{action: "A", ask: "a", answer: "deferred 5s", tokens: 3, open: true, held: 1},
-		{action: "C", failed: 1, tokens: 3, open: true, held: 1},
-		{action: "C", ask: "c", answer: "deferred 5s", tokens: 3, open: true, held: 2},
-		{action: "B", ask: "b", answer: "deferred 5s", tokens: 3, open: true, held: 3},
-		{action: "C", at: s, tick: true, next: 2 * s, out: "c", tokens: 2, open: true, held: 2},
-		{action: "B", at: 2 * s, tick: true, next: 3 * s, out: "b", tokens: 1.5, open: true, held: 1},
+		{action: "A", acquire: "a", result: "deferred 5s", tokens: 3, open: true, deferred: 1},
+		{action: "C", failed: 1, tokens: 3, open: true, deferred: 1},
+		{action: "C", acquire: "c", result: "deferred 5s", tokens: 3, open: true, deferred: 2},
+		{action: "B", acquire: "b", result: "deferred 5s", tokens: 3, open: true, deferred: 3},
+		{action: "C", at: s, tick: true, next: 2 * s, released: "c", tokens: 2, open: true, deferred: 2},
+		{action: "B", at: 2 * s, tick: true, next: 3 * s, released: "b", tokens: 1.5, open: true, deferred: 1},
 	}},
 }
 
-func TestTokensOfSeveralActions(t *testing.T) {
+func TestHostTokens_severalActions(t *testing.T) {
 	for _, c := range hostCases {
 		t.Run(c.name, func(t *testing.T) { runTokens(t, small, c.steps) })
 	}
@@ -62,7 +62,7 @@ func TestTokensOfSeveralActions(t *testing.T) {
 
 func TestFewRetriesAreInFlightAfterAnOutage(t *testing.T) {
 	run := func(open time.Duration) (released int) {
-		h := hostTokens{rules: rules{capacity: 100, earned: 0.5, openAfter: 4, maxHold: 5 * s, probeEvery: s}}
+		h := hostTokens{settings: settings{capacity: 100, perSuccess: 0.5, openAfter: 4, maxDefer: 5 * s, probeInterval: s}}
 		h.advance(tokenStart)
 		for range 4 {
 			h.record(Report{Result: Failure})
@@ -79,8 +79,8 @@ func TestFewRetriesAreInFlightAfterAnOutage(t *testing.T) {
 		h.record(Report{Retry: 1, Result: Failure})
 		require.LessOrEqual(t, 80-h.deferred, min(80, released+1), "one that fails for none")
 		h.advance(tokenStart.Add(open + 5*s))
-		h.tick()
-		require.Zero(t, h.deferred, "maxHold later")
+		h.releaseDue()
+		require.Zero(t, h.deferred, "maxDefer later")
 		return released
 	}
 	require.Equal(t, firstWindow, run(time.Second))
@@ -89,23 +89,23 @@ func TestFewRetriesAreInFlightAfterAnOutage(t *testing.T) {
 
 func TestNoTimeRefillsTwice(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	rules := rules{capacity: 50, earned: 0.5, openAfter: 12, maxHold: 5 * s, probeEvery: s}
+	rules := settings{capacity: 50, perSuccess: 0.5, openAfter: 12, maxDefer: 5 * s, probeInterval: s}
 	for range 100 {
-		h := hostTokens{rules: rules}
+		h := hostTokens{settings: rules}
 		h.advance(tokenStart)
 		a := h.action("")
-		for h.pay(a) {
+		for h.consume(a) {
 		}
 		const length = 20 * s
 		for at := time.Duration(0); at < length; at += time.Duration(rng.IntN(100)) * ms {
 			late := time.Duration(rng.IntN(3)) * time.Duration(rng.IntN(5000)) * ms
 			h.advance(tokenStart.Add(at - late))
-			h.refill(a)
+			h.refillByTime(a)
 		}
 		h.advance(tokenStart.Add(length))
-		h.refill(a)
+		h.refillByTime(a)
 		h.advance(tokenStart)
-		h.refill(a)
+		h.refillByTime(a)
 		require.InDelta(t, 10, h.tokens(a), 1e-6)
 	}
 }
@@ -113,9 +113,9 @@ func TestNoTimeRefillsTwice(t *testing.T) {
 func TestTheTokensOfAHostKeepTheirInvariantsWhateverHappens(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 60 {
-		h := &hostTokens{rules: rules{
-			capacity: float64(1 + rng.IntN(4)), earned: 0.25 + rng.Float64()/2,
-			openAfter: 1 + rng.IntN(4), maxHold: 3 * s, probeEvery: s,
+		h := &hostTokens{settings: settings{
+			capacity: float64(1 + rng.IntN(4)), perSuccess: 0.25 + rng.Float64()/2,
+			openAfter: 1 + rng.IntN(4), maxDefer: 3 * s, probeInterval: s,
 		}}
 		now := tokenStart
 		var deferred []*deferral
@@ -142,7 +142,7 @@ func TestTheTokensOfAHostKeepTheirInvariantsWhateverHappens(t *testing.T) {
 					deferred = append(deferred[:i], deferred[i+1:]...)
 				}
 			case 5:
-				h.tick()
+				h.releaseDue()
 			}
 			requireInvariants(t, h, deferred)
 		}
@@ -151,46 +151,46 @@ func TestTheTokensOfAHostKeepTheirInvariantsWhateverHappens(t *testing.T) {
 
 func requireInvariants(t *testing.T, h *hostTokens, deferred []*deferral) {
 	t.Helper()
-	spent, troubled, waiting := 0.0, 0, 0
+	consumed, impaired, waiting := 0.0, 0, 0
 	for _, a := range h.actions {
-		require.GreaterOrEqual(t, a.spent, 0.0)
-		require.LessOrEqual(t, a.spent, h.capacity+1e-9)
-		spent += a.spent
+		require.GreaterOrEqual(t, a.consumed, 0.0)
+		require.LessOrEqual(t, a.consumed, h.capacity+1e-9)
+		consumed += a.consumed
 		waiting += a.queues.size
-		if a.circuit.failures > 0 || a.spent > 0 || a.queues.size > 0 {
-			troubled++
+		if a.circuit.failures > 0 || a.consumed > 0 || a.queues.size > 0 {
+			impaired++
 		}
 	}
-	require.InDelta(t, spent, h.spent, 1e-6)
-	require.LessOrEqual(t, spent, 2*h.capacity+1e-9)
-	require.Equal(t, troubled, h.troubled)
+	require.InDelta(t, consumed, h.consumed, 1e-6)
+	require.LessOrEqual(t, consumed, 2*h.capacity+1e-9)
+	require.Equal(t, impaired, h.impaired)
 	require.Equal(t, waiting, h.deferred)
 	queued := 0
 	for _, d := range deferred {
-		if d.place != nil {
+		if d.element != nil {
 			queued++
 		}
 	}
 	require.Equal(t, queued, h.deferred)
 	h.releaseAll()
 	for _, a := range h.actions {
-		if a.queues.size > 0 && !h.down(a) && !h.recovering(a) {
+		if a.queues.size > 0 && !h.deferring(a) && !h.recovering(a) {
 			require.Less(t, h.tokens(a), 1.0, "a retry is deferred though there is a token")
 		}
 	}
 }
 
 func TestOneHostStoresFewActions(t *testing.T) {
-	h := hostTokens{rules: small}
+	h := hostTokens{settings: small}
 	h.advance(tokenStart)
 	a := h.action("spends")
-	require.True(t, h.pay(a))
-	for i := range 10 * maxTroubled {
+	require.True(t, h.consume(a))
+	for i := range 10 * maxActions {
 		h.record(Report{Action: fmt.Sprint(i), Result: Failure})
 	}
-	require.Len(t, h.actions, maxTroubled)
-	require.Same(t, a, h.action("spends"), "one that has spent tokens is stored")
+	require.Len(t, h.actions, maxActions)
+	require.Same(t, a, h.action("spends"), "one that has consumed tokens is stored")
 	h.advance(tokenStart.Add(refillTime))
-	require.Empty(t, h.actions, "nothing is stored of what is long over")
-	require.True(t, h.calm())
+	require.Empty(t, h.actions, "nothing is stored of failures long ago")
+	require.True(t, h.healthy())
 }
