@@ -19,7 +19,7 @@ func bubble(t *testing.T, f func(*testing.T)) { synctest.Test(t, f) }
 // fleetBubble runs a test of hundreds of calls in virtual time. Go's race detector
 // crashes in some runs of those (go.dev/issue/78156); the tests over real sockets
 // run with it.
-func fleetBubble(t *testing.T, f func(*testing.T)) {
+func replicasBubble(t *testing.T, f func(*testing.T)) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("crashes Go's race detector, go.dev/issue/78156: go test ./tcredis/...")

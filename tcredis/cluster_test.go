@@ -114,7 +114,7 @@ func callAll(t testing.TB, p ratelimit.Limiter, keys []ratelimit.Key, n int) {
 func TestAClusterBooksEachKeyOnItsNodeAndNoCallFailsWithoutOne(t *testing.T) {
 	all, client := startCluster(t)
 	ctx, keys := context.Background(), keysOf(24)
-	p := newPacer(t, client, set(1000))
+	p := newLimiter(t, client, set(1000))
 	eventually(t, "a node has no key, or a key no node", func() bool {
 		callAll(t, p, keys, 5)
 		names := 0

@@ -1,69 +1,77 @@
-// Package tcredis paces the calls of a fleet together: processes that share an
-// account book their attempts in Redis, and keep its quota as if they were one.
+// Package tcredis shares the rate limit of the API across processes through Redis:
+// processes that use the same account reserve their attempts there, and together keep the
+// limit as if they were one process.
 //
-//	pacer, err := tcredis.New(redis.NewClient(&redis.Options{Addr: "redis:6379"}))
-//	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithRateLimiter(pacer))}
+//	limiter, err := tcredis.New(redis.NewClient(&redis.Options{Addr: "redis:6379"}))
+//	client := &http.Client{Transport: tcretry.New(nil, tcretry.WithRateLimiter(limiter))}
 //
-// Without it each process learns the quota by itself, which works, at the price
-// of rejections: see [ratelimit.Adaptive].
+// Without it each process learns the limit from throttling responses and detects the others
+// by their load: see [github.com/tcretry/tcretry/ratelimit]. That works too, with more
+// throttled attempts.
 //
-// # What it costs
+// # How it works, and what it costs
 //
-// While no quota of a key is known, nothing waits for Redis and nothing is
-// written there: one look a key, beside the calls, finds out what others know.
-// The first process that a rejection tells the quota writes it. From then on
-// attempts are booked: a command books all that wait and may start at once, and two
-// that may not yet. Redis remembers the bookings of the last second and never books
-// more than the quota in one; so below the quota a call takes one round trip longer,
-// and no more. At the quota it is half a command a call.
+// While the limit of a key is not known, no attempt waits for Redis and nothing is written
+// there. One read per key, concurrent with the calls, finds out what other processes have
+// learned. The first process whose throttling response states the limit writes it.
 //
-// A process has two bookings of later at most, and wastes no more when it dies.
-// Waiting calls are served in order. A call is refused immediately if
-// even the whole quota would come too late for it; its booking is left to the next. A
-// rate that rejections cut refuses no call.
+// From then on every attempt is reserved: one command reserves a start time for all waiting
+// calls that may start immediately, and for two that may not yet. Redis keeps the
+// reservations of the last second and never reserves more than the limit in one second. So
+// below the limit a call takes one round trip to Redis longer, and no more. At the limit
+// there is half a command per call.
+//
+// A process has at most two reservations ahead, so a process that dies wastes at most two.
+// Waiting calls form a FIFO queue. A call fails immediately with [ratelimit.ErrTooLate] if
+// even the whole limit would come too late for it, and its reservation goes to the next
+// call. A rate that throttling responses have cut fails no call.
 //
 // # When Redis is slow or down
 //
-// No call fails for it, and none waits longer for it than the time-out, a tenth of
-// a second by default (see [WithTimeout]). After one failure Redis is asked no more
-// but by a probe now and then, at most one a second. Meanwhile each process books
-// for itself: its share, the quota by the number of processes that Redis has
-// counted, or what it used lately if that was clearly more. So the fleet stays at
-// its quota without a word. A share grows by less than a hundredth in half a minute,
-// and to the whole quota in three if nothing is rejected, for the others may be
-// gone. A rejection cuts it; once attempts are accepted again it recovers, in as long as
-// the trouble has lasted. When a probe is answered the process books in Redis again, for the second
-// that the others may take to find out at the pace of its share, and with what it
-// knows should Redis have lost it. The calls wait in one queue all the time.
+// No call fails because of Redis, and none waits for it longer than the time-out, a tenth of
+// a second by default (see [WithTimeout]). After one failure Redis receives only probes, at
+// most one per second. Meanwhile each process falls back to its own share: the limit divided
+// by the number of processes that Redis has counted, or what the process used recently if
+// that was clearly more. So the processes keep the limit without communication. A share
+// grows by less than a hundredth in half a minute, and to the whole limit in three minutes
+// if nothing is throttled, because the other processes may be gone. A throttling response
+// cuts the share; once attempts are accepted again it recovers, in as long as the
+// congestion has lasted.
 //
-// A quota that nobody knew before Redis went is learnt by each process for itself,
-// as by [ratelimit.Adaptive].
+// When a probe succeeds, the process reserves in Redis again, with what it has learned in
+// case Redis has lost it. For about a second, which the other processes may take to detect
+// that Redis is back, it keeps the rate of its share. The calls wait in the same queue all
+// the time.
 //
-// # Who else uses the quota
+// A limit that was not known before Redis failed is learned by each process, as by
+// [ratelimit.Adaptive].
 //
-// A rejection is told with the next booking. Another quota in its text becomes
-// that of the fleet. When rejections go on although the fleet keeps the quota,
-// others use it too: the rate falls, but at first not below one per second. It recovers
-// from a second after the last rejection on, in about as long as they went on. A
-// quota that was raised rejects nothing, so a busy fleet tries an attempt more
-// about every 12 seconds. Quotas over many keys (the sub-codes UinLimitExceeded,
-// IPLimitExceeded and GlobalRegionUinLimitExceeded) are kept by each process for
-// itself.
+// # When others use the limit too
+//
+// A throttling response is reported with the next reservation. If it states another limit,
+// that becomes the limit of all processes. If attempts are throttled although the
+// processes keep the limit, others use it too: the rate falls, but at first not below one
+// attempt per second. It recovers from one second after the last throttling response on, in
+// about as long as the congestion lasted. A limit that was raised throttles nothing, so busy
+// processes probe for it with one extra attempt about every 12 seconds.
+//
+// Limits that concern several keys (the codes RequestLimitExceeded.UinLimitExceeded,
+// .IPLimitExceeded and .GlobalRegionUinLimitExceeded) are kept by each process for itself.
 //
 // # What is in Redis
 //
-// One hash a key, an hour longer than its last use. Its name holds the prefix,
-// the host, the action and a digest of the credential's id. One script touches
-// one key, whose hash tag is all of it but the prefix: a cluster works, as does a
-// replica that takes over without the last bookings. Of a cluster without one of its
-// nodes all keys go on as without Redis, now and then. Only Redis' own clock counts,
-// and should it go back, all that is remembered goes back with it.
+// There is one hash per key, which expires an hour after its last use. Its name consists of
+// the prefix, the host, the action and a digest of the credential's id. One script uses one
+// key, whose hash tag is its whole name without the prefix: a cluster works, and so does a
+// replica that takes over without the last reservations. If one node of a cluster fails,
+// all keys fall back now and then, as without Redis. Only the clock of Redis counts; if it
+// goes back, all stored times go back with it.
 //
 // # Why go-redis
 //
-// The client is github.com/redis/go-redis/v9, which Redis maintains: most programs
-// that use a Redis have it already, one small interface of it lets New take any of
-// its clients (one server, Sentinel, cluster, ring), and one command at a time
-// gains nothing from what rueidis does better, pipelining and caching. go.mod asks
-// for the last version that needs no newer Go than tcretry does; later ones work.
+// The client is github.com/redis/go-redis/v9, which Redis maintains. Most programs that use
+// a Redis have it already. One small interface of it lets [New] take any of its clients
+// (one server, Sentinel, cluster, ring), and one command at a time gains nothing from the
+// pipelining and caching of rueidis. go.mod requires the last version that needs no newer
+// Go than tcretry does; later ones work.
 package tcredis

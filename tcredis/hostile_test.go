@@ -37,7 +37,7 @@ func (f *far) EvalSha(ctx context.Context, _ string, _ []string, args ...any) *r
 func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
 	for _, takes := range []time.Duration{40 * time.Millisecond, 90 * time.Millisecond, time.Hour} {
 		bubble(t, func(t *testing.T) {
-			lane, start := newPacer(t, &far{takes: takes}, set(1000)).ForKey(key), time.Now()
+			lane, start := newLimiter(t, &far{takes: takes}, set(1000)).ForKey(key), time.Now()
 			var all sync.WaitGroup
 			for i := range 50 {
 				all.Go(func() {
@@ -57,7 +57,7 @@ func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
 func TestAClientThatNeverAnswersDoesNotCollectGoroutines(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		client := &far{takes: 24 * time.Hour}
-		lane := newPacer(t, client, set(1000)).ForKey(key)
+		lane := newLimiter(t, client, set(1000)).ForKey(key)
 		for range 1000 {
 			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 			time.Sleep(time.Second)
@@ -74,7 +74,7 @@ func TestAClientThatNeverAnswersDoesNotCollectGoroutines(t *testing.T) {
 // What a process that dies had booked is lost to the others, and no more.
 func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		dies, lives := newPacer(t, client, set(1)).ForKey(key), newPacer(t, client, set(1)).ForKey(key)
+		dies, lives := newLimiter(t, client, set(1)).ForKey(key), newLimiter(t, client, set(1)).ForKey(key)
 		require.NoError(t, wait(dies, ratelimit.WaitOptions{}))
 		ctx, die := context.WithCancel(t.Context())
 		for range 5000 {
@@ -92,21 +92,21 @@ func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
 
 func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client)
-		r := rejected
+		p := newLimiter(t, client)
+		r := throttled
 		for _, numbers := range [][2]int{{math.MaxInt, math.MaxInt - 1}, {5, -1}, {-5, -7}, {20, 20}} {
 			r.Count, r.Limit = numbers[0], numbers[1]
-			reject(t, p.ForKey(key), r)
+			throttle(t, p.ForKey(key), r)
 			require.Zero(t, p.States()[0].Limit)
 		}
 		r.Count, r.Limit = math.MaxInt, 20
-		reject(t, p.ForKey(key), r)
+		throttle(t, p.ForKey(key), r)
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		require.Equal(t, 20, p.States()[0].Limit)
 		require.NoError(t, p.Err())
 	})
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client, set(math.MaxInt))
+		p := newLimiter(t, client, set(math.MaxInt))
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		require.Equal(t, 1<<20, p.States()[0].Limit)
 	})
@@ -115,18 +115,18 @@ func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
 // Calls that give up leave a rejection that nobody tells.
 func TestAnOldRejectionIsNoNews(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client, set(50))
-		old := rejected
+		p := newLimiter(t, client, set(50))
+		old := throttled
 		old.Count, old.Limit = 11, 10
-		reject(t, p.ForKey(key), old)
+		throttle(t, p.ForKey(key), old)
 		time.Sleep(time.Minute)
 		start := time.Now()
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		require.Zero(t, time.Since(start), "it is long below the quota")
 
-		reject(t, p.ForKey(key), old)
-		other := newPacer(t, client, set(50)).ForKey(key)
-		reject(t, other, rejected)
+		throttle(t, p.ForKey(key), old)
+		other := newLimiter(t, client, set(50)).ForKey(key)
+		throttle(t, other, throttled)
 		require.NoError(t, wait(other, ratelimit.WaitOptions{}))
 		time.Sleep(time.Minute)
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
@@ -148,7 +148,7 @@ func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
 		}, true},
 	} {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			p := newPacer(t, client, set(20))
+			p := newLimiter(t, client, set(20))
 			require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 			name := client.Keys(t.Context(), "*").Val()[0]
 			require.NoError(t, client.Del(t.Context(), name).Err())
@@ -163,7 +163,7 @@ func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
 
 func TestAFlushOfTheScriptsDelaysNoCall(t *testing.T) {
 	s := startRedis(t)
-	admin, p := s.client(t), newPacer(t, s.client(t), set(1000), tcredis.WithTimeout(10*time.Second))
+	admin, p := s.client(t), newLimiter(t, s.client(t), set(1000), tcredis.WithTimeout(10*time.Second))
 	for range 50 {
 		require.NoError(t, admin.ScriptFlush(context.Background()).Err())
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
@@ -174,7 +174,7 @@ func TestAFlushOfTheScriptsDelaysNoCall(t *testing.T) {
 // As when the client still talks to what was the master.
 func TestAReadOnlyRedisFailsNoCall(t *testing.T) {
 	s := startRedis(t)
-	ctx, admin, p := context.Background(), s.client(t), newPacer(t, s.client(t), set(1000))
+	ctx, admin, p := context.Background(), s.client(t), newLimiter(t, s.client(t), set(1000))
 	require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 	require.NoError(t, admin.ReplicaOf(ctx, "127.0.0.1", "1").Err())
 	noticed := false
@@ -204,7 +204,7 @@ func TestAClientThatPanicsFailsNoCall(t *testing.T) {
 	var none *redis.Client
 	for _, client := range []redis.Scripter{none, broken{}, mute{}} {
 		bubble(t, func(t *testing.T) {
-			p := newPacer(t, client, set(1000))
+			p := newLimiter(t, client, set(1000))
 			for range 10 {
 				require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 			}

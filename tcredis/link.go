@@ -11,55 +11,53 @@ import (
 )
 
 const (
-	// firstPause is how long Redis is left alone after a failure: a hiccup, or a
-	// failover of a second, should not cost much more than itself.
-	firstPause = 100 * time.Millisecond
-	// longestPause is what doubling that ends at: a probe of each process a second
-	// is no load, and until the last one has found Redis again those that did do
-	// not know of its attempts.
-	longestPause = time.Second
-	// proven is how long Redis must have been up for the next failure to be the
-	// first one again.
-	proven = 10 * time.Second
-	// mostPending is how many requests may be without an answer before the next
-	// probe: a client that never gives up must not collect goroutines.
-	mostPending = 16
+	// minPause is the time without requests after a failure: a failover of a second should
+	// not cost much more than a second.
+	minPause = 100 * time.Millisecond
+	// maxPause limits its doubling: one probe per second of each process is no load, and
+	// until the last process has detected that Redis is back, its attempts are not reserved
+	// there.
+	maxPause = time.Second
+	// stableAfter is how long Redis must have been up for the pause to be minPause again.
+	stableAfter = 10 * time.Second
+	// maxPending is how many requests may be in progress before the next probe: a client
+	// that never returns must not accumulate goroutines.
+	maxPending = 16
 )
 
-// link is the way to Redis of all lanes. One failure is taken to concern all:
-// then nothing is asked but a probe now and then, so that not every call has to
-// find out by a time-out of its own.
+// link is the connection of all keys to Redis, with a circuit breaker: one failure concerns
+// all keys, and then only probes are sent, so that not every call waits for a time-out.
 type link struct {
 	client  redis.Scripter
-	timeout time.Duration // of one answer
+	timeout time.Duration // of one reply
 
 	down    atomic.Pointer[error] // nil while it is up
-	pending atomic.Int64          // requests that the client has not answered
+	pending atomic.Int64          // requests in progress
 
-	mu      sync.Mutex
-	pause   time.Duration // guarded by mu
-	next    time.Time     // when to probe, while down; guarded by mu
-	risen   time.Time     // when it came up last; guarded by mu
-	probing bool          // guarded by mu
+	mu        sync.Mutex
+	pause     time.Duration // guarded by mu
+	nextProbe time.Time     // when to probe, while down; guarded by mu
+	upSince   time.Time     // when it came up last; guarded by mu
+	probing   bool          // guarded by mu
 }
 
-// up says whether Redis may be asked.
+// up reports whether requests may be sent.
 func (k *link) up() bool { return k.down.Load() == nil }
 
-// ask runs an order and calls done once, from another goroutine, within the
-// time-out. Clients need not heed the context, so it is not waited for.
-func (k *link) ask(key string, o order, done func(reply, error)) {
+// send runs a request and calls done once, from another goroutine, within the time-out.
+// Clients may ignore the context, so send does not wait for them.
+func (k *link) send(key string, o request, done func(reply, error)) {
 	ctx, cancel := context.WithTimeout(context.Background(), k.timeout)
 	var once sync.Once
 	finish := func(r reply, err error) {
 		once.Do(func() {
 			cancel()
-			k.note(err)
+			k.record(err)
 			done(r, err)
 		})
 	}
 	timer := time.AfterFunc(k.timeout, func() {
-		finish(reply{}, fmt.Errorf("tcredis: no answer within %v: %w", k.timeout, context.DeadlineExceeded))
+		finish(reply{}, fmt.Errorf("tcredis: no reply within %v: %w", k.timeout, context.DeadlineExceeded))
 	})
 	k.pending.Add(1)
 	go func() {
@@ -70,23 +68,23 @@ func (k *link) ask(key string, o order, done func(reply, error)) {
 	}()
 }
 
-// mayProbe says whether it is time for a probe. If so it counts as begun: ask
-// must follow.
+// mayProbe reports whether a probe is due. If so the probe counts as started: send must
+// follow.
 func (k *link) mayProbe() bool {
-	if k.up() || k.pending.Load() >= mostPending {
+	if k.up() || k.pending.Load() >= maxPending {
 		return false
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.probing || time.Now().Before(k.next) {
+	if k.probing || time.Now().Before(k.nextProbe) {
 		return false
 	}
 	k.probing = true
 	return true
 }
 
-// note learns from the end of a request whether Redis is up.
-func (k *link) note(err error) {
+// record learns from the end of a request whether Redis is up.
+func (k *link) record(err error) {
 	if err == nil && k.up() {
 		return
 	}
@@ -95,19 +93,19 @@ func (k *link) note(err error) {
 	now := time.Now()
 	switch {
 	case err == nil:
-		k.risen, k.probing = now, false
+		k.upSince, k.probing = now, false
 		k.down.Store(nil)
-	case k.up() && now.Sub(k.risen) > proven:
-		k.pause = firstPause
+	case k.up() && now.Sub(k.upSince) > stableAfter:
+		k.pause = minPause
 		k.fail(now, err)
 	case k.up() || k.probing:
-		k.pause = min(max(2*k.pause, firstPause), longestPause)
+		k.pause = min(max(2*k.pause, minPause), maxPause)
 		k.fail(now, err)
 	}
 }
 
 // fail requires that mu is held.
 func (k *link) fail(now time.Time, err error) {
-	k.next, k.probing = now.Add(k.pause), false
+	k.nextProbe, k.probing = now.Add(k.pause), false
 	k.down.Store(&err)
 }

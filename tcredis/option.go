@@ -10,12 +10,12 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// DefaultTimeout is how long a call waits for Redis at the most before it goes on
-// without it. In one data centre an answer takes a millisecond; a tenth of a second
-// leaves room for a new connection.
+// DefaultTimeout is the longest time that a call waits for Redis before it continues without
+// it. In one data centre a reply takes a millisecond; a tenth of a second is enough for a new
+// connection.
 const DefaultTimeout = 100 * time.Millisecond
 
-// DefaultPrefix is what the names of all keys in Redis begin with.
+// DefaultPrefix is the prefix of the names of all keys in Redis.
 const DefaultPrefix = "tcretry:"
 
 // An Option changes a default of [New]. Later ones win.
@@ -23,73 +23,72 @@ type Option interface{ apply(*Limiter) error }
 
 type optionFunc func(*Limiter) error
 
-func (f optionFunc) apply(p *Limiter) error { return f(p) }
+func (f optionFunc) apply(r *Limiter) error { return f(r) }
 
-// WithLimits sets the quotas instead of learning them: quota returns the attempts
-// a second that the fleet may make for a key, 0 for one that is to be learnt. It
-// must be pure, and is called from many goroutines. A quota that is set is kept
-// from the first call on, so that nothing is rejected; one that rejections tell
-// to be lower is kept lower. The default is to learn all.
-func WithLimits(quota func(ratelimit.Key) int) Option {
-	return optionFunc(func(p *Limiter) error {
-		if quota == nil {
-			return mistake("WithLimits", quota, "it is nil: quotas are learnt by default")
+// WithLimits configures the limits instead of learning them: limit returns the attempts per
+// second that all processes together may make for a key, and 0 for a key whose limit is
+// learned. It must be a pure function, and is called from many goroutines. A configured limit
+// applies from the first call on, so nothing is throttled. If throttling responses state a
+// lower limit, the lower one applies. By default all limits are learned.
+func WithLimits(limit func(ratelimit.Key) int) Option {
+	return optionFunc(func(r *Limiter) error {
+		if limit == nil {
+			return optionError("WithLimits", limit, "it is nil: omit the option to learn all limits")
 		}
-		p.quota = quota
+		r.configured = limit
 		return nil
 	})
 }
 
-// WithTimeout sets the longest that Redis, slow or down, can delay a call,
-// [DefaultTimeout] by default. One answer has half of that: a call may come when
-// those before it were asked for, and its own question has to wait.
+// WithTimeout sets the longest time by which Redis, slow or down, can delay a call. The
+// default is [DefaultTimeout]. One reply may take half of it, because a call may first have
+// to wait for the command that is in progress.
 func WithTimeout(d time.Duration) Option {
-	return optionFunc(func(p *Limiter) error {
+	return optionFunc(func(r *Limiter) error {
 		if d/2 <= 0 {
-			return mistake("WithTimeout", d, "it is not positive")
+			return optionError("WithTimeout", d, "it is not positive")
 		}
-		p.link.timeout = d / 2
+		r.link.timeout = d / 2
 		return nil
 	})
 }
 
-// WithPrefix sets what the names of all keys begin with, [DefaultPrefix] by
-// default. Fleets that share a Redis but no account need two, if they sign below
-// the Transport: it then does not know whose attempts it makes.
+// WithPrefix sets the prefix of the names of all keys in Redis. The default is
+// [DefaultPrefix]. Programs that share a Redis but no account need different prefixes if they
+// sign inside the Transport: their keys then have no credential.
 func WithPrefix(prefix string) Option {
-	return optionFunc(func(p *Limiter) error {
+	return optionFunc(func(r *Limiter) error {
 		if prefix == "" {
-			return mistake("WithPrefix", prefix, "it is empty")
+			return optionError("WithPrefix", prefix, "it is empty")
 		}
-		p.prefix = prefix
+		r.prefix = prefix
 		return nil
 	})
 }
 
-func mistake(option string, value any, reason string) error {
+func optionError(option string, value any, reason string) error {
 	return &tcretry.OptionError{Option: "tcredis." + option, Value: value, Reason: reason}
 }
 
-// New returns a Pacer that books its permits over client: a *redis.Client, a
-// *redis.ClusterClient, a *redis.Ring or any other. It does not connect, and
-// never closes the client. The error holds every mistake, each a
-// [*tcretry.OptionError].
+// New returns a Limiter that reserves attempts through client: a *redis.Client, a
+// *redis.ClusterClient, a *redis.Ring or any other. It does not connect, and never closes the
+// client. The error joins one [*tcretry.OptionError] for each invalid value.
 func New(client redis.Scripter, opts ...Option) (*Limiter, error) {
-	p := &Limiter{prefix: DefaultPrefix, quota: func(ratelimit.Key) int { return 0 }}
-	p.link.client, p.link.timeout = client, DefaultTimeout/2
-	var mistakes []error
+	r := &Limiter{prefix: DefaultPrefix, configured: func(ratelimit.Key) int { return 0 }}
+	r.link.client, r.link.timeout = client, DefaultTimeout/2
+	var errs []error
 	if client == nil {
-		mistakes = append(mistakes, mistake("New", nil, "the client is nil"))
+		errs = append(errs, optionError("New", nil, "the client is nil"))
 	}
 	for _, o := range opts {
 		if o == nil {
-			mistakes = append(mistakes, mistake("New", nil, "an option is nil"))
+			errs = append(errs, optionError("New", nil, "an option is nil"))
 			continue
 		}
-		mistakes = append(mistakes, o.apply(p))
+		errs = append(errs, o.apply(r))
 	}
-	if err := errors.Join(mistakes...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return r, nil
 }

@@ -128,21 +128,21 @@ func TestPacerKeepsTheObligationsOverARealRedis(t *testing.T) {
 	var n atomic.Int64
 	tctest.TestLimiterLive(t, func() ratelimit.Limiter {
 		prefix := tcredis.WithPrefix(fmt.Sprintf("case %d:", n.Add(1)))
-		return newPacer(t, s.client(t), prefix, tcredis.WithTimeout(10*time.Second))
+		return newLimiter(t, s.client(t), prefix, tcredis.WithTimeout(10*time.Second))
 	})
 }
 
-func newPacer(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tcredis.Limiter {
+func newLimiter(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tcredis.Limiter {
 	p, err := tcredis.New(client, opts...)
 	require.NoError(t, err)
 	return p
 }
 
 // real is a fleet of ten pacers, each with a connection of its own.
-func real(t testing.TB, addr string) fleet {
-	return fleet{
+func real(t testing.TB, addr string) replicas {
+	return replicas{
 		processes: 10, callers: 5, calls: *fleetCalls, quota: *fleetQuota, seed: 1,
-		pacer: func(int) ratelimit.Limiter { return newPacer(t, clientOf(t, addr)) },
+		pacer: func(int) ratelimit.Limiter { return newLimiter(t, clientOf(t, addr)) },
 	}
 }
 
@@ -153,7 +153,7 @@ func TestAFleetKeepsItsQuotaOverARealRedis(t *testing.T) {
 		t.Run(fmt.Sprintf("told %d", quota), func(t *testing.T) {
 			f, before := real(t, s.addr), s.commands(t)
 			prefix := tcredis.WithPrefix(t.Name())
-			f.pacer = func(int) ratelimit.Limiter { return newPacer(t, s.client(t), set(quota), prefix) }
+			f.pacer = func(int) ratelimit.Limiter { return newLimiter(t, s.client(t), set(quota), prefix) }
 			r := f.run(t)
 			commands := float64(s.commands(t)-before) / float64(r.calls)
 			t.Logf("makespan %.3f, rejected %.1f %%, failed %d, commands a call %.2f", f.makespan(r), 100*r.rejected(), r.failed, commands)
@@ -177,7 +177,7 @@ func TestNoCallFailsWhenRedisStopsAndStarts(t *testing.T) {
 	}
 	var pacers []*tcredis.Limiter
 	f.pacer = func(int) ratelimit.Limiter {
-		pacers = append(pacers, newPacer(t, s.client(t)))
+		pacers = append(pacers, newLimiter(t, s.client(t)))
 		return pacers[len(pacers)-1]
 	}
 	r := f.run(t)

@@ -13,22 +13,22 @@ import (
 )
 
 // desk runs the script at times that it sets.
-type desk struct {
+type scriptTest struct {
 	t      *testing.T
 	redis  *miniredis.Miniredis
 	client *redis.Client
 	now    time.Time
 }
 
-func newDesk(t *testing.T) *desk {
+func newScriptTest(t *testing.T) *scriptTest {
 	m := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: m.Addr()})
 	t.Cleanup(func() { _ = client.Close() })
-	return &desk{t, m, client, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return &scriptTest{t, m, client, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
 // ask runs an order d later.
-func (k *desk) ask(d time.Duration, o order) reply {
+func (k *scriptTest) run(d time.Duration, o request) reply {
 	k.t.Helper()
 	k.now = k.now.Add(d)
 	k.redis.SetTime(k.now)
@@ -38,58 +38,58 @@ func (k *desk) ask(d time.Duration, o order) reply {
 }
 
 // book books n attempts at once, and returns the last wait.
-func (k *desk) book(n int, o order) (wait time.Duration) {
+func (k *scriptTest) reserve(n int, o request) (wait time.Duration) {
 	k.t.Helper()
 	o.want, o.ahead = 1, 1
 	for range n {
-		wait = k.ask(0, o).waits[0]
+		wait = k.run(0, o).waits[0]
 	}
 	return wait
 }
 
 func TestNothingIsWrittenWhileTheQuotaIsNotKnown(t *testing.T) {
-	k := newDesk(t)
-	require.Zero(t, k.ask(0, order{}).quota)
+	k := newScriptTest(t)
+	require.Zero(t, k.run(0, request{}).limit)
 	require.Empty(t, k.redis.Keys())
 }
 
 func TestALookChangesNothing(t *testing.T) {
-	k := newDesk(t)
-	k.book(5, order{quiet: true, set: 20})
+	k := newScriptTest(t)
+	k.reserve(5, request{quiet: true, configured: 20})
 	before := k.redis.Dump()
-	require.Equal(t, 20, k.ask(time.Second, order{set: 20}).quota)
+	require.Equal(t, 20, k.run(time.Second, request{configured: 20}).limit)
 	require.Equal(t, before, k.redis.Dump())
 }
 
 func TestKeysExpire(t *testing.T) {
-	k := newDesk(t)
-	k.book(1, order{quiet: true, set: 20})
-	require.Equal(t, keep, k.redis.TTL("key"))
+	k := newScriptTest(t)
+	k.reserve(1, request{quiet: true, configured: 20})
+	require.Equal(t, keyTTL, k.redis.TTL("key"))
 }
 
 func TestASecondAfterSilenceIsFreeUpToTheQuota(t *testing.T) {
-	k := newDesk(t)
+	k := newScriptTest(t)
 	for range 3 {
-		require.Zero(t, k.book(20, order{quiet: true, set: 20}))
-		require.Equal(t, perSecond, k.book(1, order{quiet: true, set: 20}).Round(time.Millisecond))
+		require.Zero(t, k.reserve(20, request{quiet: true, configured: 20}))
+		require.Equal(t, window, k.reserve(1, request{quiet: true, configured: 20}).Round(time.Millisecond))
 		k.now = k.now.Add(3 * time.Second)
 	}
 }
 
 func TestOneWhoSentUnbookedGetsNoFreeSecond(t *testing.T) {
-	k := newDesk(t)
-	require.Equal(t, 19*perSecond/20, k.book(20, order{set: 20}))
+	k := newScriptTest(t)
+	require.Equal(t, 19*window/20, k.reserve(20, request{configured: 20}))
 }
 
 // The promise of the script, for any times of booking.
 func TestNoSecondHasMoreBookingsThanTheQuota(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		k := newDesk(t)
+		k := newScriptTest(t)
 		quota := 1 + rng.IntN(30)
 		var due []time.Time
 		for range 200 {
-			r := k.ask(time.Duration(rng.ExpFloat64()*rng.Float64()*2*float64(time.Second)/float64(quota)), order{want: 1, ahead: 1, quiet: true, set: quota})
+			r := k.run(time.Duration(rng.ExpFloat64()*rng.Float64()*2*float64(time.Second)/float64(quota)), request{want: 1, ahead: 1, quiet: true, configured: quota})
 			due = append(due, k.now.Add(r.waits[0]))
 			if rng.IntN(50) == 0 {
 				k.now = k.now.Add(time.Duration(rng.Int64N(int64(3 * time.Second))))
@@ -103,79 +103,79 @@ func TestNoSecondHasMoreBookingsThanTheQuota(t *testing.T) {
 }
 
 func TestTheFirstRejectionSetsTheQuotaForAll(t *testing.T) {
-	k := newDesk(t)
-	r := k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
-	require.Equal(t, 20, r.quota)
+	k := newScriptTest(t)
+	r := k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
+	require.Equal(t, 20, r.limit)
 	require.Equal(t, time.Second, r.waits[0], "what is left of the second is lost")
-	require.Equal(t, 20, k.ask(0, order{}).quota)
+	require.Equal(t, 20, k.run(0, request{}).limit)
 }
 
 func TestARejectionTellsAnotherQuota(t *testing.T) {
-	k := newDesk(t)
-	k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
-	require.Equal(t, 5, k.ask(time.Minute, order{want: 1, ahead: 1, known: 20, rejected: &rejection{6, 5}}).quota)
-	require.Equal(t, 5, k.ask(0, order{want: 1, ahead: 1, known: 20}).quota, "what a process knows is older")
-	require.Equal(t, 40, k.ask(time.Minute, order{want: 1, ahead: 1, known: 5, rejected: &rejection{41, 40}}).quota)
+	k := newScriptTest(t)
+	k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
+	require.Equal(t, 5, k.run(time.Minute, request{want: 1, ahead: 1, limit: 20, throttled: &throttling{6, 5}}).limit)
+	require.Equal(t, 5, k.run(0, request{want: 1, ahead: 1, limit: 20}).limit, "what a process knows is older")
+	require.Equal(t, 40, k.run(time.Minute, request{want: 1, ahead: 1, limit: 5, throttled: &throttling{41, 40}}).limit)
 }
 
 func TestAQuotaThatIsSetIsNotExceeded(t *testing.T) {
-	k := newDesk(t)
-	require.Equal(t, 10, k.ask(0, order{want: 1, ahead: 1, set: 10, rejected: &rejection{21, 20}}).quota)
-	require.Equal(t, 5, k.ask(time.Minute, order{want: 1, ahead: 1, set: 10, rejected: &rejection{6, 5}}).quota)
+	k := newScriptTest(t)
+	require.Equal(t, 10, k.run(0, request{want: 1, ahead: 1, configured: 10, throttled: &throttling{21, 20}}).limit)
+	require.Equal(t, 5, k.run(time.Minute, request{want: 1, ahead: 1, configured: 10, throttled: &throttling{6, 5}}).limit)
 }
 
 func TestAQuotaThatIsSetAnewHoldsAtOnce(t *testing.T) {
-	k := newDesk(t)
-	k.book(5, order{quiet: true, set: 20})
-	k.book(5, order{quiet: true, known: 20, set: 20})
-	require.Equal(t, 50, k.ask(time.Minute, order{want: 1, ahead: 1, quiet: true, set: 50}).quota)
-	require.Equal(t, 50.0, k.ask(time.Second, order{want: 1, ahead: 1, quiet: true, set: 50}).rate)
-	require.Equal(t, 0, k.ask(0, order{}).quota, "it is not what a rejection told")
+	k := newScriptTest(t)
+	k.reserve(5, request{quiet: true, configured: 20})
+	k.reserve(5, request{quiet: true, limit: 20, configured: 20})
+	require.Equal(t, 50, k.run(time.Minute, request{want: 1, ahead: 1, quiet: true, configured: 50}).limit)
+	require.Equal(t, 50.0, k.run(time.Second, request{want: 1, ahead: 1, quiet: true, configured: 50}).rate)
+	require.Equal(t, 0, k.run(0, request{}).limit, "it is not what a rejection told")
 }
 
 func TestWhatAProcessKnowsOutlivesRedis(t *testing.T) {
-	k := newDesk(t)
-	require.Equal(t, 20, k.ask(0, order{want: 1, ahead: 1, quiet: true, known: 20}).quota)
-	require.Equal(t, 19*perSecond/20, k.book(19, order{quiet: true, known: 20}), "nobody knows what was sent in this second")
+	k := newScriptTest(t)
+	require.Equal(t, 20, k.run(0, request{want: 1, ahead: 1, quiet: true, limit: 20}).limit)
+	require.Equal(t, 19*window/20, k.reserve(19, request{quiet: true, limit: 20}), "nobody knows what was sent in this second")
 }
 
 func TestRejectionsInARowSlowTheFleetAndSilenceSpeedsItUp(t *testing.T) {
-	k := newDesk(t)
-	k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
+	k := newScriptTest(t)
+	k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
 	k.now = k.now.Add(3 * time.Second)
 	var rates []float64
 	for range 4 {
-		rates = append(rates, k.ask(1100*time.Millisecond, order{want: 1, ahead: 1, rejected: &rejection{24, 20}}).rate)
+		rates = append(rates, k.run(1100*time.Millisecond, request{want: 1, ahead: 1, throttled: &throttling{24, 20}}).rate)
 	}
 	require.Equal(t, []float64{20, 20}, rates[:2], "it may be the jitter of our own attempts")
 	require.InDelta(t, 16.6, rates[2], 0.1, "others use the quota too")
 	require.InDelta(t, 14.3, rates[3], 0.1)
-	require.InDelta(t, 14.4, k.ask(900*time.Millisecond, order{want: 1, ahead: 1}).rate, 0.1, "for a second it stays")
-	require.InDelta(t, 16.5, k.ask(1100*time.Millisecond, order{want: 1, ahead: 1}).rate, 0.5, "it recovers")
+	require.InDelta(t, 14.4, k.run(900*time.Millisecond, request{want: 1, ahead: 1}).rate, 0.1, "for a second it stays")
+	require.InDelta(t, 16.5, k.run(1100*time.Millisecond, request{want: 1, ahead: 1}).rate, 0.5, "it recovers")
 	for range 20 {
-		k.ask(time.Second, order{want: 1, ahead: 1})
+		k.run(time.Second, request{want: 1, ahead: 1})
 	}
-	require.Equal(t, 20.0, k.ask(0, order{want: 1, ahead: 1}).rate)
+	require.Equal(t, 20.0, k.run(0, request{want: 1, ahead: 1}).rate)
 }
 
 func TestRejectionsWithoutNumbersSlowTheFleet(t *testing.T) {
-	k := newDesk(t)
-	k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{21, 20}})
+	k := newScriptTest(t)
+	k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
 	k.now = k.now.Add(3 * time.Second)
 	var rate float64
 	for range 3 {
-		rate = k.ask(1100*time.Millisecond, order{want: 1, ahead: 1, rejected: &rejection{}}).rate
+		rate = k.run(1100*time.Millisecond, request{want: 1, ahead: 1, throttled: &throttling{}}).rate
 	}
 	require.Equal(t, 18.0, rate)
 }
 
 // saturate books for d as a busy fleet does, always ten ahead, and returns the
 // number of bookings.
-func (k *desk) saturate(d time.Duration, o order) int {
+func (k *scriptTest) saturate(d time.Duration, o request) int {
 	n := 0
 	for range d / (100 * time.Millisecond) {
 		k.now = k.now.Add(100 * time.Millisecond)
-		for k.book(1, o) < 500*time.Millisecond {
+		for k.reserve(1, o) < 500*time.Millisecond {
 			n++
 		}
 		n++
@@ -184,57 +184,57 @@ func (k *desk) saturate(d time.Duration, o order) int {
 }
 
 func TestABusyFleetLooksForARaisedQuota(t *testing.T) {
-	k := newDesk(t)
-	o := order{known: 20}
+	k := newScriptTest(t)
+	o := request{limit: 20}
 	k.saturate(11*time.Second, o)
-	require.Equal(t, 20, k.ask(0, order{}).quota)
+	require.Equal(t, 20, k.run(0, request{}).limit)
 	k.saturate(10*time.Second, o)
-	require.Greater(t, k.ask(0, order{}).quota, 20)
-	require.Equal(t, 20, k.ask(0, order{want: 1, ahead: 1, rejected: &rejection{31, 20}}).quota, "it was not raised")
+	require.Greater(t, k.run(0, request{}).limit, 20)
+	require.Equal(t, 20, k.run(0, request{want: 1, ahead: 1, throttled: &throttling{31, 20}}).limit, "it was not raised")
 }
 
 func TestAFleetThatIsToldItsQuotaDoesNotLook(t *testing.T) {
-	k := newDesk(t)
-	n := k.saturate(time.Minute, order{quiet: true, set: 20})
-	require.LessOrEqual(t, n, int(20*(time.Minute.Seconds()/perSecond.Seconds()+1))+1)
-	require.Equal(t, 20, k.ask(0, order{set: 20}).quota)
+	k := newScriptTest(t)
+	n := k.saturate(time.Minute, request{quiet: true, configured: 20})
+	require.LessOrEqual(t, n, int(20*(time.Minute.Seconds()/window.Seconds()+1))+1)
+	require.Equal(t, 20, k.run(0, request{configured: 20}).limit)
 }
 
 // As that of a replica may, which takes over.
 func TestAClockThatGoesBackDelaysNothing(t *testing.T) {
-	k := newDesk(t)
-	o := order{quiet: true, set: 20}
-	k.book(60, o)
-	k.ask(0, order{want: 1, ahead: 1, set: 20, rejected: &rejection{21, 20}})
+	k := newScriptTest(t)
+	o := request{quiet: true, configured: 20}
+	k.reserve(60, o)
+	k.run(0, request{want: 1, ahead: 1, configured: 20, throttled: &throttling{21, 20}})
 	k.now = k.now.Add(-time.Hour)
-	require.LessOrEqual(t, k.book(1, o), 4*perSecond)
+	require.LessOrEqual(t, k.reserve(1, o), 4*window)
 	k.now = k.now.Add(24 * time.Hour)
-	require.Zero(t, k.book(1, o))
+	require.Zero(t, k.reserve(1, o))
 }
 
 func TestOneCommandBooksAllThatMayStartAtOnceAndTwoThatMayNot(t *testing.T) {
-	k := newDesk(t)
-	r := k.ask(0, order{want: 30, ahead: 2, quiet: true, set: 20})
+	k := newScriptTest(t)
+	r := k.run(0, request{want: 30, ahead: 2, quiet: true, configured: 20})
 	require.Len(t, r.waits, 22)
 	require.Zero(t, r.waits[19])
-	require.Equal(t, []time.Duration{perSecond, perSecond}, r.waits[20:])
-	require.Len(t, k.ask(0, order{want: 30, ahead: 2, quiet: true, set: 20}).waits, 2)
+	require.Equal(t, []time.Duration{window, window}, r.waits[20:])
+	require.Len(t, k.run(0, request{want: 30, ahead: 2, quiet: true, configured: 20}).waits, 2)
 }
 
 func TestProcessesAreCounted(t *testing.T) {
-	k := newDesk(t)
-	o := order{want: 1, ahead: 1, quiet: true, set: 20}
+	k := newScriptTest(t)
+	o := request{want: 1, ahead: 1, quiet: true, configured: 20}
 	censuses := make([]int64, 7)
 	for range 100 {
 		for i := range censuses {
 			o.census = censuses[i]
-			r := k.ask(10*time.Millisecond, o)
+			r := k.run(10*time.Millisecond, o)
 			censuses[i] = r.census
-			require.LessOrEqual(t, r.fleet, len(censuses))
+			require.LessOrEqual(t, r.processes, len(censuses))
 		}
 	}
-	require.Equal(t, len(censuses), k.ask(0, o).fleet)
+	require.Equal(t, len(censuses), k.run(0, o).processes)
 	k.now = k.now.Add(time.Minute)
 	o.census = 0
-	require.Equal(t, 1, k.ask(0, o).fleet, "the others are gone")
+	require.Equal(t, 1, k.run(0, o).processes, "the others are gone")
 }

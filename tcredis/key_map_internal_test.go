@@ -11,31 +11,31 @@ import (
 )
 
 func TestManyKeysLeaveAFewThousandLanes(t *testing.T) {
-	var s lanes
+	var s keyMap
 	made := 0
-	fresh := func(key ratelimit.Key) *lane {
+	fresh := func(key ratelimit.Key) *keyLimiter {
 		made++
-		return &lane{key: key}
+		return &keyLimiter{key: key}
 	}
 	held := s.get(ratelimit.Key{Action: "held"}, fresh)
 	for i := range 100_000 {
 		s.get(ratelimit.Key{Action: strconv.Itoa(i)}, fresh)
 	}
 	require.Equal(t, 100_001, made)
-	require.LessOrEqual(t, len(s.all()), 2*remembered)
+	require.LessOrEqual(t, len(s.all()), 2*generationSize)
 	require.Same(t, held, s.get(ratelimit.Key{Action: "held"}, fresh), "a call has it, and another call would get a second")
 	runtime.GC()
 	s.age()
-	require.LessOrEqual(t, len(s.faded), 2*remembered)
+	require.LessOrEqual(t, len(s.weakOld), 2*generationSize)
 	runtime.KeepAlive(held)
 }
 
 func TestTheLastKeysAreRemembered(t *testing.T) {
-	var s lanes
-	first := make(map[string]*lane)
-	for i := range remembered {
+	var s keyMap
+	first := make(map[string]*keyLimiter)
+	for i := range generationSize {
 		action := strconv.Itoa(i)
-		first[action] = s.get(ratelimit.Key{Action: action}, func(key ratelimit.Key) *lane { return &lane{key: key} })
+		first[action] = s.get(ratelimit.Key{Action: action}, func(key ratelimit.Key) *keyLimiter { return &keyLimiter{key: key} })
 	}
 	for action, l := range first {
 		require.Same(t, l, s.get(ratelimit.Key{Action: action}, nil))

@@ -8,14 +8,14 @@ import (
 )
 
 func TestACallIsLateOnlyIfTheWholeQuotaComesTooLate(t *testing.T) {
-	var b bookings
+	var b reservations
 	require.Equal(t, noon, b.earliest(noon, 1000, 0), "nothing is known")
 	require.Equal(t, noon, b.earliest(noon, 19, 20))
 	require.Equal(t, noon.Add(50*time.Second), b.earliest(noon, 1000, 20))
 }
 
 func TestABookingMakesACallLateOnlyAtTheWholeQuota(t *testing.T) {
-	var b bookings
+	var b reservations
 	due := noon.Add(30 * time.Second)
 	b.add(due, 20)
 	require.Equal(t, due, b.earliest(noon, 0, 20))

@@ -10,76 +10,76 @@ import (
 // noon is when the clerk of a test takes over.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func newClerk(share float64, began ...time.Duration) *clerk {
-	var s starts
+func newFallback(share float64, began ...time.Duration) *fallback {
+	var s startLog
 	for _, d := range began {
 		s.add(noon.Add(d))
 	}
-	c := new(clerk)
-	c.takeOver(noon, share, true, &s)
+	c := new(fallback)
+	c.begin(noon, share, true, &s)
 	return c
 }
 
 // books returns when the next n attempts may start, after noon.
-func (c *clerk) books(n int) []time.Duration {
+func (c *fallback) reserveN(n int) []time.Duration {
 	var due []time.Duration
 	for range n {
-		due = append(due, c.book(noon, 20).Sub(noon).Round(time.Millisecond))
+		due = append(due, c.reserve(noon, 20).Sub(noon).Round(time.Millisecond))
 	}
 	return due
 }
 
 func TestAClerkBooksAtTheShareOfItsProcess(t *testing.T) {
-	require.Equal(t, []time.Duration{0, perSecond / 2, perSecond}, newClerk(2).books(3))
+	require.Equal(t, []time.Duration{0, window / 2, window}, newFallback(2).reserveN(3))
 }
 
 func TestAClerkGoesOnWhereRedisLeavesOff(t *testing.T) {
-	c := newClerk(2, -200*time.Millisecond, -100*time.Millisecond)
-	require.Equal(t, []time.Duration{perSecond - 200*time.Millisecond, 3*perSecond/2 - 200*time.Millisecond}, c.books(2))
-	c = newClerk(2, -100*time.Millisecond)
-	require.Zero(t, c.books(1)[0], "one of two was used")
+	c := newFallback(2, -200*time.Millisecond, -100*time.Millisecond)
+	require.Equal(t, []time.Duration{window - 200*time.Millisecond, 3*window/2 - 200*time.Millisecond}, c.reserveN(2))
+	c = newFallback(2, -100*time.Millisecond)
+	require.Zero(t, c.reserveN(1)[0], "one of two was used")
 }
 
 func TestAClerkThatTakesOverAgainKeepsItsPlace(t *testing.T) {
-	c := newClerk(1)
-	c.books(2)
-	c.takeOver(noon, 1, true, new(starts))
-	require.Equal(t, []time.Duration{2 * perSecond}, c.books(1))
+	c := newFallback(1)
+	c.reserveN(2)
+	c.begin(noon, 1, true, new(startLog))
+	require.Equal(t, []time.Duration{2 * window}, c.reserveN(1))
 }
 
 func TestTheRejectionsOfASecondSlowAClerkOnce(t *testing.T) {
-	c := newClerk(20)
+	c := newFallback(20)
 	for _, count := range []int{21, 100, 200, 150} {
-		c.reject(noon, rejection{count, 20}, 20)
+		c.throttle(noon, throttling{count, 20}, 20)
 	}
 	require.Equal(t, 2.0, c.rate)
-	c.reject(noon.Add(time.Second), rejection{}, 20)
-	c.reject(noon.Add(time.Second), rejection{}, 20)
+	c.throttle(noon.Add(time.Second), throttling{}, 20)
+	c.throttle(noon.Add(time.Second), throttling{}, 20)
 	require.InDelta(t, 1.28, c.rate, 0.01, "nothing was accepted meanwhile")
 	for i := range 1000 {
-		c.reject(noon.Add(time.Duration(i)*time.Second), rejection{1000, 1}, 20)
+		c.throttle(noon.Add(time.Duration(i)*time.Second), throttling{1000, 1}, 20)
 	}
-	require.InDelta(t, 1/(floorPart*1000), c.rate, 0.001)
+	require.InDelta(t, 1/(floorRatio*1000), c.rate, 0.001)
 }
 
 func TestAClerkThatOthersPushedAsideRecoversWithinSecondsOfItsFirstAcceptedAttempt(t *testing.T) {
-	c := newClerk(20)
-	c.reject(noon, rejection{400, 20}, 20)
+	c := newFallback(20)
+	c.throttle(noon, throttling{400, 20}, 20)
 	require.Equal(t, 1.0, c.rate, "it tries once a second at least")
-	c.book(noon.Add(3*time.Second), 20)
+	c.reserve(noon.Add(3*time.Second), 20)
 	require.InDelta(t, 1.0, c.rate, 0.01, "of silence alone it learns nothing")
 	c.accept(noon.Add(3 * time.Second))
-	c.book(noon.Add(6*time.Second), 20)
+	c.reserve(noon.Add(6*time.Second), 20)
 	require.InDelta(t, 20, c.rate, 0.01)
 }
 
 func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
-	told := func(times ...time.Duration) clerk {
-		c := newClerk(20)
-		c.reject(noon, rejection{40, 20}, 20)
+	told := func(times ...time.Duration) fallback {
+		c := newFallback(20)
+		c.throttle(noon, throttling{40, 20}, 20)
 		c.accept(noon)
 		for _, d := range times {
-			c.grow(noon.Add(d), 20)
+			c.advance(noon.Add(d), 20)
 		}
 		return *c
 	}
@@ -89,12 +89,12 @@ func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
 	}
 	once, c := told(500*time.Millisecond), told(late...)
 	require.Equal(t, once.rate, c.rate)
-	require.Equal(t, once.grown, c.grown)
+	require.Equal(t, once.now, c.now)
 	c = told(time.Second)
-	require.Equal(t, noon.Add(time.Second), c.book(noon, 20), "its time does not go back")
-	c.reject(noon, rejection{40, 20}, 20)
-	require.Equal(t, noon.Add(time.Second), c.rejected)
-	var s starts
+	require.Equal(t, noon.Add(time.Second), c.reserve(noon, 20), "its time does not go back")
+	c.throttle(noon, throttling{40, 20}, 20)
+	require.Equal(t, noon.Add(time.Second), c.throttledAt)
+	var s startLog
 	s.add(noon.Add(time.Second))
 	s.add(noon)
 	last, _ := s.back(1)
@@ -103,9 +103,9 @@ func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
 
 func TestAClerkThatIsLeftAloneGetsTheWholeQuotaInTime(t *testing.T) {
 	rate := func(after time.Duration) float64 {
-		c := newClerk(2)
+		c := newFallback(2)
 		for d := time.Duration(0); d <= after; d += time.Second {
-			c.book(noon.Add(d), 20)
+			c.reserve(noon.Add(d), 20)
 		}
 		return c.rate
 	}
@@ -116,11 +116,11 @@ func TestAClerkThatIsLeftAloneGetsTheWholeQuotaInTime(t *testing.T) {
 }
 
 func TestTheShareOfAProcessIsAnEqualOneOrClearlyMore(t *testing.T) {
-	l := &lane{quota: 20, fleet: 10}
+	l := &keyLimiter{limit: 20, processes: 10}
 	require.Equal(t, 2.0, l.share(noon), "who used none may need it")
 	use := func(n int) {
 		for i := range n {
-			l.began.add(noon.Add(-time.Duration(n-i) * history / time.Duration(n)))
+			l.started.add(noon.Add(-time.Duration(n-i) * history / time.Duration(n)))
 		}
 	}
 	use(4 * 2)
@@ -129,7 +129,7 @@ func TestTheShareOfAProcessIsAnEqualOneOrClearlyMore(t *testing.T) {
 	require.InDelta(t, 7, l.share(noon), 0.5)
 	use(4 * 50)
 	require.Equal(t, 20.0, l.share(noon))
-	require.Zero(t, l.began.rate(noon.Add(time.Minute)))
-	l.fleet = 0
+	require.Zero(t, l.started.rate(noon.Add(time.Minute)))
+	l.processes = 0
 	require.Equal(t, 20.0, l.share(noon.Add(time.Minute)), "it knows of no others")
 }

@@ -19,7 +19,7 @@ func TestPacerKeepsTheObligationsOfAPacer(t *testing.T) {
 	tctest.TestLimiter(t, func() ratelimit.Limiter {
 		client := dialTo(piped(t))
 		closeLater(client)
-		return newPacer(t, client)
+		return newLimiter(t, client)
 	})
 }
 
@@ -30,14 +30,14 @@ func TestPacerKeepsTheObligationsWithoutRedis(t *testing.T) {
 		m.SetError("down")
 		client := dialTo(m)
 		closeLater(client)
-		return newPacer(t, client)
+		return newLimiter(t, client)
 	})
 }
 
-var rejected = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
+var throttled = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
 
 // reject makes one attempt that the API rejects.
-func reject(t testing.TB, lane ratelimit.KeyLimiter, r ratelimit.Result) {
+func throttle(t testing.TB, lane ratelimit.KeyLimiter, r ratelimit.Result) {
 	require.NoError(t, lane.Wait(context.Background(), ratelimit.WaitOptions{}))
 	lane.Done(r)
 }
@@ -55,7 +55,7 @@ func inBubble(t *testing.T, f func(t *testing.T, client *redis.Client, c *counte
 
 func TestAnUnknownQuotaCostsNoTimeAndOneLookAKey(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane, start := newPacer(t, client).ForKey(key), time.Now()
+		lane, start := newLimiter(t, client).ForKey(key), time.Now()
 		for range 1000 {
 			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		}
@@ -76,21 +76,21 @@ func (empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis
 }
 
 func TestAnUnknownQuotaAllocatesNothing(t *testing.T) {
-	lane := newPacer(t, empty{}).ForKey(key)
+	lane := newLimiter(t, empty{}).ForKey(key)
 	require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = wait(lane, ratelimit.WaitOptions{}) }))
 }
 
 func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		reject(t, newPacer(t, client).ForKey(key), rejected)
-		require.NoError(t, wait(newPacer(t, client).ForKey(key), ratelimit.WaitOptions{}))
+		throttle(t, newLimiter(t, client).ForKey(key), throttled)
+		require.NoError(t, wait(newLimiter(t, client).ForKey(key), ratelimit.WaitOptions{}))
 	})
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		told := newPacer(t, client).ForKey(key)
-		reject(t, told, rejected)
+		told := newLimiter(t, client).ForKey(key)
+		throttle(t, told, throttled)
 		require.NoError(t, wait(told, ratelimit.WaitOptions{}))
-		fresh := newPacer(t, client)
+		fresh := newLimiter(t, client)
 		require.NoError(t, wait(fresh.ForKey(key), ratelimit.WaitOptions{}))
 		time.Sleep(time.Second)
 		require.Equal(t, 20, fresh.States()[0].Limit)
@@ -101,11 +101,11 @@ func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
 // What it sent before it knew of the quota counts: the second is not free for it.
 func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		told := newPacer(t, client).ForKey(key)
-		reject(t, told, rejected)
+		told := newLimiter(t, client).ForKey(key)
+		throttle(t, told, throttled)
 		require.NoError(t, wait(told, ratelimit.WaitOptions{}))
 		time.Sleep(time.Minute)
-		fresh, start := newPacer(t, client).ForKey(key), time.Now()
+		fresh, start := newLimiter(t, client).ForKey(key), time.Now()
 		for range 15 {
 			require.NoError(t, wait(fresh, ratelimit.WaitOptions{}))
 		}
@@ -119,7 +119,7 @@ func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
 
 func TestAProcessHasAtMostTwoBookings(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newPacer(t, client, set(1)).ForKey(key)
+		lane := newLimiter(t, client, set(1)).ForKey(key)
 		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 100 {
@@ -135,7 +135,7 @@ func TestAProcessHasAtMostTwoBookings(t *testing.T) {
 
 func TestLateCallsDoNotBookMore(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newPacer(t, client, set(1)).ForKey(key)
+		lane := newLimiter(t, client, set(1)).ForKey(key)
 		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		start := time.Now()
 		for range 100 {
@@ -150,7 +150,7 @@ func TestLateCallsDoNotBookMore(t *testing.T) {
 
 func TestABookingThatNobodyUsedInTimeIsForgotten(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newPacer(t, client, set(1)).ForKey(key)
+		lane := newLimiter(t, client, set(1)).ForKey(key)
 		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		require.ErrorIs(t, wait(lane, ratelimit.WaitOptions{NotAfter: time.Now()}), ratelimit.ErrTooLate)
 		time.Sleep(time.Minute)
@@ -172,7 +172,7 @@ func (silent) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redi
 func TestASilentRedisDelaysOneCallByTheTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		defer time.Sleep(2 * time.Minute) // all answers are there
-		p := newPacer(t, silent{}, set(20), tcredis.WithTimeout(30*time.Millisecond))
+		p := newLimiter(t, silent{}, set(20), tcredis.WithTimeout(30*time.Millisecond))
 		start := time.Now()
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		// The local pacer goes on as if it had been rejected a moment ago.
@@ -180,7 +180,7 @@ func TestASilentRedisDelaysOneCallByTheTimeout(t *testing.T) {
 		require.ErrorIs(t, p.Err(), context.DeadlineExceeded)
 		other := ratelimit.Key{Host: "another"}
 		start = time.Now()
-		require.NoError(t, wait(newPacer(t, silent{}).ForKey(other), ratelimit.WaitOptions{}))
+		require.NoError(t, wait(newLimiter(t, silent{}).ForKey(other), ratelimit.WaitOptions{}))
 		require.Zero(t, time.Since(start), "a look makes nobody wait")
 	})
 }
@@ -190,7 +190,7 @@ func TestADeadRedisIsProbedNowAndThen(t *testing.T) {
 		m := piped(t)
 		var c counter
 		client := dialTo(m, &c)
-		p := newPacer(t, client, set(1000))
+		p := newLimiter(t, client, set(1000))
 		lane := p.ForKey(key)
 		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		m.SetError("down")
@@ -210,13 +210,13 @@ func TestADeadRedisIsProbedNowAndThen(t *testing.T) {
 
 func TestAQuotaOverManyKeysIsKeptByTheProcess(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client)
+		p := newLimiter(t, client)
 		other := key
 		other.Action = "DescribeZones"
 		require.NoError(t, wait(p.ForKey(other), ratelimit.WaitOptions{}))
-		r := rejected
+		r := throttled
 		r.Code, r.Count, r.Limit = "RequestLimitExceeded.UinLimitExceeded", 2, 1
-		reject(t, p.ForKey(key), r)
+		throttle(t, p.ForKey(key), r)
 		start := time.Now()
 		require.NoError(t, wait(p.ForKey(other), ratelimit.WaitOptions{}))
 		require.NotZero(t, time.Since(start))
@@ -228,7 +228,7 @@ func TestTheNameOfAKeyHidesTheCredentialAndKeepsToOneNodeOfACluster(t *testing.T
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		odd := ratelimit.Key{Host: "h", Action: "a}{b", Credential: key.Credential}
 		for _, k := range []ratelimit.Key{key, odd} {
-			require.NoError(t, wait(newPacer(t, client, set(20), tcredis.WithPrefix("fleet:")).ForKey(k), ratelimit.WaitOptions{}))
+			require.NoError(t, wait(newLimiter(t, client, set(20), tcredis.WithPrefix("fleet:")).ForKey(k), ratelimit.WaitOptions{}))
 		}
 		names := client.Keys(t.Context(), "*").Val()
 		require.Len(t, names, 2)
@@ -251,7 +251,7 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 // An attempt of a key whose quota is not known: what every call pays that meets no
 // quota. The lane is found by the Transport, once a call.
 func BenchmarkUnknownQuota(b *testing.B) {
-	p := newPacer(b, empty{})
+	p := newLimiter(b, empty{})
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = wait(p.ForKey(key), ratelimit.WaitOptions{})
@@ -269,7 +269,7 @@ func BenchmarkUnknownQuotaInMemory(b *testing.B) {
 
 // A booking, with a Redis that takes no time.
 func BenchmarkBooked(b *testing.B) {
-	p := newPacer(b, generous{})
+	p := newLimiter(b, generous{})
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = wait(p.ForKey(key), ratelimit.WaitOptions{})

@@ -55,7 +55,7 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // fleet is a number of processes with callers that share a quota.
-type fleet struct {
+type replicas struct {
 	processes, callers, calls, quota int
 	seed                             uint64 // 0 to begin with a second
 	kind                             tctest.LimitKind
@@ -75,12 +75,12 @@ func (r result) rejected() float64 { return float64(r.attempts-r.executed) / flo
 
 // makespan is the time that the calls took, in times of the least that the quota
 // allows: a second's worth at once, then the rest.
-func (f fleet) makespan(r result) float64 {
+func (f replicas) makespan(r result) float64 {
 	return r.took.Seconds() / (float64(r.calls-f.quota) / float64(f.quota))
 }
 
 // run makes the calls.
-func (f fleet) run(t testing.TB) result {
+func (f replicas) run(t testing.TB) result {
 	api := tctest.NewAPI()
 	api.RateLimit("", f.quota, f.kind)
 	base := &slowly{base: api, rng: rand.New(rand.NewPCG(f.seed, 1))}
@@ -137,7 +137,7 @@ func callAt(client *http.Client, url string) error {
 
 // overPipes runs f with a Redis in memory, each process with a connection of its
 // own, and returns the commands a call as well.
-func (f fleet) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredis.Option) (result, float64) {
+func (f replicas) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredis.Option) (result, float64) {
 	t.Helper()
 	var c counter
 	var clients []*redis.Client
@@ -159,8 +159,8 @@ func (f fleet) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredis.O
 }
 
 // twenty is the fleet of the tables: ten processes that share 20 a second.
-func twenty(seed uint64) fleet {
-	return fleet{processes: 10, callers: 5, calls: 2000, quota: 20, seed: seed}
+func twenty(seed uint64) replicas {
+	return replicas{processes: 10, callers: 5, calls: 2000, quota: 20, seed: seed}
 }
 
 func set(perSecond int) tcredis.Option {
@@ -168,7 +168,7 @@ func set(perSecond int) tcredis.Option {
 }
 
 func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
+	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		r, commands := f.overPipes(t, piped(t))
 		require.Zero(t, r.failed)
@@ -182,7 +182,7 @@ func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
 func TestAFleetKeepsQuotasOfEveryKind(t *testing.T) {
 	for _, kind := range []tctest.LimitKind{tctest.SlidingWindow, tctest.TokenBucket} {
 		for _, quota := range []int{0, 20} {
-			fleetBubble(t, func(t *testing.T) {
+			replicasBubble(t, func(t *testing.T) {
 				f := twenty(5)
 				f.kind = kind
 				r, _ := f.overPipes(t, piped(t), set(quota))
@@ -195,7 +195,7 @@ func TestAFleetKeepsQuotasOfEveryKind(t *testing.T) {
 }
 
 func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
+	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		r, commands := f.overPipes(t, piped(t), set(20))
 		require.Zero(t, r.failed)
@@ -217,7 +217,7 @@ func down(m *miniredis.Miniredis, from time.Duration) func(*tctest.API) {
 }
 
 func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
+	replicasBubble(t, func(t *testing.T) {
 		f, m := twenty(1), piped(t)
 		f.during = down(m, 30*time.Second)
 		r, commands := f.overPipes(t, m)
@@ -230,7 +230,7 @@ func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
 
 func TestAFleetKeepsAQuotaThatItIsToldWhileRedisIsDown(t *testing.T) {
 	for _, processes := range []int{3, 7, 10} {
-		fleetBubble(t, func(t *testing.T) {
+		replicasBubble(t, func(t *testing.T) {
 			f, m := twenty(uint64(processes)), piped(t)
 			f.processes = processes
 			f.during = down(m, 30*time.Second)
@@ -245,7 +245,7 @@ func TestAFleetKeepsAQuotaThatItIsToldWhileRedisIsDown(t *testing.T) {
 // Each process then thinks that the quota is its own, until it is rejected.
 func TestAFleetThatNeverMeetsItsRedisFailsNoCall(t *testing.T) {
 	for _, quota := range []int{0, 20} {
-		fleetBubble(t, func(t *testing.T) {
+		replicasBubble(t, func(t *testing.T) {
 			f, m := twenty(79), piped(t)
 			m.SetError("down")
 			r, _ := f.overPipes(t, m, set(quota))
@@ -257,7 +257,7 @@ func TestAFleetThatNeverMeetsItsRedisFailsNoCall(t *testing.T) {
 }
 
 func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
+	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		f.calls = 3000
 		f.during = func(api *tctest.API) {
@@ -275,7 +275,7 @@ func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
 }
 
 func TestAFleetMakesRoomForOthers(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
+	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		f.calls = 1500
 		done := make(chan struct{})
@@ -304,9 +304,9 @@ func TestAFleetMakesRoomForOthers(t *testing.T) {
 // its attempts there must not.
 func TestABurstAtTheBeginningOfASecondFailsNoCall(t *testing.T) {
 	for _, quota := range []int{20, 100} {
-		fleetBubble(t, func(t *testing.T) {
+		replicasBubble(t, func(t *testing.T) {
 			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
-			f := fleet{processes: 1, callers: 300, calls: 600, quota: quota, seed: 0}
+			f := replicas{processes: 1, callers: 300, calls: 600, quota: quota, seed: 0}
 			r, _ := f.overPipes(t, piped(t))
 			require.Zero(t, r.failed)
 		})
@@ -315,8 +315,8 @@ func TestABurstAtTheBeginningOfASecondFailsNoCall(t *testing.T) {
 
 // The same while the fleet is at its quota, when others use all of some seconds.
 func TestSecondsThatOthersUseUpFailNoCall(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
-		f := fleet{processes: 2, callers: 20, calls: 1000, quota: 50, seed: 3}
+	replicasBubble(t, func(t *testing.T) {
+		f := replicas{processes: 2, callers: 20, calls: 1000, quota: 50, seed: 3}
 		f.during = func(api *tctest.API) {
 			for range 4 {
 				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(3 * time.Second)))

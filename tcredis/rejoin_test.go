@@ -20,7 +20,7 @@ func TestWaitingCallsComeBackToTheFleet(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		lane := newPacer(t, client, set(20)).ForKey(key)
+		lane := newLimiter(t, client, set(20)).ForKey(key)
 		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		m.SetError("down")
 		var all sync.WaitGroup
@@ -39,7 +39,7 @@ func TestWaitingCallsComeBackToTheFleet(t *testing.T) {
 func TestABookingOfACallThatEndsAtItsTurnGoesToTheNext(t *testing.T) {
 	for range 30 {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			lane := newPacer(t, client, set(1)).ForKey(key)
+			lane := newLimiter(t, client, set(1)).ForKey(key)
 			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 			start := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), interval+1)
@@ -62,7 +62,7 @@ func TestWhatIsBookedIsUsedWhenRedisGoes(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		lane := newPacer(t, client, set(1)).ForKey(key)
+		lane := newLimiter(t, client, set(1)).ForKey(key)
 		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
 		start := time.Now()
 		var all sync.WaitGroup
@@ -86,11 +86,11 @@ func TestAQuotaThatWasLearntWithoutRedisIsToldLater(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		p := newPacer(t, client)
+		p := newLimiter(t, client)
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		time.Sleep(time.Second)
 		m.SetError("down")
-		reject(t, p.ForKey(key), rejected)
+		throttle(t, p.ForKey(key), throttled)
 		for range 10 {
 			require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
 		}
@@ -112,7 +112,7 @@ func TestACallThatWaitsForItsShareFindsThatRedisIsBack(t *testing.T) {
 		for range 10 {
 			client := dialTo(m)
 			defer client.Close()
-			lanes = append(lanes, newPacer(t, client, set(1)).ForKey(key))
+			lanes = append(lanes, newLimiter(t, client, set(1)).ForKey(key))
 		}
 		for _, lane := range append(lanes, lanes...) {
 			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
