@@ -10,27 +10,28 @@ import (
 	"github.com/tcretry/tcretry/internal/contain"
 )
 
-// Rejected says that net/http rejects the request before it looks for a
-// connection, in the ways that the policy does not know. It has no types for them.
+// Rejected reports whether err is one of the errors with which net/http rejects a
+// malformed request before it looks for a connection, and which have no type. err must
+// not be nil.
 func Rejected(err error) bool {
 	text := err.Error()
 	return text == "http: nil Request.URL" || text == "http: nil Request.Header" ||
 		text == "http: no Host in request URL" || strings.HasPrefix(text, "net/http: invalid method ")
 }
 
-// NeverSent says that err is one of connecting, whatever the trace tells: a base
-// that has no traces still shows these.
+// NeverSent reports whether err is an error of connecting, so that nothing of the
+// request was sent. It works for an underlying RoundTripper without httptrace too.
 func NeverSent(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns)
 }
 
-// NotProcessed says that err is one of an HTTP/2 server which did not process
-// the request: its stream was refused (RFC 9113, section 8.7), or is above the
-// last one of a GOAWAY (section 6.8). net/http sends such a request again by
-// itself unless its body has no GetBody. It has no types for these errors, so
-// their texts tell; one that is not known leaves the attempt ambiguous.
+// NotProcessed reports whether err shows that an HTTP/2 server did not process the
+// request: its stream was refused (RFC 9113, section 8.7), or is above the last stream
+// of a GOAWAY (section 6.8). net/http resends such a request by itself if its body has a
+// GetBody. It has no types for these errors, so their texts are compared; with an
+// unknown text the outcome of the attempt is unknown.
 func NotProcessed(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		text := strings.TrimPrefix(err.Error(), "http2: Transport: cannot retry err [")
@@ -46,24 +47,24 @@ func NotProcessed(err error) bool {
 	return false
 }
 
-// Text is the text of an error without the address of any url.Error in
-// it, which may be signed: the query of an API call by GET holds who signed, and
-// the signature.
+// Text returns the text of err without the address of any url.Error in it, at any depth.
+// An address may be signed: the query of a signed GET holds the key id and the
+// signature. A panic of a method of err is contained.
 func Text(err error) string {
 	return cutAddresses(fmt.Sprint(err), err, maxWrapped) // Sprint contains a panic of err
 }
 
-// maxWrapped is how deep errors are looked into: one may wrap itself.
+// maxWrapped is how deep errors are unwrapped: one may wrap itself.
 const maxWrapped = 32
 
-// cutAddresses takes the addresses of the url.Errors in err out of text.
+// cutAddresses removes the addresses of the url.Errors in err from text.
 func cutAddresses(text string, err error, depth int) string {
 	if depth == 0 {
 		return text
 	}
 	if located, ok := err.(*url.Error); ok && located != nil {
 		text = strings.ReplaceAll(text, fmt.Sprint(located), fmt.Sprint(located.Err))
-		if located.URL != "" { // a wrapper may have put it differently
+		if located.URL != "" { // a wrapper may have formatted it in its own way
 			text = strings.ReplaceAll(text, located.URL, "…")
 		}
 	}

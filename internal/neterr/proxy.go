@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// RefusedByProxy reports whether err is a proxy's refusal to connect that another
-// attempt would get too: a wrong password, a destination that is not allowed.
-// Presenting a wrong password again and again can lock an account.
+// RefusedByProxy reports whether err is a proxy's refusal to connect that a retry would
+// receive too: a wrong password, or a destination that is not allowed. Presenting a
+// wrong password again and again can lock an account.
 //
-// Of the response to a CONNECT, net/http reports the reason phrase and nothing
-// else, so the standard phrases are all there is to go by (dialConn in transport.go).
-// A proxy that words it otherwise is retried like one that cannot be reached, unless
+// Of the response to a CONNECT, net/http reports nothing but the reason phrase (dialConn
+// in transport.go), so the standard phrases are compared. A refusal in other words is
+// retried as if the proxy could not be reached, unless
 // http.Transport.OnProxyConnectResponse returns an error with Terminal() bool.
 func RefusedByProxy(err error) bool {
 	var socks *net.OpError
@@ -26,9 +26,9 @@ func RefusedByProxy(err error) bool {
 	return proxyRefusals[text] || strings.HasPrefix(text, "proxy authentication required ") || strings.HasPrefix(text, "forbidden ")
 }
 
-// proxyRefusals are the reason phrases of the statuses by which a proxy refuses a
-// CONNECT for good, in lower case: RFC 9110, sections 15.5 and 15.6. Proxies add to
-// the first two in words of their own.
+// proxyRefusals are the reason phrases, in lower case, of the statuses by which a proxy
+// refuses a CONNECT permanently: RFC 9110, sections 15.5 and 15.6. Proxies append words
+// of their own to the first two.
 var proxyRefusals = map[string]bool{
 	"proxy authentication required": true, // 407
 	"forbidden":                     true, // 403
@@ -40,8 +40,8 @@ var proxyRefusals = map[string]bool{
 	"not implemented":               true, // 501
 }
 
-// socksRefusals are what net/http's SOCKS client reports of the refusals that
-// stay: socks_bundle.go, after RFC 1928, sections 3 and 6, and RFC 1929.
+// socksRefusals are the texts of net/http's SOCKS client for permanent refusals:
+// socks_bundle.go, after RFC 1928, sections 3 and 6, and RFC 1929.
 var socksRefusals = map[string]bool{
 	"no acceptable authentication methods":            true,
 	"invalid username/password":                       true,
