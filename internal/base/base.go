@@ -1,5 +1,6 @@
-// Package base is what a nil base of a Transport stands for: http.DefaultTransport,
-// without its ways to harm a call of the API. It needs the standard library only.
+// Package base provides the underlying RoundTripper of a Transport that is given none:
+// http.DefaultTransport, with a shorter idle timeout for requests to the API, and
+// without endless recursion. It imports the standard library only.
 package base
 
 import (
@@ -7,31 +8,31 @@ import (
 	"sync/atomic"
 )
 
-// initial is http.DefaultTransport as the program started with it: before any
-// Transport of ours existed, so it leads to none.
+// initial is http.DefaultTransport as the program started with it. No Transport of ours
+// existed then, so it leads to none.
 var initial = http.DefaultTransport
 
-// Default is the http.RoundTripper that a nil base stands for. The zero Default
-// takes http.DefaultTransport at its first use. It may be used from many
-// goroutines and must not be copied after its first use.
+// Default is the underlying RoundTripper of a Transport that is given none. The zero
+// Default uses http.DefaultTransport as it is at the first use. It is safe for use from
+// many goroutines and must not be copied after its first use.
 type Default struct {
 	found   atomic.Pointer[found] // nil before the first use
 	closing atomic.Bool           // CloseIdleConnections is running
 }
 
-// found is what a Default stands for.
+// found is the http.DefaultTransport that a Default uses.
 type found struct {
 	original http.RoundTripper
 	copy     atomic.Pointer[http.Transport] // of the original; nil until it is needed
 	suspect  bool                           // the original may lead back to us
 }
 
-// Take makes d stand for http.DefaultTransport as it is now: for a Transport that
-// is being made, which nothing can lead to yet.
+// Take makes d use http.DefaultTransport as it is now. It is for a Transport that is
+// being constructed, to which nothing can lead yet.
 func (d *Default) Take() { d.found.Store(&found{original: http.DefaultTransport}) }
 
-// API returns what sends requests to the API for owner, the Transport that d belongs to.
-// In place of an *http.Transport that is a copy of it: see copyOf.
+// API returns the RoundTripper for requests to the API. owner is the Transport that d
+// belongs to. For an *http.Transport it is a copy: see copyOf.
 func (d *Default) API(owner http.RoundTripper) http.RoundTripper {
 	f := d.of(owner)
 	if f.suspect {
@@ -40,7 +41,8 @@ func (d *Default) API(owner http.RoundTripper) http.RoundTripper {
 	return f.api()
 }
 
-// Other returns what sends all other requests for owner: the original itself.
+// Other returns the RoundTripper for all other requests: http.DefaultTransport itself.
+// owner is the Transport that d belongs to.
 func (d *Default) Other(owner http.RoundTripper) http.RoundTripper {
 	f := d.of(owner)
 	if f.suspect {
@@ -49,7 +51,8 @@ func (d *Default) Other(owner http.RoundTripper) http.RoundTripper {
 	return f.original
 }
 
-// CloseIdleConnections closes those of the original and of its copy.
+// CloseIdleConnections closes the idle connections of http.DefaultTransport and of its
+// copy. owner is the Transport that d belongs to.
 func (d *Default) CloseIdleConnections(owner http.RoundTripper) {
 	if d.closing.Swap(true) {
 		return // the original has led back to us
@@ -64,7 +67,7 @@ func (d *Default) CloseIdleConnections(owner http.RoundTripper) {
 	}
 }
 
-// of returns what d stands for, found now if need be.
+// of returns what d uses, and decides it at the first call.
 func (d *Default) of(owner http.RoundTripper) *found {
 	if f := d.found.Load(); f != nil {
 		return f
@@ -79,6 +82,8 @@ func (d *Default) of(owner http.RoundTripper) *found {
 	return d.found.Load()
 }
 
+// api returns the copy of the original for requests to the API, or the original if it
+// cannot be copied.
 func (f *found) api() http.RoundTripper {
 	if c := f.copy.Load(); c != nil {
 		return c

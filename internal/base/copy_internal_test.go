@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A program that replaces the default transport again and again, as tests do, does
+// A program that replaces the default transport repeatedly, as tests do, does
 // not keep the copies of all of them.
 func TestTheCopyOfATransportThatIsGoneIsForgotten(t *testing.T) {
 	kept := &http.Transport{}
@@ -18,7 +18,7 @@ func TestTheCopyOfATransportThatIsGoneIsForgotten(t *testing.T) {
 	require.Same(t, copyOf(kept), copyOf(kept))
 	left := 0
 	for range 1000 {
-		runtime.GC() // a cleanup runs some time after it
+		runtime.GC() // a cleanup runs some time later
 		copies.Lock()
 		left = len(copies.of)
 		copies.Unlock()

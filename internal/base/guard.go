@@ -5,15 +5,15 @@ import (
 	"net/http"
 )
 
-// guard keeps a request from going in circles. At the first use of a zero
-// Transport, http.DefaultTransport can be what the Transport itself was put into,
-// however deep: http.DefaultTransport = otelhttp.NewTransport(new(tcretry.Transport)),
-// or = tcretry.New(new(tc3.Transport)). That cannot be seen from outside. So each
-// request is marked, and one that comes back with the mark goes to the transport that the
-// program started with; from then on all do.
+// guard prevents endless recursion. At the first use of a zero Transport,
+// http.DefaultTransport may wrap that Transport itself, however deep:
+// http.DefaultTransport = otelhttp.NewTransport(new(tcretry.Transport)), or
+// = tcretry.New(new(tc3.Transport)). That cannot be detected from outside. So each
+// request is marked. One that returns with the mark is sent by the transport that the
+// program started with, and so are all later ones.
 //
-// The mark is in the context, which whatever stands between passes on. It makes
-// this the one case in which a request to another service is copied.
+// The mark is in the context, which every RoundTripper in between keeps. This is the
+// only case in which a request to another service is copied.
 type guard struct {
 	d        *Default
 	original http.RoundTripper
@@ -23,7 +23,7 @@ type guard struct {
 // guardKey is the key of the mark of a Default.
 type guardKey struct{ d *Default }
 
-// RoundTrip sends req to the original, unless it came from there.
+// RoundTrip sends req by the original, unless req came from there.
 func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Context().Value(guardKey{g.d}) != nil {
 		g.d.found.Store(&found{original: initial})
@@ -40,7 +40,7 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Signs forwards the method of a tcretry.Signer.
+// Signs forwards the method of a tcretry.Signer. It is false if the original has none.
 func (g guard) Signs(req *http.Request) bool {
 	s, ok := g.original.(interface{ Signs(*http.Request) bool })
 	return ok && s.Signs(req)

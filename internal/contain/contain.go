@@ -1,5 +1,5 @@
-// Package contain calls the code of others, whose panic must not end the program. It
-// needs the standard library only.
+// Package contain calls functions of the caller, whose panic must not end the program.
+// It imports the standard library only.
 package contain
 
 // Result returns what f returns, or the zero value if f panics.
