@@ -9,50 +9,51 @@ import (
 	"sync"
 )
 
-// clientTokens is the table of the actions that have a ClientToken, sorted, one
-// a line. Its columns are the service, the action and, for those that a token
-// does not protect, why. alb and billing take the RequestId for a token when
-// there is none, and honour one that is there.
-// Source: the models.go files of the official Go SDK v1.3.166 and what they say
-// of the field.
+// clientTokens lists the actions that have a ClientToken, sorted, one per line. Its
+// columns are the service, the action and, if a token does not make the action
+// idempotent, the reason. alb and billing use the RequestId in place of a missing token,
+// and honour one that is set.
+// Source: the models.go files of the official Go SDK v1.3.166 and their comments on the
+// field.
 //
 //go:embed clienttokens.tsv
 var clientTokens string
 
-// tokenAction is a row of the table, less the action.
+// tokenAction is a line of clientTokens, without the action.
 type tokenAction struct{ service, unprotected string }
 
-// tokenActions are the rows by action. They are made on first use.
-var tokenActions = sync.OnceValue(func() map[string][]tokenAction {
-	rows := map[string][]tokenAction{}
-	_, text, _ := strings.Cut(clientTokens, "\n") // less the header
+// actionsWithToken returns the lines of clientTokens by action. It parses them at the first
+// call.
+var actionsWithToken = sync.OnceValue(func() map[string][]tokenAction {
+	lines := map[string][]tokenAction{}
+	_, text, _ := strings.Cut(clientTokens, "\n") // without the header
 	for line := range strings.Lines(text) {
 		service, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		action, unprotected, _ := strings.Cut(rest, "\t")
-		rows[action] = append(rows[action], tokenAction{service, unprotected})
+		lines[action] = append(lines[action], tokenAction{service, unprotected})
 	}
-	return rows
+	return lines
 })
 
-// HonoursToken reports whether the action is known to execute once for all
-// requests with one ClientToken.
+// HonoursToken reports whether the action is documented to execute once for all requests
+// with the same ClientToken.
 func HonoursToken(service, action string) bool {
-	return slices.Contains(tokenActions()[action], tokenAction{service: service})
+	return slices.Contains(actionsWithToken()[action], tokenAction{service: service})
 }
 
-// ignoresToken reports whether the action is known to execute however often a
-// ClientToken comes. A service that is not known may be any.
+// ignoresToken reports whether the action is documented to execute again for a
+// ClientToken that it has received before. The service "" may be any.
 func ignoresToken(service, action string) bool {
-	return slices.ContainsFunc(tokenActions()[action], func(a tokenAction) bool {
+	return slices.ContainsFunc(actionsWithToken()[action], func(a tokenAction) bool {
 		return a.unprotected != "" && (service == "" || service == a.service)
 	})
 }
 
-// KnownActions returns the actions of a service that are known by name.
+// KnownActions returns the actions of a service that this package lists by name, sorted.
 func KnownActions(service string) []string {
 	var actions []string
-	for action, rows := range tokenActions() {
-		if slices.ContainsFunc(rows, func(a tokenAction) bool { return a.service == service }) {
+	for action, lines := range actionsWithToken() {
+		if slices.ContainsFunc(lines, func(a tokenAction) bool { return a.service == service }) {
 			actions = append(actions, action)
 		}
 	}
@@ -65,8 +66,8 @@ func KnownActions(service string) []string {
 	return actions
 }
 
-// NewClientToken returns what the official SDK puts into an empty ClientToken: a
-// random UUID in upper case. The API takes up to 64 ASCII characters.
+// NewClientToken returns a random UUID in upper case, as the official SDK sets it for an
+// empty ClientToken. The API accepts up to 64 ASCII characters.
 func NewClientToken() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // it never returns an error

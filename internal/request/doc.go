@@ -1,4 +1,5 @@
-// Package request reads what a request says of itself: its action, host and service, who
-// signed it and when, whether it may be retried blindly, and its ClientToken. It does not
-// change a request, but for the copy that ForbidResend is given.
+// Package request reads from a request its action, host and service, who signed it and
+// when, whether it is idempotent, and its ClientToken. It changes no request, except the
+// copy that ForbidResend is called with. All functions are safe for use from many
+// goroutines, on different requests.
 package request

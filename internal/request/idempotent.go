@@ -11,12 +11,12 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-// MaxTokenBody is the API's limit for a body: a longer one is refused.
+// MaxTokenBody is the API's limit for a body, in bytes: it rejects a longer one.
 const MaxTokenBody = 10 << 20
 
-// Idempotent reports whether the request may be executed twice: see
-// tcretry.Idempotent. service is that of a request that does not name one itself, ""
-// if it is unknown.
+// Idempotent reports whether executing the request twice has the same effect as executing
+// it once: see tcretry.Idempotent. service is used if the request does not name its
+// service; "" is unknown.
 func Idempotent(req *http.Request, service string) bool {
 	if hasIdempotencyKey(req.Header) {
 		return true
@@ -35,8 +35,8 @@ func Idempotent(req *http.Request, service string) bool {
 }
 
 // hasIdempotencyKey reports whether the header has a key that identifies the
-// request, with or without a value and without regard to case. The constant of the
-// official SDK is the same for every request, and so identifies none.
+// request, with or without a value and without regard to case. The constant that the
+// official SDK sends is the same in every request, and so identifies none.
 // Source: completeRequest of its common/client.go, v1.3.166.
 func hasIdempotencyKey(h http.Header) bool {
 	for key, values := range h {
@@ -57,7 +57,7 @@ func safeMethod(method string) bool {
 	return false
 }
 
-// readPrefixes begin the names of actions that read: tencent-api.md section 5.
+// readPrefixes are the words with which the names of read-only actions begin.
 var readPrefixes = [...]string{"Check", "Describe", "Get", "Inquire", "Inquiry", "List", "Query", "Search"}
 
 // readsByName reports whether the first word of the action is one of readPrefixes.
@@ -71,13 +71,14 @@ func readsByName(action string) bool {
 	return false
 }
 
-// exception is an action to which a rule does not apply, and why.
+// exception is an action that is not read-only although its name begins like one.
 type exception struct {
 	service, action string
 	reason          string
 }
 
-// writers are the actions that do more than their names say. Sorted.
+// writers are the actions that are not read-only although their names begin with one of
+// readPrefixes. Sorted.
 var writers = [...]exception{
 	{"cpdp", "CheckAcct", "verifies a bank card for withdrawals: wrong and repeated tries are counted"},
 	{"cpdp", "CheckAmount", "verifies an amount that was paid in for it: tries are counted"},
@@ -94,10 +95,10 @@ func writesDespiteName(service, action string) bool {
 	return slices.ContainsFunc(writers[:], func(e exception) bool { return e.covers(service, action) })
 }
 
-// covers reports whether the exception is about the action. A service that is
-// not known may be any: what cannot be told is not repeated. "Describe*Export*"
-// covers the names that begin with Describe and have Export later, with
-// something in between.
+// covers reports whether the exception applies to the action. The service "" may be any:
+// if it is unknown whether the action is an exception, the action is not retried. The
+// pattern "Describe*Export*" covers the names that begin with Describe and contain Export
+// later, with at least one letter in between.
 func (e exception) covers(service, action string) bool {
 	if service != "" && service != e.service {
 		return false
@@ -110,9 +111,8 @@ func (e exception) covers(service, action string) bool {
 	return ok && tail != "" && strings.Contains(tail[1:], strings.TrimSuffix(rest, "*"))
 }
 
-// clientToken returns the ClientToken of a query, a form, a JSON object or a
-// multipart body, as far as the request's parameters are in one; other bodies
-// carry none.
+// clientToken returns the ClientToken in the query, the form, the JSON object or the
+// multipart body that holds the parameters of the request, "" if there is none.
 func clientToken(req *http.Request) string {
 	if req.Method == http.MethodPost {
 		switch MediaType(req) {
@@ -125,8 +125,8 @@ func clientToken(req *http.Request) string {
 	return paramsOf(req).clientToken
 }
 
-// jsonClientToken reads the body as a stream: of up to 10 MiB, one short string
-// is asked for. A body that the API would refuse has no token.
+// jsonClientToken reads a copy of the body as a stream: of up to 10 MiB, it needs one
+// short string. A body that the API would reject has no token.
 func jsonClientToken(req *http.Request) string {
 	if req.GetBody == nil {
 		return ""
@@ -138,7 +138,7 @@ func jsonClientToken(req *http.Request) string {
 	defer body.Close()
 	limited := &io.LimitedReader{R: body, N: MaxTokenBody + 1}
 	dec := json.NewDecoder(limited)
-	dec.UseNumber() // one that is too large for a float64 is a number all the same
+	dec.UseNumber() // a number that is too large for a float64 is valid, too
 	token, ok := scanClientToken(dec)
 	if !ok || limited.N <= 0 {
 		return ""
@@ -146,8 +146,8 @@ func jsonClientToken(req *http.Request) string {
 	return token
 }
 
-// scanClientToken goes through the input to its end, because the last of two
-// members with the same name counts. Not ok for anything but one whole object.
+// scanClientToken reads the input to its end, because the last of two members with the
+// same name counts. ok is false for anything but one whole object.
 func scanClientToken(dec *json.Decoder) (token string, ok bool) {
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return "", false
@@ -172,7 +172,7 @@ func scanClientToken(dec *json.Decoder) (token string, ok bool) {
 	return token, err == io.EOF
 }
 
-// nextString reads one value; it is "" for a value that is not a string.
+// nextString reads one value and returns it, "" if it is not a string.
 func nextString(dec *json.Decoder) (string, error) {
 	value, err := dec.Token()
 	for depth := delta(value); depth > 0 && err == nil; {
@@ -184,7 +184,7 @@ func nextString(dec *json.Decoder) (string, error) {
 	return s, err
 }
 
-// delta is what the token adds to the depth of nesting.
+// delta returns by how much the token changes the depth of nesting.
 func delta(t json.Token) int {
 	switch t {
 	case json.Delim('{'), json.Delim('['):

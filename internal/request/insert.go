@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// WithClientToken returns a copy of text, a JSON object without a ClientToken or
-// with an empty one, that has the token. All other bytes are as they were:
-// numbers, order and white space. It is not ok for any other text, nor for an
-// object with two members of that name: which of them counts is not known.
+// WithClientToken returns a copy of text with the token as its ClientToken. text must be
+// a JSON object without a ClientToken, or with an empty one. All other bytes are
+// unchanged: numbers, order and white space. ok is false for any other text, and for an
+// object with two members of that name, because it is undocumented which of them counts.
 func WithClientToken(text []byte, token string) (_ []byte, ok bool) {
 	if !json.Valid(text) {
 		return nil, false
@@ -38,8 +38,8 @@ func WithClientToken(text []byte, token string) (_ []byte, ok bool) {
 	return slices.Concat(text[:from], []byte(added), text[to:]), true
 }
 
-// nextMember reads a member of an object: its name, unescaped, and its value as
-// it stands there.
+// nextMember reads a member of an object: its name, unescaped, and its value as it is
+// written.
 func nextMember(dec *json.Decoder) (key json.Token, value string, err error) {
 	if key, err = dec.Token(); err != nil {
 		return nil, "", err

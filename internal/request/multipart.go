@@ -9,12 +9,12 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-// maxTokenLen is more than any ClientToken has: the API takes 64 characters.
+// maxTokenLen is longer than any ClientToken: the API accepts 64 characters.
 const maxTokenLen = 1 << 10
 
-// multipartClientToken goes through the parts of a multipart body, as a stream,
-// to its end: a body that the API would refuse has no token. Some actions of the
-// API take files so; their other parameters are parts of their own.
+// multipartClientToken reads the parts of a copy of a multipart body, as a stream, to the
+// end: a body that the API would reject has no token. Some actions of the API accept
+// files this way; their other parameters are parts of their own.
 func multipartClientToken(req *http.Request) string {
 	_, attrs, err := mime.ParseMediaType(contentType(req))
 	if err != nil || req.GetBody == nil {
@@ -33,8 +33,8 @@ func multipartClientToken(req *http.Request) string {
 	return token
 }
 
-// scanParts returns the last part with the name of the token, as with JSON. Not
-// ok for anything but a whole body.
+// scanParts returns the last part that is named ClientToken, as for JSON. ok is false for
+// anything but a whole body.
 func scanParts(parts *multipart.Reader) (token string, ok bool) {
 	for {
 		part, err := parts.NextRawPart()

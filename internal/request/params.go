@@ -10,16 +10,16 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 )
 
-// MaxForm is the API's own limit for a form: a longer one is refused.
+// MaxForm is the API's limit for a form, in bytes: it rejects a longer one.
 const MaxForm = 1 << 20
 
-// params are the parameters that concern us of a query or a form, as url.Values
-// would give them: the first of each name, decoded.
+// params are the parameters of a query or a form that this package needs, as
+// url.Values.Get returns them: the first of each name, decoded.
 type params struct {
 	action, region, timestamp, secretID, signature string
 	// clientToken is the last of its name, as in JSON.
 	clientToken string
-	foreign     bool // there is the key id of another vendor's API
+	foreign     bool // it has the key id of another vendor's API
 }
 
 // signed reports whether the parameters are those of a signed v1 request. Without
@@ -29,8 +29,8 @@ func (p params) signed() bool {
 	return p.action != "" && (p.secretID != "" || p.signature != "" && !p.foreign)
 }
 
-// paramsOf reads the query of a GET or the form of a POST. The query of a POST
-// counts for nothing, as with the API itself.
+// paramsOf returns the parameters in the query of a GET or the form of a POST. It ignores
+// the query of a POST, as the API does.
 func paramsOf(req *http.Request) params {
 	switch req.Method {
 	case "", http.MethodGet:
@@ -51,8 +51,8 @@ func paramsOf(req *http.Request) params {
 	return params{}
 }
 
-// parseParams splits what url.ParseQuery would, without building the map: a
-// batch action has thousands of parameters, and seven are asked for.
+// parseParams parses as url.ParseQuery does, without building the map: a batch action has
+// thousands of parameters, of which this package needs seven.
 func parseParams(raw string) params {
 	var p params
 	for raw != "" {
@@ -86,7 +86,7 @@ func setFirst(field *string, value string) {
 	}
 }
 
-// unescape decodes a value; a malformed one is empty.
+// unescape decodes a value, "" if it is malformed.
 func unescape(value string) string {
 	s, err := url.QueryUnescape(value)
 	if err != nil {
@@ -97,7 +97,7 @@ func unescape(value string) string {
 
 // MediaType returns the type of the body in lower case, without parameters.
 func MediaType(req *http.Request) string {
-	// The type is right even when a parameter is malformed.
+	// The type is valid even when a parameter is malformed.
 	t, _, _ := mime.ParseMediaType(contentType(req))
 	return t
 }
@@ -114,8 +114,8 @@ func contentType(req *http.Request) string {
 	return value
 }
 
-// copyOfBody reads a fresh copy of the body whole; not ok without GetBody, if
-// reading fails, or beyond the limit.
+// copyOfBody returns a copy of the body. ok is false without GetBody, if reading fails,
+// and if the body has more than limit bytes.
 func copyOfBody(req *http.Request, limit int64) (string, bool) {
 	if req.GetBody == nil {
 		return "", false

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requestVector is a request as it reaches a transport; header names stand as
-// they do in the header map.
+// requestVector is a request as it reaches a transport; header names are written as
+// in the header map.
 type requestVector struct {
 	Name, Method, URL, Body string
 	Headers                 map[string]string
@@ -85,14 +85,14 @@ func TestIdentifyFindsWhatTheVectorsExpect(t *testing.T) {
 	}
 }
 
-func TestAStrangeActionOfASignedRequestIsNone(t *testing.T) {
+func TestAnInvalidActionOfASignedRequestIsEmpty(t *testing.T) {
 	req := sdkRequest(t)
 	req.Header.Set("X-TC-Action", "Run Instances")
 	action, credential, ok := SignedAction(req.Header)
 	require.Equal(t, []any{"", "AKIDEXAMPLE", true}, []any{action, credential, ok})
 }
 
-func TestIdentifyLeavesTheBodyAlone(t *testing.T) {
+func TestIdentifyLeavesTheBodyUnread(t *testing.T) {
 	for _, v := range requestVectors(t) {
 		req := v.request(t)
 		Identify(req)
@@ -149,7 +149,7 @@ func TestIdentifyTakesTheServiceFromTheScopeBehindAGateway(t *testing.T) {
 	require.Equal(t, "cvm", Identify(req).Service)
 }
 
-func TestIdentifyBelievesTheHostHeaderBeforeTheAddress(t *testing.T) {
+func TestIdentifyPrefersTheHostHeaderToTheAddress(t *testing.T) {
 	req := sdkRequest(t)
 	req.Header.Del("Authorization")
 	req.URL.Host, req.Host = "127.0.0.1:8080", "vpc.tencentcloudapi.com"
@@ -158,13 +158,13 @@ func TestIdentifyBelievesTheHostHeaderBeforeTheAddress(t *testing.T) {
 	require.Equal(t, "vpc", Identify(req).Service)
 }
 
-func TestIdentifyBelievesTheHostBeforeTheScope(t *testing.T) {
+func TestIdentifyPrefersTheHostToTheScope(t *testing.T) {
 	req := sdkRequest(t)
 	req.URL.Host, req.Host = "vpc.tencentcloudapi.com", "vpc.tencentcloudapi.com"
 	require.Equal(t, "vpc", Identify(req).Service)
 }
 
-func TestIdentifyBelievesHeadersBeforeParameters(t *testing.T) {
+func TestIdentifyPrefersHeadersToParameters(t *testing.T) {
 	req := sdkRequest(t)
 	req.Method, req.URL.RawQuery = http.MethodGet, "Action=RunInstances&Region=ap-x&Timestamp=1&SecretId=other"
 	want := Identify(sdkRequest(t))
@@ -204,7 +204,7 @@ func TestIdentifyClosesTheCopyOfTheFormItReads(t *testing.T) {
 	require.Equal(t, 1, body.closes)
 }
 
-func TestIdentifyTakesNothingThatIsMalformed(t *testing.T) {
+func TestIdentifyIgnoresWhatIsMalformed(t *testing.T) {
 	for name, change := range map[string]func(h http.Header){
 		"action with a line break": func(h http.Header) { h["X-Tc-Action"] = []string{"Run\nInstances"} },
 		"action with a space":      func(h http.Header) { h["X-Tc-Action"] = []string{"Run Instances"} },

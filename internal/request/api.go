@@ -9,8 +9,8 @@ import (
 	"github.com/tcretry/tcretry/internal/contain"
 )
 
-// IsAPI reports whether something marks req as one to the API: see
-// tcretry.IsAPIRequest.
+// IsAPI reports whether req is a request to the API, by its host, its headers or its
+// signed parameters: see tcretry.IsAPIRequest.
 func IsAPI(req *http.Request) bool {
 	if req.URL != nil && apiSubdomain(req.URL.Host) != "" || apiSubdomain(req.Host) != "" {
 		return true
@@ -22,7 +22,8 @@ func IsAPI(req *http.Request) bool {
 	return scopeService(scope) != "" || hasSignedParams(req)
 }
 
-// headerValue returns the first value of a header, "" if it is not there.
+// headerValue returns the first value of a header, without regard to case, "" if it has
+// none.
 func headerValue(h http.Header, canonical string) string {
 	if values := h[canonical]; len(values) > 0 {
 		return values[0]
@@ -35,12 +36,12 @@ func headerValue(h http.Header, canonical string) string {
 	return ""
 }
 
-// maxScopeForm is the longest form that is read to find out whether a request to
-// an unknown host is one to the API. It bounds what a request to another service
-// costs.
+// maxScopeForm is the longest form, in bytes, that is read to decide whether a request to
+// an unknown host is one to the API. It limits the cost for a request to another
+// service.
 const maxScopeForm = 64 << 10
 
-// hasSignedParams reports whether the v1 parameters of req are there and signed.
+// hasSignedParams reports whether req has signed parameters of signature method v1.
 func hasSignedParams(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet:
@@ -52,13 +53,15 @@ func hasSignedParams(req *http.Request) bool {
 	return false
 }
 
-// isForm is mediaType without its allocations.
+// isForm reports whether the type is that of a form. Unlike MediaType, it allocates
+// nothing.
 func isForm(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.Trim(mediaType, " \t"), "application/x-www-form-urlencoded")
 }
 
-// hasSignedForm reads a copy of the form. The body itself is the base's to read.
+// hasSignedForm reports whether the form of req has signed parameters. It reads a copy of
+// the body, from GetBody; the body itself is left for the underlying RoundTripper.
 func hasSignedForm(req *http.Request) bool {
 	if req.GetBody == nil || req.ContentLength <= 0 || req.ContentLength > maxScopeForm {
 		return false

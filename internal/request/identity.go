@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Operation is what a request asks for: see tcretry.Target.
+// Operation is the API operation of a request: see tcretry.Operation.
 type Operation struct {
 	Service string
 	Action  string
@@ -16,22 +16,22 @@ type Operation struct {
 	Method  string
 }
 
-// Identity is what a request tells of itself. Fields that it does not tell, or
-// tells in a form that the API would refuse, are empty. The strings are parts
-// of the request's own: whoever keeps one for longer than the call clones it.
+// Identity is the operation of a request, and who signed it. A field is empty if the
+// request does not have it, or has it in a form that the API would reject. The strings
+// share the memory of the request: clone one to keep it for longer than the call.
 type Identity struct {
 	Operation
-	// signedAt is the time that was signed; zero when nothing above us signed.
+	// SignedAt is the time of the signature; zero if the request is not signed yet.
 	SignedAt time.Time
-	// credential is the id, never the key, of who signed, even if the rest of its
-	// scope is malformed. A key of maps, not to be shown.
+	// Credential is the id, never the secret, of the key that signed, even if the rest of
+	// the credential scope is malformed. It is for keys of maps, and must not be shown.
 	Credential string
-	// api says that something marks the request as one to the API: an action,
-	// readable or not, an API host or a credential scope.
+	// api reports whether the request is one to the API: it has an action, valid or not,
+	// an API host or a credential scope.
 	api bool
 }
 
-// The headers that identify reads, in the form that net/http gives them.
+// The headers that Identify reads, in canonical form.
 const (
 	headerAction        = "X-Tc-Action"
 	headerRegion        = "X-Tc-Region"
@@ -39,9 +39,8 @@ const (
 	HeaderAuthorization = "Authorization"
 )
 
-// apiDomains are the parents of the API's hosts: tencent-api.md section 1, and
-// for the last one, that of API 2.0, section 2. The first is by far the most
-// frequent.
+// apiDomains are the domains of the API's hosts. The last one is that of API 2.0. The
+// first is by far the most frequent.
 var apiDomains = [...]string{
 	".tencentcloudapi.com",
 	".tencentcloudapi.cn",
@@ -55,9 +54,9 @@ const (
 	maxTimestamp     = 253402300799 // the last second of the year 9999
 )
 
-// Identify reads the headers first and, without an action there, the v1
-// parameters: the query of a GET, the form of a POST. It reads the form through
-// GetBody only, so the body stays where it is. Safe for any request.
+// Identify returns the identity of req, which may be any request. It reads the headers
+// and, if they have no action, the v1 parameters: the query of a GET, the form of a POST.
+// It reads a form from GetBody only, so that the body is left unread.
 func Identify(req *http.Request) Identity {
 	var id Identity
 	id.Method = cmp.Or(req.Method, http.MethodGet)
@@ -81,7 +80,7 @@ func Identify(req *http.Request) Identity {
 	return id
 }
 
-// addParams fills in what v1 parameters tell and headers did not.
+// addParams adds from v1 parameters what the headers do not have.
 func (id *Identity) addParams(p params) {
 	id.api = id.api || p.action != ""
 	id.Action = Name(p.action)
@@ -96,12 +95,12 @@ func (id *Identity) addParams(p params) {
 	}
 }
 
-// headerValues are the identifying headers as they stand in the request.
+// headerValues are the values of the identifying headers, unchecked.
 type headerValues struct{ action, region, timestamp, authorization string }
 
-// identifyingHeaders looks the headers up by their canonical keys and, if one
-// is missing, goes through all of them once without regard to case: the Go SDK
-// before v1.3.0 stored "X-TC-Action", which http.Header.Get does not find.
+// identifyingHeaders looks the headers up by their canonical keys and, if one is missing,
+// compares all keys once without regard to case: the Go SDK before v1.3.0 stored
+// "X-TC-Action", which http.Header.Get does not find.
 func identifyingHeaders(h http.Header) headerValues {
 	v := headerValues{
 		action:        first(h[headerAction]),
@@ -138,13 +137,14 @@ func first(values []string) string {
 	return values[0]
 }
 
-// sameName compares lengths first: of a dozen headers, few get further.
+// sameName compares without regard to case, lengths first: few of a dozen headers have
+// the same.
 func sameName(key, canonical string) bool {
 	return len(key) == len(canonical) && strings.EqualFold(key, canonical)
 }
 
-// HasHeader reports whether the header is there, with or without a value and
-// without regard to case.
+// HasHeader reports whether h has the header, with or without a value and without regard
+// to case.
 func HasHeader(h http.Header, canonical string) bool {
 	if _, ok := h[canonical]; ok {
 		return true
@@ -157,17 +157,16 @@ func HasHeader(h http.Header, canonical string) bool {
 	return false
 }
 
-// credentialOf takes the credential id out of an Authorization header, and what
-// follows it of the credential's scope:
-// "TC3-HMAC-SHA256 Credential=id/date/service/tc3_request, …". Both are empty for
-// any other header, such as "SKIP".
+// credentialOf returns the credential id of an Authorization header, and what follows it
+// in the credential scope: "TC3-HMAC-SHA256 Credential=id/date/service/tc3_request, …".
+// Both are empty for any other header, such as "SKIP".
 func credentialOf(authorization string) (id, scope string) {
 	const scheme, field = "TC3-HMAC-SHA256 ", "Credential="
 	rest, ok := strings.CutPrefix(authorization, scheme)
 	if !ok {
 		return "", ""
 	}
-	// The field comes first with every known signer: no search then.
+	// Every known signer writes this field first: then no search is needed.
 	scope, ok = strings.CutPrefix(rest, field)
 	if !ok {
 		_, scope, _ = strings.Cut(rest, field)
@@ -179,9 +178,9 @@ func credentialOf(authorization string) (id, scope string) {
 	return scope[:slash], scope[slash+1:]
 }
 
-// SignedAction returns the action and the credential id of a request that has them in
-// headers with canonical keys, as nearly every one does; ok is false for another, whose
-// identity tells.
+// SignedAction returns the action and the credential id of a request that has both in
+// headers with canonical keys, as nearly every request does. ok is false for any other
+// request: Identify reads it.
 func SignedAction(h http.Header) (action, credential string, ok bool) {
 	action, authorization := first(h[headerAction]), first(h[HeaderAuthorization])
 	if action == "" || authorization == "" {
@@ -191,7 +190,8 @@ func SignedAction(h http.Header) (action, credential string, ok bool) {
 	return Name(action), credential, true
 }
 
-// scopeService returns the service of a scope: "date/service/tc3_request, …".
+// scopeService returns the service in a scope such as "date/service/tc3_request, …", ""
+// if the scope is malformed.
 func scopeService(scope string) string {
 	_, scope, _ = strings.Cut(scope, "/")
 	service, scope, _ := strings.Cut(scope, "/")
@@ -202,9 +202,9 @@ func scopeService(scope string) string {
 	return service
 }
 
-// hostService returns the first label of the host the request is meant for, if
-// that host is one of the API's. The Host header comes before the address that
-// is dialled: a proxy in between changes the address only.
+// hostService returns the first label of the request's host if that host is one of the
+// API's. The Host header takes precedence over the address that is dialled: a proxy in
+// between changes the address only.
 func hostService(req *http.Request) string {
 	if service := serviceLabel(req.Host); service != "" {
 		return service
@@ -224,7 +224,7 @@ func serviceLabel(host string) string {
 // apiSubdomain returns what precedes the domain in an API host, with or without
 // a port, "" for any other host.
 func apiSubdomain(host string) string {
-	// Nearly every host ends so, and needs none of the steps below.
+	// Nearly every host ends this way, and needs none of the steps below.
 	if sub, ok := strings.CutSuffix(host, apiDomains[0]); ok {
 		return sub
 	}
@@ -240,7 +240,7 @@ func apiSubdomain(host string) string {
 	return ""
 }
 
-// nameBytes are what names of services, actions and regions consist of.
+// nameBytes are the bytes of which names of services, actions and regions consist.
 var nameBytes = func() (set [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") {
 		set[c] = true
@@ -248,8 +248,9 @@ var nameBytes = func() (set [256]bool) {
 	return set
 }()
 
-// Name returns s if it can be the name of a service, an action or a region:
-// they go into metrics and logs, where anything else does harm.
+// Name returns s if it can be the name of a service, an action or a region, and ""
+// otherwise. Names become labels of metrics and fields of logs, where anything else does
+// harm.
 func Name(s string) string {
 	if len(s) > maxNameLen {
 		return ""
@@ -262,7 +263,8 @@ func Name(s string) string {
 	return s
 }
 
-// timestamp reads Unix seconds in decimal digits; anything else is no time.
+// timestamp parses Unix seconds in decimal digits. It returns the zero time for anything
+// else.
 func timestamp(s string) time.Time {
 	var seconds int64
 	for i := range len(s) {
