@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// documentedText lists the services of the API and the first parts of its error
-// codes, one a line, sorted: the kind and the name. Not every code has an entry in
-// the catalogue, but each begins with one of these.
+// documentedText lists the services of the API and the first labels of its error codes,
+// sorted, one per line: the kind and the name. Not every code has an entry in the
+// catalogue, but each begins with one of these labels.
 // Source: the packages of the official Go SDK v1.3.166 and their errors.go files,
 // and the pages of common error codes.
 //
 //go:embed documented.tsv
 var documentedText string
 
-// documented are the lists of documentedText. They are made on first use.
+// documented returns the lists of documentedText. It parses them at the first call.
 var documented = sync.OnceValue(func() (lists struct{ families, services []string }) {
 	for line := range strings.Lines(documentedText) {
 		kind, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
@@ -29,8 +29,9 @@ var documented = sync.OnceValue(func() (lists struct{ families, services []strin
 	return lists
 })
 
-// Families returns the first parts of all documented codes, sorted.
+// Families returns the first labels of all documented codes, sorted. The caller must not
+// modify them.
 func Families() []string { return documented().families }
 
-// Services returns the names of all services, sorted.
+// Services returns the names of all services, sorted. The caller must not modify them.
 func Services() []string { return documented().services }

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Key is a key of Policy.Codes, apart. Its grammar is
+// Key is a parsed key of Policy.Codes. Its grammar is
 //
 //	[service["." action] ":"] code
 //
-// where code is labels joined by dots. An empty field means any.
+// where code is one or more labels joined by dots. An empty Service or Action means any.
 type Key struct{ Service, Action, Code string }
 
-// The mistakes of a key.
+// The errors of ParseKey.
 var (
 	errKeyCode    = errors.New(`want a code or family such as "InternalError" or "InternalError.Test"; a family covers its sub-codes, without a "*"`)
 	errKeyService = errors.New(`want a service in lower case such as "cvm" before the ":", or service and action such as "cvm.RunInstances"`)
 )
 
-// ParseKey takes a key apart.
+// ParseKey parses a key. Its error states what is accepted.
 func ParseKey(key string) (Key, error) {
 	var k Key
 	scope, code, scoped := strings.Cut(key, ":")
@@ -42,8 +42,8 @@ func ParseKey(key string) (Key, error) {
 	return k, nil
 }
 
-// IsWord reports whether s is letters, digits, "_" and "-", without capitals if
-// lower, and not empty.
+// IsWord reports whether s is not empty and consists of ASCII letters, digits, "_" and
+// "-"; if lower is set, without capital letters.
 func IsWord(s string, lower bool) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -62,13 +62,13 @@ func (k Key) Covers(service, action, code string) bool {
 	return k.InScope(service, action) && k.CoversCode(code)
 }
 
-// CoversCode reports whether code is that of k or a sub-code of it.
+// CoversCode reports whether code is the code of k or one of its sub-codes.
 func (k Key) CoversCode(code string) bool {
 	rest, ok := strings.CutPrefix(code, k.Code)
 	return ok && (rest == "" || rest[0] == '.')
 }
 
-// String returns the key that parseKey takes apart.
+// String returns the key in the form that ParseKey accepts.
 func (k Key) String() string {
 	switch k.scopes() {
 	case 0:
@@ -79,15 +79,15 @@ func (k Key) String() string {
 	return k.Service + "." + k.Action + ":" + k.Code
 }
 
-// InScope reports whether a rule under k applies to an action.
+// InScope reports whether a rule under k applies to an action of a service.
 func (k Key) InScope(service, action string) bool {
 	return (k.Service == "" || k.Service == service) && (k.Action == "" || k.Action == action)
 }
 
-// Compare orders keys from the most specific to the least: the longer code
-// first and, of the same length, the narrower scope. The code goes before the
-// scope because it says more: a rule for "InternalError.Test" was written by
-// somebody who knows that code, a rule for "cvm:InternalError" was not.
+// Compare orders keys from the most specific to the least: the longer code first and,
+// for codes of the same length, the narrower scope. The code precedes the scope because
+// it is more specific: a rule for "InternalError.Test" was written for that code, a rule
+// for "cvm:InternalError" was not.
 func (k Key) Compare(other Key) int {
 	if d := len(other.Code) - len(k.Code); d != 0 {
 		return d
@@ -95,7 +95,7 @@ func (k Key) Compare(other Key) int {
 	return other.scopes() - k.scopes()
 }
 
-// scopes is how narrow the scope is: 0 any, 1 a service, 2 an action.
+// scopes returns how narrow the scope is: 0 is any, 1 a service, 2 an action.
 func (k Key) scopes() int {
 	switch {
 	case k.Action != "":

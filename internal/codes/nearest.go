@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Nearest returns the code or family of the catalogue that a text is most
-// likely a slip of, "" if none is near or the text is one. A sub-code is compared
-// with those of its family, if that is spelled right: products give their own
-// codes names that are alike.
+// Nearest returns the code or family of the catalogue of which text is most likely a
+// misspelling, "" if none is near or text is one itself. A sub-code is compared with
+// those of its family if the family is spelled correctly, because the codes of different
+// products have similar names.
 func Nearest(text string) string {
 	known := All()
 	for _, f := range families {
@@ -33,12 +33,12 @@ func Nearest(text string) string {
 	return ""
 }
 
-// NearestName returns the name that a text is most likely a slip of: the same but for
-// the case of letters, or the one with the fewest insertions, deletions,
-// substitutions and swaps of neighbours, up to most of them. "" if none is near or
-// the text is one. Of several the first goes.
+// NearestName returns the name of which text is most likely a misspelling: the name that
+// differs by the case of letters only, or else the one with the fewest insertions,
+// deletions, substitutions and swaps of neighbours, at most most of them. Of several it
+// returns the first. It returns "" if none is near or text is a name itself.
 func NearestName(text string, names []string, most int) string {
-	best, found := most*slip+1, ""
+	best, found := most*edit+1, ""
 	for _, name := range names {
 		switch {
 		case name == text:
@@ -55,31 +55,31 @@ func NearestName(text string, names []string, most int) string {
 	return found
 }
 
-// What distance counts for a slip, and for the likeliest one, two neighbours that
-// are swapped.
+// The costs in distance: of an edit, and of the most likely one, the swap of two
+// neighbours.
 const (
-	slip = 2
+	edit = 2
 	swap = 1
 )
 
-// distance is the cost of the insertions, deletions, substitutions and swaps of
-// neighbours that make b of a (the optimal string alignment), less those of case.
+// distance returns the cost of the insertions, deletions, substitutions and swaps of
+// neighbours that turn a into b (the optimal string alignment), without regard to case.
 func distance(a, b string) int {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	// The three last rows of the matrix.
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
-		row[j] = j * slip
+		row[j] = j * edit
 	}
 	for i := range len(a) {
 		before, last, row = last, row, before
-		row[0] = (i + 1) * slip
+		row[0] = (i + 1) * edit
 		for j := range len(b) {
-			cost := slip
+			cost := edit
 			if a[i] == b[j] {
 				cost = 0
 			}
-			row[j+1] = min(last[j+1]+slip, row[j]+slip, last[j]+cost)
+			row[j+1] = min(last[j+1]+edit, row[j]+edit, last[j]+cost)
 			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
 				row[j+1] = min(row[j+1], before[j-1]+swap)
 			}

@@ -6,27 +6,26 @@ import (
 	"strings"
 )
 
-// textCodes are codes of which the text of the message decides: without a text
-// that says so they are what the built-in table says. Products, such as tmt,
-// answer LimitExceeded, the code of a quota of things, for their limits per second
-// as well, with the text by which the API's own layer refuses a request.
-// Source: the texts in public logs of callers.
+// textCodes are codes that are throttling if their message says so, and otherwise what
+// the catalogue says. Products, such as tmt, return LimitExceeded, the code of a quota of
+// resources, for their limits per second as well, with the message of the API's own
+// layer. Source: messages in public logs of callers.
 var textCodes = []string{"LimitExceeded"}
 
-// perSecond are the words of which one is in the text of a limit per second, in
-// Chinese and in English. A limit of things that gives two numbers has none of
-// them, such as one of secondary addresses.
+// perSecond are the words, in Chinese and in English, of which a message about a limit per
+// second has one. A message about a quota of resources may have two numbers too, such as
+// one of secondary addresses, but none of these words.
 var perSecond = []string{"每秒", "a second", "per second"}
 
-// isPerSecond reports whether a message is the API's text of a limit per second:
-// its two numbers, the first above the second, and a word for per second. The rest
-// of the wording changes. It errs on the side of false, as without us.
+// isPerSecond reports whether a message is about a limit per second: it has two numbers,
+// the first above the second, and one of the words of perSecond. The rest of the wording
+// changes. In doubt it returns false, and the code keeps its meaning.
 func isPerSecond(message string) bool {
 	count, limit := RateNumbers(message)
 	return count > limit && slices.ContainsFunc(perSecond, func(words string) bool { return ContainsWords(message, words) })
 }
 
-// LookupMessage returns what the catalogue says of a code that came with a message.
+// LookupMessage returns what the catalogue says about a code with this message.
 func LookupMessage(code, message string) Verdict {
 	if slices.Contains(textCodes, code) && isPerSecond(message) {
 		return textVerdict(code)
@@ -34,12 +33,12 @@ func LookupMessage(code, message string) Verdict {
 	return Lookup(code)
 }
 
-// textVerdict is that of a code whose text says that it is a limit per second.
+// textVerdict returns the verdict on a code whose message is about a limit per second.
 func textVerdict(code string) Verdict {
 	return Verdict{Means: Throttled, Size: len(code), ByText: true}
 }
 
-// LookupAll returns all that the built-in table may say of a code.
+// LookupAll returns all verdicts that LookupMessage may return for a code.
 func LookupAll(code string) []Verdict {
 	all := []Verdict{Lookup(code)}
 	if slices.Contains(textCodes, code) {
@@ -48,10 +47,10 @@ func LookupAll(code string) []Verdict {
 	return all
 }
 
-// RateNumbers reads the current count and the limit out of a rejection's text,
-// 0 and 0 if it does not hold just these two. They stand in backticks, in Chinese
-// and in English; the wording around them changes, so they are a hint and no
-// more.
+// RateNumbers returns the current count and the limit in the message of a throttling
+// response, 0 and 0 unless the message has exactly these two. They are in backticks, in
+// Chinese and in English. The wording around them changes, so they are no more than a
+// hint.
 func RateNumbers(message string) (count, limit int) {
 	parts := strings.SplitN(message, "`", 6)
 	if len(parts) != 5 {
@@ -65,8 +64,8 @@ func RateNumbers(message string) (count, limit int) {
 	return count, limit
 }
 
-// ContainsWords reports whether a text holds words, without regard to case, that
-// do not begin or end amid others.
+// ContainsWords reports whether text contains words, without regard to case, and not as a
+// part of longer words. Only the first occurrence counts.
 func ContainsWords(text, words string) bool {
 	text, words = strings.ToLower(text), strings.ToLower(words)
 	before, after, found := strings.Cut(text, words)
