@@ -19,22 +19,22 @@ func TestDeferredRetriesAreProbedInTheSecondOutageAsInTheFirst(t *testing.T) {
 		for outage := range 3 {
 			fail(b, 12)
 			start := time.Now()
-			var deferred []<-chan answer
+			var deferred []<-chan outcome
 			for range 4 {
-				ch := withdrawAsync(t.Context(), b, budget.Request{Host: budgetHost, Start: start})
-				requireHeld(t, ch)
+				ch := acquireAsync(t.Context(), b, budget.Request{Host: budgetHost, Start: start})
+				requireDeferred(t, ch)
 				deferred = append(deferred, ch)
 			}
 			for i, left := range []int{3, 2} {
 				youngest := <-deferred[left]
-				require.Equal(t, answer{nil, start.Add(time.Duration(i+1) * time.Second)}, youngest, "outage %d", outage)
+				require.Equal(t, outcome{nil, start.Add(time.Duration(i+1) * time.Second)}, youngest, "outage %d", outage)
 				require.True(t, b.States()[0].Open)
 				require.Equal(t, left, b.States()[0].Deferred)
 			}
 			time.Sleep(500 * time.Millisecond)
 			b.Record(budget.Report{Host: budgetHost, Retry: 1, Returned: 1})
 			for _, ch := range deferred[:2] {
-				require.Equal(t, answer{nil, start.Add(2500 * time.Millisecond)}, <-ch, "outage %d", outage)
+				require.Equal(t, outcome{nil, start.Add(2500 * time.Millisecond)}, <-ch, "outage %d", outage)
 			}
 			require.False(t, b.States()[0].Open)
 			require.Zero(t, b.States()[0].Deferred)
@@ -49,14 +49,14 @@ func TestDeferredRetriesAreProbedAfterAnOutageThatEverybodyLeft(t *testing.T) {
 		b := new(budget.Tokens)
 		fail(b, 12)
 		ctx, cancel := context.WithCancel(t.Context())
-		gone := withdrawAsync(ctx, b, budget.Request{Host: budgetHost, Start: time.Now()})
+		gone := acquireAsync(ctx, b, budget.Request{Host: budgetHost, Start: time.Now()})
 		cancel()
 		require.ErrorIs(t, (<-gone).err, context.Canceled)
 		time.Sleep(10 * time.Second)
 		fail(b, 1)
 		start := time.Now()
 		require.NoError(t, b.Acquire(t.Context(), budget.Request{Host: budgetHost, Start: start}), "it is the probe")
-		require.Equal(t, answer{nil, start.Add(time.Second)}, <-withdrawAsync(t.Context(), b, budget.Request{Host: budgetHost, Start: start}))
+		require.Equal(t, outcome{nil, start.Add(time.Second)}, <-acquireAsync(t.Context(), b, budget.Request{Host: budgetHost, Start: start}))
 	})
 }
 
@@ -66,7 +66,7 @@ func TestDeferredRetriesAreProbedAfterAnOutageThatEverybodyLeft(t *testing.T) {
 func TestTheStateOfAHostIsThatOfNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := new(budget.Tokens)
-		require.Equal(t, 50, spend(t, b))
+		require.Equal(t, 50, consumeAll(t, b))
 		fail(b, 12)
 		require.Equal(t, []budget.HostState{{
 			Host: budgetHost, Open: true, Actions: []budget.ActionState{{Open: true}},

@@ -40,35 +40,35 @@ func TestTheTimerOfAHostEndsWithWhatItDefers(t *testing.T) {
 // retry that nothing releases, whatever other actions of the host do.
 func TestTheTimerOfAHostRunsRarely(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	rules := new(Tokens).rules()
+	set := new(Tokens).settings()
 	for range 50 {
-		h := &hostTokens{rules: rules}
+		h := &hostTokens{settings: set}
 		h.advance(tokenStart)
 		actions := []string{"A", "B", "C"}[:1+rng.IntN(3)]
 		for range 12 + rng.IntN(30) {
 			h.record(Report{Action: actions[rng.IntN(len(actions))], Result: Failure})
 		}
 		for range rng.IntN(60) {
-			h.pay(h.action(actions[rng.IntN(len(actions))]))
+			h.consume(h.action(actions[rng.IntN(len(actions))]))
 		}
 		for range 1 + rng.IntN(30) {
 			_, _ = h.acquire(Request{Action: actions[rng.IntN(len(actions))], Retry: rng.IntN(4)})
 		}
 		// An action has no token for two seconds at least: half of one comes in each.
 		ran := 0
-		for next := h.tick(); !next.IsZero() && next.Before(tokenStart.Add(rules.maxHold)); next = h.tick() {
+		for next := h.releaseDue(); !next.IsZero() && next.Before(tokenStart.Add(set.maxDefer)); next = h.releaseDue() {
 			require.True(t, next.After(h.now), "the timer would spin")
-			require.LessOrEqual(t, next.Sub(h.now), 3*rules.probeEvery)
+			require.LessOrEqual(t, next.Sub(h.now), 3*set.probeInterval)
 			h.advance(next)
 			ran++
 		}
-		require.LessOrEqual(t, ran, 40, "in %v", rules.maxHold)
+		require.LessOrEqual(t, ran, 40, "in %v", set.maxDefer)
 	}
 }
 
 // While a host recovers a retry may wait for others to end, with tokens enough.
 func TestTheTimerDoesNotSpinWhileFewRetriesAreInFlight(t *testing.T) {
-	h := &hostTokens{rules: new(Tokens).rules()}
+	h := &hostTokens{settings: new(Tokens).settings()}
 	h.advance(tokenStart)
 	for range 12 {
 		h.record(Report{Result: Failure})
@@ -81,5 +81,5 @@ func TestTheTimerDoesNotSpinWhileFewRetriesAreInFlight(t *testing.T) {
 	h.record(Report{})
 	require.Equal(t, 40-firstWindow, h.deferred)
 	require.GreaterOrEqual(t, h.tokens(h.action("")), 1.0)
-	require.True(t, h.tick().After(h.now))
+	require.True(t, h.releaseDue().After(h.now))
 }

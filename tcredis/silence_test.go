@@ -49,7 +49,7 @@ func TestABurstAfterAnHourIsAsFreeAsTheFirst(t *testing.T) {
 			m := piped(t)
 			client := dialTo(m)
 			defer client.Close()
-			lane := newPacer(t, client, set(limit)).ForKey(key)
+			lane := newLimiter(t, client, set(limit)).ForKey(key)
 			for round := range 3 {
 				starts := burst(lane, 3*limit)
 				if round == 0 || !forgotten {
@@ -72,11 +72,11 @@ func TestABurstAfterAnHourIsAsFreeAsTheFirst(t *testing.T) {
 // The calls of a process that starts while Redis is away wait for its share, and come
 // to the fleet as soon as Redis does.
 func TestCallsThatWaitSinceBeforeRedisWasUpComeToTheFleet(t *testing.T) {
-	fleetBubble(t, func(t *testing.T) {
+	replicasBubble(t, func(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		p := newPacer(t, client, set(20))
+		p := newLimiter(t, client, set(20))
 		for outage := range 2 { // and in a later outage again
 			m.SetError("down")
 			time.AfterFunc(3*time.Second, func() { m.SetError("") })
@@ -105,7 +105,7 @@ func TestTheSoonestDeadlineEndsFirst(t *testing.T) {
 	for _, deadlines := range [][]time.Duration{{1, 3}, {3, 1}, {2, 3, 1}, {1, 2, 3}, {0, 1, 3}, {1, 0, 3}} {
 		bubble(t, func(t *testing.T) {
 			defer time.Sleep(2 * time.Minute) // all answers are there
-			lane := newPacer(t, silent{}, set(20), tcredis.WithTimeout(20*time.Second)).ForKey(key)
+			lane := newLimiter(t, silent{}, set(20), tcredis.WithTimeout(20*time.Second)).ForKey(key)
 			from := time.Now()
 			var all sync.WaitGroup
 			for _, seconds := range deadlines {
@@ -134,7 +134,7 @@ func TestTheSoonestDeadlineEndsFirst(t *testing.T) {
 // those that are kept is listed once, the ones that were used again too.
 func TestOfManyKeysEachIsListedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, empty{})
+		p := newLimiter(t, empty{})
 		name := func(i int) ratelimit.Key { return ratelimit.Key{Host: "h", Action: fmt.Sprintf("Describe%04d", i)} }
 		const keys = 1024 + 500
 		for i := range keys {

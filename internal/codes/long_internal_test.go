@@ -12,7 +12,7 @@ import (
 // longest prefix that has one does, as a shorter one would.
 func TestACodeThatIsLongerThanEveryEntryMeansWhatItsPrefixDoes(t *testing.T) {
 	longest := slices.MaxFunc(All(), func(a, b string) int { return len(a) - len(b) })
-	require.Equal(t, len(longest), table().longest)
+	require.Equal(t, len(longest), builtin().longest)
 	require.False(t, isFamily(longest), "else the cut must be tested at its length, too")
 	for more := range len(longest) + 3 {
 		for code, want := range map[string]Verdict{

@@ -25,7 +25,7 @@ func rejectForSeconds(t *testing.T, p ratelimit.Limiter, r ratelimit.Result) {
 	t.Helper()
 	for range 8 {
 		time.Sleep(1100 * time.Millisecond)
-		reject(t, p.ForKey(key), r)
+		throttle(t, p.ForKey(key), r)
 	}
 	start(t, p, key)
 	time.Sleep(time.Millisecond)
@@ -36,7 +36,7 @@ func rejectForSeconds(t *testing.T, p ratelimit.Limiter, r ratelimit.Result) {
 func TestA429IsAThrottlingResponseOfItsKey(t *testing.T) {
 	tooMany := ratelimit.Result{Verdict: ratelimit.Throttled}
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client, set(20))
+		p := newLimiter(t, client, set(20))
 		require.Zero(t, start(t, p, key))
 		require.Equal(t, 20.0, p.States()[0].Rate)
 		rejectForSeconds(t, p, tooMany)
@@ -45,12 +45,12 @@ func TestA429IsAThrottlingResponseOfItsKey(t *testing.T) {
 		require.Equal(t, ratelimit.Shared, p.States()[0].Mode)
 	})
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-		p := newPacer(t, client)
+		p := newLimiter(t, client)
 		for range 3 {
 			require.Zero(t, start(t, p, key))
 		}
-		reject(t, p.ForKey(key), tooMany)
-		reject(t, p.ForKey(key), tooMany)
+		throttle(t, p.ForKey(key), tooMany)
+		throttle(t, p.ForKey(key), tooMany)
 		require.Equal(t, ratelimit.Shared, p.States()[0].Mode, "in memory: there is no limit to book by")
 		require.Len(t, p.States(), 1, "it is listed once")
 	})
@@ -65,7 +65,7 @@ func TestALimitOfTheAccountIsNotOneOfTheKey(t *testing.T) {
 	} {
 		wide := ratelimit.Result{Verdict: ratelimit.Throttled, Code: code, Count: 2, Limit: 1}
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			p := newPacer(t, client, set(20))
+			p := newLimiter(t, client, set(20))
 			rejectForSeconds(t, p, wide)
 			of := stateOf(t, p, key)
 			require.Equal(t, 20, of.Limit, code)
@@ -73,8 +73,8 @@ func TestALimitOfTheAccountIsNotOneOfTheKey(t *testing.T) {
 			require.Equal(t, ratelimit.Own, of.Mode, code)
 		})
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			p := newPacer(t, client)
-			reject(t, p.ForKey(key), wide)
+			p := newLimiter(t, client)
+			throttle(t, p.ForKey(key), wide)
 			start(t, p, key)
 			require.Equal(t, ratelimit.Open, stateOf(t, p, key).Mode, code)
 			require.Zero(t, stateOf(t, p, key).Limit, code)
@@ -104,7 +104,7 @@ func TestLimitsOverManyKeysAreListed(t *testing.T) {
 	} {
 		for _, limit := range []int{0, 20} {
 			inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-				p := newPacer(t, client, set(limit))
+				p := newLimiter(t, client, set(limit))
 				start(t, p, key)
 				require.Len(t, p.States(), 1)
 				for range 2 {

@@ -7,10 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Three throttling responses in a row hold what is booked until the first of them is a
+// Three throttling responses in a row hold what is reserved until the first of them is a
 // second old, and so do the next three.
-func TestEachThreeThrottlingResponsesInARowHoldWhatIsBooked(t *testing.T) {
-	var m misses
+func TestEachThreeThrottlingResponsesInARowHoldWhatIsReserved(t *testing.T) {
+	var m throttleStreak
 	var hold time.Time
 	for i, want := range []time.Duration{0, 0, 1000, 1000, 1000, 1300, 1300, 1300, 1600} {
 		m.add(noon.Add(time.Duration(i)*100*time.Millisecond), &hold)
@@ -21,7 +21,7 @@ func TestEachThreeThrottlingResponsesInARowHoldWhatIsBooked(t *testing.T) {
 		require.Equal(t, noon.Add(want*time.Millisecond), hold, i)
 	}
 	m.add(noon.Add(time.Minute), &hold)
-	m.row = 0 // one was accepted
+	m.count = 0 // one was accepted
 	for range 2 {
 		m.add(noon.Add(2*time.Minute), &hold)
 	}
@@ -33,10 +33,10 @@ func TestTheSoonestTimeOfAQueueIsThatOfAnyWaiter(t *testing.T) {
 	for _, row := range [][]time.Time{
 		{noon, noon.Add(1)}, {noon.Add(1), noon}, {never, noon, noon.Add(1)}, {noon, never}, {noon.Add(2), noon, noon.Add(1)},
 	} {
-		var q queue
+		var q waitQueue
 		for _, latest := range row {
-			q.add(&waiter{latest: latest, told: make(chan error, 1)})
+			q.add(&waiter{notAfter: latest, result: make(chan error, 1)})
 		}
-		require.Equal(t, noon, q.look(), row)
+		require.Equal(t, noon, q.nextCheck(), row)
 	}
 }
