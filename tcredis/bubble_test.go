@@ -16,7 +16,7 @@ import (
 // bubble runs a test in virtual time.
 func bubble(t *testing.T, f func(*testing.T)) { synctest.Test(t, f) }
 
-// fleetBubble runs a test of hundreds of calls in virtual time. Go's race detector
+// replicasBubble runs a test of hundreds of calls in virtual time. Go's race detector
 // crashes in some runs of those (go.dev/issue/78156); the tests over real sockets
 // run with it.
 func replicasBubble(t *testing.T, f func(*testing.T)) {
@@ -36,7 +36,7 @@ func piped(t testing.TB) *miniredis.Miniredis {
 	return m
 }
 
-// dialTo returns a client of a piped Redis. delay is what each answer takes.
+// dialTo returns a client of a piped Redis. delay is the time of each reply.
 func dialTo(m *miniredis.Miniredis, hooks ...redis.Hook) *redis.Client {
 	client := redis.NewClient(&redis.Options{
 		Dialer: func(context.Context, string, string) (net.Conn, error) {

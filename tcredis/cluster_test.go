@@ -85,7 +85,7 @@ func keysOf(n int) []ratelimit.Key {
 	return keys
 }
 
-// callAll lets n attempts of each key start at once. None may wait for long.
+// callAll starts n attempts of each key at the same time. None may wait for long.
 func callAll(t testing.TB, p ratelimit.Limiter, keys []ratelimit.Key, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -95,12 +95,12 @@ func callAll(t testing.TB, p ratelimit.Limiter, keys []ratelimit.Key, n int) {
 	for _, k := range keys {
 		for range n {
 			all.Go(func() {
-				lane := p.ForKey(k)
-				if err := lane.Wait(ctx, ratelimit.WaitOptions{}); err != nil {
+				l := p.ForKey(k)
+				if err := l.Wait(ctx, ratelimit.WaitOptions{}); err != nil {
 					errs <- err
 					return
 				}
-				lane.Done(ratelimit.Result{Verdict: ratelimit.Accepted})
+				l.Done(ratelimit.Result{Verdict: ratelimit.Accepted})
 			})
 		}
 	}
@@ -111,7 +111,7 @@ func callAll(t testing.TB, p ratelimit.Limiter, keys []ratelimit.Key, n int) {
 	}
 }
 
-func TestAClusterBooksEachKeyOnItsNodeAndNoCallFailsWithoutOne(t *testing.T) {
+func TestCluster_reservesEachKeyOnItsNodeAndNoCallFailsWithoutOne(t *testing.T) {
 	all, client := startCluster(t)
 	ctx, keys := context.Background(), keysOf(24)
 	p := newLimiter(t, client, set(1000))

@@ -13,9 +13,9 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Processes that have the same Redis and the same account share its quotas.
+// Processes with the same Redis and the same account share its limits.
 func ExampleNew() {
-	server, err := miniredis.Run() // in a program: the Redis of the fleet
+	server, err := miniredis.Run() // in a program: the Redis that the processes share
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -24,23 +24,23 @@ func ExampleNew() {
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer client.Close()
 
-	pacer, err := tcredis.New(client)
+	limiter, err := tcredis.New(client)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	transport := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(pacer)) // in a program: nil for the API
+	transport := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(limiter)) // in a program: nil for the API
 	fmt.Println(call(&http.Client{Transport: transport}))
 	// Output: <nil>
 }
 
-// A quota that the documentation of an action tells need not be learnt.
+// A limit that the documentation of an action states need not be learned.
 func ExampleWithLimits() {
-	quotas := map[string]int{"DescribeInstances": 40, "RunInstances": 10}
+	limits := map[string]int{"DescribeInstances": 40, "RunInstances": 10}
 	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 	defer client.Close()
 	_, err := tcredis.New(client,
-		tcredis.WithLimits(func(key ratelimit.Key) int { return quotas[key.Action] }))
+		tcredis.WithLimits(func(key ratelimit.Key) int { return limits[key.Action] }))
 	fmt.Println(err)
 	// Output: <nil>
 }

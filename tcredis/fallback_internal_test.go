@@ -7,12 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// noon is when the clerk of a test takes over.
+// noon is when the fallback of a test begins.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func newFallback(share float64, began ...time.Duration) *fallback {
+func newFallback(share float64, started ...time.Duration) *fallback {
 	var s startLog
-	for _, d := range began {
+	for _, d := range started {
 		s.add(noon.Add(d))
 	}
 	c := new(fallback)
@@ -20,7 +20,7 @@ func newFallback(share float64, began ...time.Duration) *fallback {
 	return c
 }
 
-// books returns when the next n attempts may start, after noon.
+// reserveN returns when the next n attempts may start, after noon.
 func (c *fallback) reserveN(n int) []time.Duration {
 	var due []time.Duration
 	for range n {
@@ -29,25 +29,25 @@ func (c *fallback) reserveN(n int) []time.Duration {
 	return due
 }
 
-func TestAClerkBooksAtTheShareOfItsProcess(t *testing.T) {
+func TestFallback_reservesAtTheShareOfItsProcess(t *testing.T) {
 	require.Equal(t, []time.Duration{0, window / 2, window}, newFallback(2).reserveN(3))
 }
 
-func TestAClerkGoesOnWhereRedisLeavesOff(t *testing.T) {
+func TestFallback_beginsAfterTheReservationsInRedis(t *testing.T) {
 	c := newFallback(2, -200*time.Millisecond, -100*time.Millisecond)
 	require.Equal(t, []time.Duration{window - 200*time.Millisecond, 3*window/2 - 200*time.Millisecond}, c.reserveN(2))
 	c = newFallback(2, -100*time.Millisecond)
 	require.Zero(t, c.reserveN(1)[0], "one of two was used")
 }
 
-func TestAClerkThatTakesOverAgainKeepsItsPlace(t *testing.T) {
+func TestFallback_thatBeginsAgainKeepsItsPlace(t *testing.T) {
 	c := newFallback(1)
 	c.reserveN(2)
 	c.begin(noon, 1, true, new(startLog))
 	require.Equal(t, []time.Duration{2 * window}, c.reserveN(1))
 }
 
-func TestTheRejectionsOfASecondSlowAClerkOnce(t *testing.T) {
+func TestFallback_cutsTheRateOncePerSecond(t *testing.T) {
 	c := newFallback(20)
 	for _, count := range []int{21, 100, 200, 150} {
 		c.throttle(noon, throttling{count, 20}, 20)
@@ -62,19 +62,19 @@ func TestTheRejectionsOfASecondSlowAClerkOnce(t *testing.T) {
 	require.InDelta(t, 1/(floorRatio*1000), c.rate, 0.001)
 }
 
-func TestAClerkThatOthersPushedAsideRecoversWithinSecondsOfItsFirstAcceptedAttempt(t *testing.T) {
+func TestFallback_recoversWithinSecondsOfItsFirstAcceptedAttempt(t *testing.T) {
 	c := newFallback(20)
 	c.throttle(noon, throttling{400, 20}, 20)
 	require.Equal(t, 1.0, c.rate, "it tries once a second at least")
 	c.reserve(noon.Add(3*time.Second), 20)
-	require.InDelta(t, 1.0, c.rate, 0.01, "of silence alone it learns nothing")
+	require.InDelta(t, 1.0, c.rate, 0.01, "silence is no evidence")
 	c.accept(noon.Add(3 * time.Second))
 	c.reserve(noon.Add(6*time.Second), 20)
 	require.InDelta(t, 20, c.rate, 0.01)
 }
 
-func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
-	told := func(times ...time.Duration) fallback {
+func TestFallback_countsNoTimeTwice(t *testing.T) {
+	run := func(times ...time.Duration) fallback {
 		c := newFallback(20)
 		c.throttle(noon, throttling{40, 20}, 20)
 		c.accept(noon)
@@ -87,10 +87,10 @@ func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
 	for range 1000 {
 		late = append(late, 500*time.Millisecond, 499*time.Millisecond)
 	}
-	once, c := told(500*time.Millisecond), told(late...)
+	once, c := run(500*time.Millisecond), run(late...)
 	require.Equal(t, once.rate, c.rate)
 	require.Equal(t, once.now, c.now)
-	c = told(time.Second)
+	c = run(time.Second)
 	require.Equal(t, noon.Add(time.Second), c.reserve(noon, 20), "its time does not go back")
 	c.throttle(noon, throttling{40, 20}, 20)
 	require.Equal(t, noon.Add(time.Second), c.throttledAt)
@@ -101,7 +101,7 @@ func TestATimeThatIsToldLateCountsNothingTwice(t *testing.T) {
 	require.Equal(t, noon.Add(time.Second), last)
 }
 
-func TestAClerkThatIsLeftAloneGetsTheWholeQuotaInTime(t *testing.T) {
+func TestFallback_growsToTheWholeLimitInTime(t *testing.T) {
 	rate := func(after time.Duration) float64 {
 		c := newFallback(2)
 		for d := time.Duration(0); d <= after; d += time.Second {
@@ -117,7 +117,7 @@ func TestAClerkThatIsLeftAloneGetsTheWholeQuotaInTime(t *testing.T) {
 
 func TestTheShareOfAProcessIsAnEqualOneOrClearlyMore(t *testing.T) {
 	l := &keyLimiter{limit: 20, processes: 10}
-	require.Equal(t, 2.0, l.share(noon), "who used none may need it")
+	require.Equal(t, 2.0, l.share(noon), "a process that used none may need it")
 	use := func(n int) {
 		for i := range n {
 			l.started.add(noon.Add(-time.Duration(n-i) * history / time.Duration(n)))
@@ -131,5 +131,5 @@ func TestTheShareOfAProcessIsAnEqualOneOrClearlyMore(t *testing.T) {
 	require.Equal(t, 20.0, l.share(noon))
 	require.Zero(t, l.started.rate(noon.Add(time.Minute)))
 	l.processes = 0
-	require.Equal(t, 20.0, l.share(noon.Add(time.Minute)), "it knows of no others")
+	require.Equal(t, 20.0, l.share(noon.Add(time.Minute)), "no others were counted")
 }

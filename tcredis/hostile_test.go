@@ -15,15 +15,15 @@ import (
 	"github.com/tcretry/tcretry/tcredis"
 )
 
-// far is a client of a Redis with a large quota whose answers take their time.
+// far is a client of a Redis with a large limit and slow replies.
 type far struct {
 	generous
-	takes time.Duration
-	asked atomic.Int64
+	takes    time.Duration
+	requests atomic.Int64
 }
 
 func (f *far) EvalSha(ctx context.Context, _ string, _ []string, args ...any) *redis.Cmd {
-	f.asked.Add(1)
+	f.requests.Add(1)
 	time.Sleep(f.takes)
 	values := []any{int64(1000), int64(1000_000), int64(0), int64(1), int64(1)}
 	for range args[0].(int) {
@@ -37,13 +37,13 @@ func (f *far) EvalSha(ctx context.Context, _ string, _ []string, args ...any) *r
 func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
 	for _, takes := range []time.Duration{40 * time.Millisecond, 90 * time.Millisecond, time.Hour} {
 		bubble(t, func(t *testing.T) {
-			lane, start := newLimiter(t, &far{takes: takes}, set(1000)).ForKey(key), time.Now()
+			l, start := newLimiter(t, &far{takes: takes}, set(1000)).ForKey(key), time.Now()
 			var all sync.WaitGroup
 			for i := range 50 {
 				all.Go(func() {
 					time.Sleep(time.Duration(i) * time.Millisecond)
 					begun := time.Now()
-					require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+					require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 					require.LessOrEqual(t, time.Since(begun), tcredis.DefaultTimeout, "call %d", i)
 				})
 			}
@@ -54,24 +54,24 @@ func TestASlowRedisDelaysABurstByNoMoreThanTheTimeout(t *testing.T) {
 	}
 }
 
-func TestAClientThatNeverAnswersDoesNotCollectGoroutines(t *testing.T) {
+func TestAClientThatNeverReturnsDoesNotAccumulateGoroutines(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		client := &far{takes: 24 * time.Hour}
-		lane := newLimiter(t, client, set(1000)).ForKey(key)
+		l := newLimiter(t, client, set(1000)).ForKey(key)
 		for range 1000 {
-			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+			require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 			time.Sleep(time.Second)
 		}
-		require.LessOrEqual(t, client.asked.Load(), int64(20))
+		require.LessOrEqual(t, client.requests.Load(), int64(20))
 		time.Sleep(24 * time.Hour)
-		before := client.asked.Load()
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		before := client.requests.Load()
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		time.Sleep(24 * time.Hour)
-		require.Greater(t, client.asked.Load(), before, "it tries again once the client has given up")
+		require.Greater(t, client.requests.Load(), before, "it tries again once the client has given up")
 	})
 }
 
-// What a process that dies had booked is lost to the others, and no more.
+// The reservations of a process that dies are lost to the others, and no more.
 func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		dies, lives := newLimiter(t, client, set(1)).ForKey(key), newLimiter(t, client, set(1)).ForKey(key)
@@ -90,7 +90,7 @@ func TestAProcessThatDiesWastesTwoAttempts(t *testing.T) {
 	})
 }
 
-func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
+func TestImpossibleNumbersAreIgnored(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		p := newLimiter(t, client)
 		r := throttled
@@ -112,8 +112,8 @@ func TestNumbersThatCannotBeAreNotBelieved(t *testing.T) {
 	})
 }
 
-// Calls that give up leave a rejection that nobody tells.
-func TestAnOldRejectionIsNoNews(t *testing.T) {
+// Canceled calls leave a throttling response that was not reported.
+func TestAnOldThrottlingResponseIsNotReported(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		p := newLimiter(t, client, set(50))
 		old := throttled
@@ -122,7 +122,7 @@ func TestAnOldRejectionIsNoNews(t *testing.T) {
 		time.Sleep(time.Minute)
 		start := time.Now()
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
-		require.Zero(t, time.Since(start), "it is long below the quota")
+		require.Zero(t, time.Since(start), "it is long below the limit")
 
 		throttle(t, p.ForKey(key), old)
 		other := newLimiter(t, client, set(50)).ForKey(key)
@@ -130,21 +130,21 @@ func TestAnOldRejectionIsNoNews(t *testing.T) {
 		require.NoError(t, wait(other, ratelimit.WaitOptions{}))
 		time.Sleep(time.Minute)
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
-		require.Equal(t, 20, p.States()[0].Limit, "others know better by now")
+		require.Equal(t, 20, p.States()[0].Limit, "others have learned a newer one")
 	})
 }
 
-func TestWhatIsNotOursInRedisFailsNoCall(t *testing.T) {
+func TestForeignDataInRedisFailsNoCall(t *testing.T) {
 	for _, spoilt := range []struct {
 		what  string
 		spoil func(*redis.Client, string) *redis.Cmd
 		heals bool
 	}{
-		{"a key of somebody else", func(c *redis.Client, name string) *redis.Cmd {
+		{"a key of another program", func(c *redis.Client, name string) *redis.Cmd {
 			return c.Do(context.Background(), "SET", name, "x")
 		}, false},
 		{"values that are no numbers", func(c *redis.Client, name string) *redis.Cmd {
-			return c.Do(context.Background(), "HSET", name, "limit", "x", "log", "x 1 -", "last", "")
+			return c.Do(context.Background(), "HSET", name, "limit", "x", "log", "x 1 -", "last_start", "")
 		}, true},
 	} {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
@@ -195,7 +195,7 @@ type broken struct{ redis.Scripter }
 
 func (broken) EvalSha(context.Context, string, []string, ...any) *redis.Cmd { panic("broken") }
 
-// mute is a client whose answers are none.
+// mute is a client that returns no replies.
 type mute struct{ redis.Scripter }
 
 func (mute) EvalSha(context.Context, string, []string, ...any) *redis.Cmd { return nil }

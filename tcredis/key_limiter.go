@@ -13,10 +13,13 @@ import (
 // thousands per second.
 const maxLimit = 1 << 20
 
-// reservedSuffix marks the key in memory of the reserved attempts of a key. Its limiter keeps
-// only the limits that concern several keys; the limit of the key itself is kept by the
-// reservations.
-const reservedSuffix = " reserved"
+// The suffixes mark the actions of the limiters in memory. That of the reserved attempts of a
+// key keeps only the limits that concern several keys; the limit of the key itself is kept by
+// the reservations. No action in memory is "" but that of limits that concern several keys.
+const (
+	unreservedSuffix = " unreserved"
+	reservedSuffix   = " reserved"
+)
 
 // keyLimiter is the [ratelimit.KeyLimiter] of one key. Once the limit is known, attempts are
 // reserved: in Redis, or while that is down by the fallback, which keeps the share of this
@@ -52,13 +55,17 @@ type keyLimiter struct {
 	census         int64     // the number of the last census that counted this process
 }
 
-func newKeyLimiter(p *Limiter, key ratelimit.Key) *keyLimiter {
-	l := &keyLimiter{limiter: p, key: key, name: p.name(key), configured: min(max(0, p.configured(key)), maxLimit)}
+func newKeyLimiter(r *Limiter, key ratelimit.Key) *keyLimiter {
+	l := &keyLimiter{limiter: r, key: key, name: r.name(key), configured: min(max(0, r.configured(key)), maxLimit)}
 	l.limit, l.reserving = l.configured, l.configured > 0
-	l.local = newLocalLimiter(p.memory.ForKey(key))
-	key.Action += reservedSuffix
-	l.group = p.memory.ForKey(key)
+	l.local = newLocalLimiter(r.memory.ForKey(withSuffix(key, unreservedSuffix)))
+	l.group = r.memory.ForKey(withSuffix(key, reservedSuffix))
 	return l
+}
+
+func withSuffix(key ratelimit.Key, suffix string) ratelimit.Key {
+	key.Action += suffix
+	return key
 }
 
 // Wait is part of [ratelimit.KeyLimiter].
@@ -217,7 +224,9 @@ func (l *keyLimiter) State() ratelimit.State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.reserving {
-		return l.local.state()
+		s := l.local.state()
+		s.Action = l.key.Action
+		return s
 	}
 	rate := l.rate
 	if l.onFallback {

@@ -10,7 +10,7 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-func TestManyKeysLeaveAFewThousandLanes(t *testing.T) {
+func TestKeyMap_keepsAFewThousandOfManyKeys(t *testing.T) {
 	var s keyMap
 	made := 0
 	fresh := func(key ratelimit.Key) *keyLimiter {
@@ -30,7 +30,7 @@ func TestManyKeysLeaveAFewThousandLanes(t *testing.T) {
 	runtime.KeepAlive(held)
 }
 
-func TestTheLastKeysAreRemembered(t *testing.T) {
+func TestKeyMap_keepsTheLastKeys(t *testing.T) {
 	var s keyMap
 	first := make(map[string]*keyLimiter)
 	for i := range generationSize {

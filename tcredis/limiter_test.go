@@ -15,7 +15,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-func TestPacerKeepsTheObligationsOfAPacer(t *testing.T) {
+func TestLimiter_passesTheConformanceSuite(t *testing.T) {
 	tctest.TestLimiter(t, func() ratelimit.Limiter {
 		client := dialTo(piped(t))
 		closeLater(client)
@@ -23,8 +23,8 @@ func TestPacerKeepsTheObligationsOfAPacer(t *testing.T) {
 	})
 }
 
-// Without Redis it is a local pacer, which keeps them too.
-func TestPacerKeepsTheObligationsWithoutRedis(t *testing.T) {
+// Without Redis it is a limiter in memory, which passes too.
+func TestLimiter_passesTheConformanceSuiteWithoutRedis(t *testing.T) {
 	tctest.TestLimiter(t, func() ratelimit.Limiter {
 		m := piped(t)
 		m.SetError("down")
@@ -36,10 +36,10 @@ func TestPacerKeepsTheObligationsWithoutRedis(t *testing.T) {
 
 var throttled = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
 
-// reject makes one attempt that the API rejects.
-func throttle(t testing.TB, lane ratelimit.KeyLimiter, r ratelimit.Result) {
-	require.NoError(t, lane.Wait(context.Background(), ratelimit.WaitOptions{}))
-	lane.Done(r)
+// throttle makes one attempt that the API throttles.
+func throttle(t testing.TB, l ratelimit.KeyLimiter, r ratelimit.Result) {
+	require.NoError(t, l.Wait(context.Background(), ratelimit.WaitOptions{}))
+	l.Done(r)
 }
 
 // inBubble runs f with a Redis in memory and a client that counts.
@@ -53,11 +53,11 @@ func inBubble(t *testing.T, f func(t *testing.T, client *redis.Client, c *counte
 	})
 }
 
-func TestAnUnknownQuotaCostsNoTimeAndOneLookAKey(t *testing.T) {
+func TestAnUnknownLimitCostsNoTimeAndOneReadPerKey(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane, start := newLimiter(t, client).ForKey(key), time.Now()
+		l, start := newLimiter(t, client).ForKey(key), time.Now()
 		for range 1000 {
-			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+			require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		}
 		require.Zero(t, time.Since(start))
 		time.Sleep(time.Second)
@@ -66,7 +66,7 @@ func TestAnUnknownQuotaCostsNoTimeAndOneLookAKey(t *testing.T) {
 	})
 }
 
-// empty is a client of a Redis that knows nothing.
+// empty is a client of an empty Redis.
 type empty struct{ redis.Scripter }
 
 func (empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
@@ -75,13 +75,13 @@ func (empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis
 	return cmd
 }
 
-func TestAnUnknownQuotaAllocatesNothing(t *testing.T) {
-	lane := newLimiter(t, empty{}).ForKey(key)
-	require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
-	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = wait(lane, ratelimit.WaitOptions{}) }))
+func TestAnUnknownLimitAllocatesNothing(t *testing.T) {
+	l := newLimiter(t, empty{}).ForKey(key)
+	require.NoError(t, wait(l, ratelimit.WaitOptions{}))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = wait(l, ratelimit.WaitOptions{}) }))
 }
 
-func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
+func TestANewProcessLearnsTheLimitFromTheOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		throttle(t, newLimiter(t, client).ForKey(key), throttled)
 		require.NoError(t, wait(newLimiter(t, client).ForKey(key), ratelimit.WaitOptions{}))
@@ -98,7 +98,7 @@ func TestANewProcessLearnsTheQuotaFromTheOthers(t *testing.T) {
 	})
 }
 
-// What it sent before it knew of the quota counts: the second is not free for it.
+// Attempts before the limit was known count: the second is not free for the process.
 func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		told := newLimiter(t, client).ForKey(key)
@@ -117,13 +117,13 @@ func TestANewProcessDoesNotSendItsFirstSecondTwice(t *testing.T) {
 	})
 }
 
-func TestAProcessHasAtMostTwoBookings(t *testing.T) {
+func TestAProcessHasAtMostTwoReservationsAhead(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newLimiter(t, client, set(1)).ForKey(key)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		l := newLimiter(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 100 {
-			go func() { _ = lane.Wait(ctx, ratelimit.WaitOptions{}) }()
+			go func() { _ = l.Wait(ctx, ratelimit.WaitOptions{}) }()
 		}
 		time.Sleep(500 * time.Millisecond)
 		require.Equal(t, int64(1+2), c.n.Load())
@@ -133,33 +133,33 @@ func TestAProcessHasAtMostTwoBookings(t *testing.T) {
 	})
 }
 
-func TestLateCallsDoNotBookMore(t *testing.T) {
+func TestLateCallsDoNotReserveMore(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newLimiter(t, client, set(1)).ForKey(key)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		l := newLimiter(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		start := time.Now()
 		for range 100 {
-			require.ErrorIs(t, wait(lane, ratelimit.WaitOptions{NotAfter: start.Add(time.Second / 2)}), ratelimit.ErrTooLate)
+			require.ErrorIs(t, wait(l, ratelimit.WaitOptions{NotAfter: start.Add(time.Second / 2)}), ratelimit.ErrTooLate)
 		}
 		require.Zero(t, time.Since(start))
 		require.Equal(t, int64(2), c.n.Load())
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}), "the booking that came too late for them is used")
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}), "the reservation that came too late for them is used")
 		require.Equal(t, int64(2), c.n.Load())
 	})
 }
 
-func TestABookingThatNobodyUsedInTimeIsForgotten(t *testing.T) {
+func TestAReservationThatIsNotUsedInTimeExpires(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, c *counter) {
-		lane := newLimiter(t, client, set(1)).ForKey(key)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
-		require.ErrorIs(t, wait(lane, ratelimit.WaitOptions{NotAfter: time.Now()}), ratelimit.ErrTooLate)
+		l := newLimiter(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
+		require.ErrorIs(t, wait(l, ratelimit.WaitOptions{NotAfter: time.Now()}), ratelimit.ErrTooLate)
 		time.Sleep(time.Minute)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		require.Equal(t, int64(3), c.n.Load())
 	})
 }
 
-// silent is a client that does not heed contexts, of a server that says nothing.
+// silent is a client that ignores contexts, of a server that does not reply.
 type silent struct{ redis.Scripter }
 
 func (silent) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
@@ -171,17 +171,17 @@ func (silent) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redi
 
 func TestASilentRedisDelaysOneCallByTheTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		defer time.Sleep(2 * time.Minute) // all answers are there
+		defer time.Sleep(2 * time.Minute) // all replies have come
 		p := newLimiter(t, silent{}, set(20), tcredis.WithTimeout(30*time.Millisecond))
 		start := time.Now()
 		require.NoError(t, wait(p.ForKey(key), ratelimit.WaitOptions{}))
-		// The local pacer goes on as if it had been rejected a moment ago.
+		// The limiter in memory continues as if it had been throttled a moment ago.
 		require.LessOrEqual(t, time.Since(start), 30*time.Millisecond+time.Second)
 		require.ErrorIs(t, p.Err(), context.DeadlineExceeded)
 		other := ratelimit.Key{Host: "another"}
 		start = time.Now()
 		require.NoError(t, wait(newLimiter(t, silent{}).ForKey(other), ratelimit.WaitOptions{}))
-		require.Zero(t, time.Since(start), "a look makes nobody wait")
+		require.Zero(t, time.Since(start), "no call waits for a read")
 	})
 }
 
@@ -191,24 +191,24 @@ func TestADeadRedisIsProbedNowAndThen(t *testing.T) {
 		var c counter
 		client := dialTo(m, &c)
 		p := newLimiter(t, client, set(1000))
-		lane := p.ForKey(key)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		l := p.ForKey(key)
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		m.SetError("down")
 		for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
-			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+			require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		}
 		require.Error(t, p.Err())
 		require.LessOrEqual(t, c.n.Load(), int64(30+10))
 		m.SetError("")
 		time.Sleep(2 * time.Second)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		time.Sleep(time.Millisecond)
 		require.NoError(t, p.Err())
 		require.NoError(t, client.Close())
 	})
 }
 
-func TestAQuotaOverManyKeysIsKeptByTheProcess(t *testing.T) {
+func TestALimitOverManyKeysIsKeptByTheProcess(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
 		p := newLimiter(t, client)
 		other := key
@@ -239,7 +239,7 @@ func TestTheNameOfAKeyHidesTheCredentialAndKeepsToOneNodeOfACluster(t *testing.T
 	})
 }
 
-func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+func TestNew_reportsEveryInvalidValue(t *testing.T) {
 	_, err := tcredis.New(nil, nil, tcredis.WithTimeout(0), tcredis.WithPrefix(""), tcredis.WithLimits(nil))
 	for _, want := range []string{"the client is nil", "an option is nil", "WithTimeout(0s)", "WithPrefix()", "WithLimits"} {
 		require.ErrorContains(t, err, want)
@@ -248,9 +248,9 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 	require.ErrorAs(t, err, &mistake)
 }
 
-// An attempt of a key whose quota is not known: what every call pays that meets no
-// quota. The lane is found by the Transport, once a call.
-func BenchmarkUnknownQuota(b *testing.B) {
+// An attempt of a key whose limit is not known: the cost of every call below the limit. The
+// Transport gets the limiter of the key once per call.
+func BenchmarkUnknownLimit(b *testing.B) {
 	p := newLimiter(b, empty{})
 	b.ReportAllocs()
 	for b.Loop() {
@@ -259,7 +259,7 @@ func BenchmarkUnknownQuota(b *testing.B) {
 }
 
 // The same without Redis.
-func BenchmarkUnknownQuotaInMemory(b *testing.B) {
+func BenchmarkUnknownLimitInMemory(b *testing.B) {
 	p := new(ratelimit.Adaptive)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -267,8 +267,8 @@ func BenchmarkUnknownQuotaInMemory(b *testing.B) {
 	}
 }
 
-// A booking, with a Redis that takes no time.
-func BenchmarkBooked(b *testing.B) {
+// A reservation, with a Redis that takes no time.
+func BenchmarkReserved(b *testing.B) {
 	p := newLimiter(b, generous{})
 	b.ReportAllocs()
 	for b.Loop() {
@@ -276,11 +276,28 @@ func BenchmarkBooked(b *testing.B) {
 	}
 }
 
-// generous is a client of a Redis with a large quota.
+// generous is a client of a Redis with a large limit.
 type generous struct{ redis.Scripter }
 
 func (generous) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
 	cmd.SetVal([]any{int64(1000), int64(1000_000), int64(1), int64(1), int64(0)})
 	return cmd
+}
+
+func TestStates_containAKeyWithoutAnActionOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
+		p, k := newLimiter(t, client), key
+		k.Action = ""
+		unnumbered := throttled
+		unnumbered.Count, unnumbered.Limit = 0, 0
+		for range 2 {
+			throttle(t, p.ForKey(k), unnumbered)
+		}
+		states := p.States()
+		require.Len(t, states, 1)
+		require.Equal(t, k.Host, states[0].Host)
+		require.Empty(t, states[0].Action)
+		require.Equal(t, ratelimit.Shared, states[0].Mode)
+	})
 }

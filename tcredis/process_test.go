@@ -19,7 +19,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// A process of the fleet, when the tests start one.
+// One of the processes, when the tests start one.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if api := os.Getenv("TCREDIS_PROCESS_API"); api != "" {
@@ -101,7 +101,7 @@ func forty(t *testing.T) (*tctest.API, string) {
 	return api, api.Start(t).URL
 }
 
-// requireShared checks that the processes have one key, with the quota of 40.
+// requireShared checks that the processes have one key, with the limit of 40.
 func requireShared(t *testing.T, s *server) map[string]string {
 	t.Helper()
 	keys, err := s.client(t).Keys(context.Background(), "*").Result()
@@ -113,16 +113,16 @@ func requireShared(t *testing.T, s *server) map[string]string {
 	return values
 }
 
-func TestTwoProcessesShareAQuota(t *testing.T) {
+func TestTwoProcessesShareALimit(t *testing.T) {
 	s := startRedis(t)
 	api, url := forty(t)
-	// Twice as many as two seconds of the API take: one of them must reject.
+	// Twice as many as two seconds of the API take: one of them must throttle.
 	processes(t, 2, 80, url, s.addr)()
 	require.Equal(t, 160, api.Executions("DescribeInstances"))
 	requireShared(t, s)
 }
 
-func TestTwoProcessesGoOnWhileRedisIsStoppedAndShareTheQuotaAgain(t *testing.T) {
+func TestTwoProcessesContinueWhileRedisIsStoppedAndShareTheLimitAgain(t *testing.T) {
 	s := startRedis(t)
 	api, url := forty(t)
 	wait := processes(t, 2, 160, url, s.addr)
@@ -136,8 +136,8 @@ func TestTwoProcessesGoOnWhileRedisIsStoppedAndShareTheQuotaAgain(t *testing.T) 
 	wait()
 	require.Equal(t, 320, api.Executions("DescribeInstances"))
 	values := requireShared(t, s)
-	require.Equal(t, "2", max(values["here"], values["were"]), "both came back")
-	rejected := api.Attempts("DescribeInstances") - 320
-	t.Logf("rejected %.1f %%", float64(rejected)/3.2)
-	require.Less(t, rejected, 320/4, "it is as if they had not shared")
+	require.Equal(t, "2", max(values["callers"], values["callers_before"]), "both reserve again")
+	throttled := api.Attempts("DescribeInstances") - 320
+	t.Logf("throttled %.1f %%", float64(throttled)/3.2)
+	require.Less(t, throttled, 320/4, "they did not share the limit")
 }

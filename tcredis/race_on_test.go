@@ -2,5 +2,5 @@
 
 package tcredis_test
 
-// raceDetector says that the test binary was built with -race.
+// raceDetector reports that the test binary was built with -race.
 const raceDetector = true

@@ -23,8 +23,8 @@ import (
 )
 
 var (
-	fleetCalls = flag.Int("fleet.calls", 200, "calls of the fleet over a real Redis")
-	fleetQuota = flag.Int("fleet.quota", 100, "quota a second of the fleet over a real Redis")
+	replicaCalls = flag.Int("replicas.calls", 200, "calls of the replicas over a real Redis")
+	replicaLimit = flag.Int("replicas.limit", 100, "limit per second of the replicas over a real Redis")
 )
 
 // server is a redis-server of a test's own.
@@ -76,7 +76,7 @@ func (s *server) start(t testing.TB) {
 	s.cmd = exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, s.args...)...)
 	require.NoError(t, s.cmd.Start())
 	client := s.client(t)
-	eventually(t, "redis-server does not answer", func() bool { return client.Ping(context.Background()).Err() == nil })
+	eventually(t, "redis-server does not reply", func() bool { return client.Ping(context.Background()).Err() == nil })
 }
 
 // eventually waits until a condition is true.
@@ -123,7 +123,7 @@ func (s *server) commands(t testing.TB) int {
 	return n
 }
 
-func TestPacerKeepsTheObligationsOverARealRedis(t *testing.T) {
+func TestLimiter_passesTheConformanceSuiteOverARealRedis(t *testing.T) {
 	s := startRedis(t)
 	var n atomic.Int64
 	tctest.TestLimiterLive(t, func() ratelimit.Limiter {
@@ -138,29 +138,29 @@ func newLimiter(t testing.TB, client redis.Scripter, opts ...tcredis.Option) *tc
 	return p
 }
 
-// real is a fleet of ten pacers, each with a connection of its own.
+// real is ten replicas, each with a connection of its own.
 func real(t testing.TB, addr string) replicas {
 	return replicas{
-		processes: 10, callers: 5, calls: *fleetCalls, quota: *fleetQuota, seed: 1,
-		pacer: func(int) ratelimit.Limiter { return newLimiter(t, clientOf(t, addr)) },
+		processes: 10, callers: 5, calls: *replicaCalls, limit: *replicaLimit, seed: 1,
+		limiter: func(int) ratelimit.Limiter { return newLimiter(t, clientOf(t, addr)) },
 	}
 }
 
-// The README has the figures of go test -run OverARealRedis -v ./tcredis -fleet.calls 2000 -fleet.quota 20.
-func TestAFleetKeepsItsQuotaOverARealRedis(t *testing.T) {
+// The README has the figures of go test -run OverARealRedis -v ./tcredis -replicas.calls 2000 -replicas.limit 20.
+func TestReplicas_keepTheLimitOverARealRedis(t *testing.T) {
 	s := startRedis(t)
-	for _, quota := range []int{0, *fleetQuota} {
-		t.Run(fmt.Sprintf("told %d", quota), func(t *testing.T) {
+	for _, limit := range []int{0, *replicaLimit} {
+		t.Run(fmt.Sprintf("configured %d", limit), func(t *testing.T) {
 			f, before := real(t, s.addr), s.commands(t)
 			prefix := tcredis.WithPrefix(t.Name())
-			f.pacer = func(int) ratelimit.Limiter { return newLimiter(t, s.client(t), set(quota), prefix) }
+			f.limiter = func(int) ratelimit.Limiter { return newLimiter(t, s.client(t), set(limit), prefix) }
 			r := f.run(t)
 			commands := float64(s.commands(t)-before) / float64(r.calls)
-			t.Logf("makespan %.3f, rejected %.1f %%, failed %d, commands a call %.2f", f.makespan(r), 100*r.rejected(), r.failed, commands)
+			t.Logf("completion time %.3f, throttled %.1f %%, failed %d, commands per call %.2f", f.completionTime(r), 100*r.throttledPart(), r.failed, commands)
 			require.Zero(t, r.failed)
 			require.Less(t, commands, 1.5)
-			if quota > 0 {
-				require.Less(t, r.rejected(), 0.02)
+			if limit > 0 {
+				require.Less(t, r.throttledPart(), 0.02)
 			}
 		})
 	}
@@ -175,16 +175,16 @@ func TestNoCallFailsWhenRedisStopsAndStarts(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		s.start(t)
 	}
-	var pacers []*tcredis.Limiter
-	f.pacer = func(int) ratelimit.Limiter {
-		pacers = append(pacers, newLimiter(t, s.client(t)))
-		return pacers[len(pacers)-1]
+	var limiters []*tcredis.Limiter
+	f.limiter = func(int) ratelimit.Limiter {
+		limiters = append(limiters, newLimiter(t, s.client(t)))
+		return limiters[len(limiters)-1]
 	}
 	r := f.run(t)
 	require.Zero(t, r.failed)
 	require.Equal(t, r.calls, r.executed)
 	before := s.commands(t)
-	for _, p := range pacers {
+	for _, p := range limiters {
 		// The last probe may have been too early.
 		eventually(t, "Redis is still away", func() bool { return wait(p.ForKey(key), ratelimit.WaitOptions{}) == nil && p.Err() == nil })
 	}
@@ -250,11 +250,11 @@ func TestNoCallFailsWhileRedisIsSlow(t *testing.T) {
 var key = ratelimit.Key{Host: "cvm.tencentcloudapi.com", Action: "DescribeInstances", Credential: "AKIDexample"}
 
 // wait makes one attempt that the API accepts.
-func wait(lane ratelimit.KeyLimiter, turn ratelimit.WaitOptions) error {
-	if err := lane.Wait(context.Background(), turn); err != nil {
+func wait(l ratelimit.KeyLimiter, o ratelimit.WaitOptions) error {
+	if err := l.Wait(context.Background(), o); err != nil {
 		return err
 	}
-	lane.Done(ratelimit.Result{Verdict: ratelimit.Accepted})
+	l.Done(ratelimit.Result{Verdict: ratelimit.Accepted})
 	return nil
 }
 

@@ -12,42 +12,42 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// interval is the time between two bookings at a quota of one a second.
+// interval is the time between two reservations at a limit of one per second.
 const interval = 1010 * time.Millisecond
 
-func TestWaitingCallsComeBackToTheFleet(t *testing.T) {
+func TestWaitingCallsReserveInRedisAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		lane := newLimiter(t, client, set(20)).ForKey(key)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		l := newLimiter(t, client, set(20)).ForKey(key)
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		m.SetError("down")
 		var all sync.WaitGroup
 		for range 60 {
-			all.Go(func() { _ = wait(lane, ratelimit.WaitOptions{}) })
+			all.Go(func() { _ = wait(l, ratelimit.WaitOptions{}) })
 		}
 		time.Sleep(3 * time.Second)
 		m.SetError("")
 		start := time.Now()
 		all.Wait()
-		require.LessOrEqual(t, time.Since(start), 6*time.Second, "alone it was one a second")
+		require.LessOrEqual(t, time.Since(start), 6*time.Second, "without Redis it was one per second")
 	})
 }
 
 // Whichever of the two events of one moment comes first.
-func TestABookingOfACallThatEndsAtItsTurnGoesToTheNext(t *testing.T) {
+func TestTheReservationOfACallThatEndsGoesToTheNext(t *testing.T) {
 	for range 30 {
 		inBubble(t, func(t *testing.T, client *redis.Client, _ *counter) {
-			lane := newLimiter(t, client, set(1)).ForKey(key)
-			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+			l := newLimiter(t, client, set(1)).ForKey(key)
+			require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 			start := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), interval+1)
 			defer cancel()
 			ended := make(chan error, 1)
-			go func() { ended <- lane.Wait(ctx, ratelimit.WaitOptions{}) }()
+			go func() { ended <- l.Wait(ctx, ratelimit.WaitOptions{}) }()
 			time.Sleep(time.Millisecond)
-			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+			require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 			want := interval
 			if <-ended == nil {
 				want = 2 * interval
@@ -57,19 +57,19 @@ func TestABookingOfACallThatEndsAtItsTurnGoesToTheNext(t *testing.T) {
 	}
 }
 
-func TestWhatIsBookedIsUsedWhenRedisGoes(t *testing.T) {
+func TestReservationsAreUsedWhenRedisFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
 		defer client.Close()
-		lane := newLimiter(t, client, set(1)).ForKey(key)
-		require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		l := newLimiter(t, client, set(1)).ForKey(key)
+		require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		start := time.Now()
 		var all sync.WaitGroup
 		times := make([]time.Duration, 3)
 		for i := range times {
 			all.Go(func() {
-				_ = wait(lane, ratelimit.WaitOptions{})
+				_ = wait(l, ratelimit.WaitOptions{})
 				times[i] = time.Since(start).Truncate(time.Microsecond)
 			})
 			time.Sleep(time.Millisecond)
@@ -80,8 +80,8 @@ func TestWhatIsBookedIsUsedWhenRedisGoes(t *testing.T) {
 	})
 }
 
-// The first rejection may come while Redis is away, and nobody noticed.
-func TestAQuotaThatWasLearntWithoutRedisIsToldLater(t *testing.T) {
+// The first throttling response may come while Redis is down, before any call has detected that.
+func TestALimitLearnedWithoutRedisIsReportedLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := piped(t)
 		client := dialTo(m)
@@ -105,28 +105,28 @@ func TestAQuotaThatWasLearntWithoutRedisIsToldLater(t *testing.T) {
 }
 
 // Its share may be so small that nothing happens for a long time.
-func TestACallThatWaitsForItsShareFindsThatRedisIsBack(t *testing.T) {
+func TestACallThatWaitsForItsShareDetectsThatRedisIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := piped(t)
-		var lanes []ratelimit.KeyLimiter
+		var limiters []ratelimit.KeyLimiter
 		for range 10 {
 			client := dialTo(m)
 			defer client.Close()
-			lanes = append(lanes, newLimiter(t, client, set(1)).ForKey(key))
+			limiters = append(limiters, newLimiter(t, client, set(1)).ForKey(key))
 		}
-		for _, lane := range append(lanes, lanes...) {
-			require.NoError(t, wait(lane, ratelimit.WaitOptions{}))
+		for _, l := range append(limiters, limiters...) {
+			require.NoError(t, wait(l, ratelimit.WaitOptions{}))
 		}
 		m.SetError("down")
 		for range 3 {
-			require.NoError(t, wait(lanes[0], ratelimit.WaitOptions{})) // what was booked, and its share
+			require.NoError(t, wait(limiters[0], ratelimit.WaitOptions{})) // its reservation, and its share
 		}
 		go func() {
 			time.Sleep(500 * time.Millisecond)
 			m.SetError("")
 		}()
 		start := time.Now()
-		require.NoError(t, wait(lanes[0], ratelimit.WaitOptions{}))
+		require.NoError(t, wait(limiters[0], ratelimit.WaitOptions{}))
 		require.LessOrEqual(t, time.Since(start), 4*time.Second, "its share is one in ten seconds")
 	})
 }

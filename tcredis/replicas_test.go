@@ -54,35 +54,35 @@ func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.base.RoundTrip(req)
 }
 
-// fleet is a number of processes with callers that share a quota.
+// replicas is a number of processes with callers that share a limit.
 type replicas struct {
-	processes, callers, calls, quota int
+	processes, callers, calls, limit int
 	seed                             uint64 // 0 to begin with a second
 	kind                             tctest.LimitKind
-	pacer                            func(process int) ratelimit.Limiter
+	limiter                          func(process int) ratelimit.Limiter
 	during                           func(*tctest.API) // nil, or what happens meanwhile
 	ended                            func()            // nil, or called after the last call
 }
 
-// result is what a fleet did.
+// result is the result of a run.
 type result struct {
 	calls, failed, attempts, executed int
 	took                              time.Duration
 }
 
-// rejected is the number of rejected attempts, as a part of the calls.
-func (r result) rejected() float64 { return float64(r.attempts-r.executed) / float64(r.calls) }
+// throttledPart is the number of throttled attempts, as a part of the calls.
+func (r result) throttledPart() float64 { return float64(r.attempts-r.executed) / float64(r.calls) }
 
-// makespan is the time that the calls took, in times of the least that the quota
-// allows: a second's worth at once, then the rest.
-func (f replicas) makespan(r result) float64 {
-	return r.took.Seconds() / (float64(r.calls-f.quota) / float64(f.quota))
+// completionTime is the time that the calls took, as a multiple of the optimum: a second's
+// worth immediately, then the rest at the limit.
+func (f replicas) completionTime(r result) float64 {
+	return r.took.Seconds() / (float64(r.calls-f.limit) / float64(f.limit))
 }
 
 // run makes the calls.
 func (f replicas) run(t testing.TB) result {
 	api := tctest.NewAPI()
-	api.RateLimit("", f.quota, f.kind)
+	api.RateLimit("", f.limit, f.kind)
 	base := &slowly{base: api, rng: rand.New(rand.NewPCG(f.seed, 1))}
 	if f.seed > 0 {
 		time.Sleep(time.Duration(base.rng.Int64N(int64(time.Second)))) // the second is in any phase
@@ -91,7 +91,7 @@ func (f replicas) run(t testing.TB) result {
 	var next, failed atomic.Int64
 	var all, wg sync.WaitGroup
 	for i := range f.processes {
-		client := &http.Client{Transport: tcretry.New(base, tcretry.WithRateLimiter(f.pacer(i)),
+		client := &http.Client{Transport: tcretry.New(base, tcretry.WithRateLimiter(f.limiter(i)),
 			tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 10 * time.Minute}))}
 		for range f.callers {
 			all.Go(func() {
@@ -141,7 +141,7 @@ func (f replicas) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredi
 	t.Helper()
 	var c counter
 	var clients []*redis.Client
-	f.pacer = func(int) ratelimit.Limiter {
+	f.limiter = func(int) ratelimit.Limiter {
 		client := dialTo(m, &c)
 		clients = append(clients, client)
 		p, err := tcredis.New(client, opts...)
@@ -153,54 +153,54 @@ func (f replicas) overPipes(t *testing.T, m *miniredis.Miniredis, opts ...tcredi
 		require.NoError(t, c.Close())
 	}
 	commands := float64(c.n.Load()) / float64(f.calls)
-	t.Logf("%s: makespan %.3f, rejected %.1f %%, failed %d, commands a call %.2f",
-		t.Name(), f.makespan(r), 100*r.rejected(), r.failed, commands)
+	t.Logf("%s: completion time %.3f, throttled %.1f %%, failed %d, commands per call %.2f",
+		t.Name(), f.completionTime(r), 100*r.throttledPart(), r.failed, commands)
 	return r, commands
 }
 
-// twenty is the fleet of the tables: ten processes that share 20 a second.
+// twenty is the replicas of the tables: ten processes that share 20 per second.
 func twenty(seed uint64) replicas {
-	return replicas{processes: 10, callers: 5, calls: 2000, quota: 20, seed: seed}
+	return replicas{processes: 10, callers: 5, calls: 2000, limit: 20, seed: seed}
 }
 
 func set(perSecond int) tcredis.Option {
 	return tcredis.WithLimits(func(ratelimit.Key) int { return perSecond })
 }
 
-func TestAFleetThatLearnsItsQuotaKeepsIt(t *testing.T) {
+func TestReplicas_keepALearnedLimit(t *testing.T) {
 	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		r, commands := f.overPipes(t, piped(t))
 		require.Zero(t, r.failed)
-		require.LessOrEqual(t, f.makespan(r), 1.025)
-		require.LessOrEqual(t, r.rejected(), 0.04)
+		require.LessOrEqual(t, f.completionTime(r), 1.025)
+		require.LessOrEqual(t, r.throttledPart(), 0.04)
 		require.LessOrEqual(t, commands, 1.2)
 	})
 }
 
 // Whichever way the server counts.
-func TestAFleetKeepsQuotasOfEveryKind(t *testing.T) {
+func TestReplicas_keepLimitsOfEveryKind(t *testing.T) {
 	for _, kind := range []tctest.LimitKind{tctest.SlidingWindow, tctest.TokenBucket} {
-		for _, quota := range []int{0, 20} {
+		for _, limit := range []int{0, 20} {
 			replicasBubble(t, func(t *testing.T) {
 				f := twenty(5)
 				f.kind = kind
-				r, _ := f.overPipes(t, piped(t), set(quota))
+				r, _ := f.overPipes(t, piped(t), set(limit))
 				require.Zero(t, r.failed)
-				require.LessOrEqual(t, f.makespan(r), 1.03)
-				require.LessOrEqual(t, r.rejected(), 0.05)
+				require.LessOrEqual(t, f.completionTime(r), 1.03)
+				require.LessOrEqual(t, r.throttledPart(), 0.05)
 			})
 		}
 	}
 }
 
-func TestAFleetThatIsToldItsQuotaKeepsIt(t *testing.T) {
+func TestReplicas_keepAConfiguredLimit(t *testing.T) {
 	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		r, commands := f.overPipes(t, piped(t), set(20))
 		require.Zero(t, r.failed)
-		require.LessOrEqual(t, f.makespan(r), 1.015)
-		require.LessOrEqual(t, r.rejected(), 0.0005)
+		require.LessOrEqual(t, f.completionTime(r), 1.015)
+		require.LessOrEqual(t, r.throttledPart(), 0.0005)
 		require.LessOrEqual(t, commands, 1.05)
 	})
 }
@@ -216,19 +216,19 @@ func down(m *miniredis.Miniredis, from time.Duration) func(*tctest.API) {
 	}
 }
 
-func TestAFleetGoesOnWhileRedisIsDownAndComesBack(t *testing.T) {
+func TestReplicas_fallBackWhileRedisIsDownAndRejoin(t *testing.T) {
 	replicasBubble(t, func(t *testing.T) {
 		f, m := twenty(1), piped(t)
 		f.during = down(m, 30*time.Second)
 		r, commands := f.overPipes(t, m)
 		require.Zero(t, r.failed)
-		require.LessOrEqual(t, f.makespan(r), 1.03)
-		require.LessOrEqual(t, r.rejected(), 0.033, "2.5 % is the first burst, before anybody knew the quota")
-		require.Less(t, commands, 0.9, "it asked Redis as usual while that was down")
+		require.LessOrEqual(t, f.completionTime(r), 1.03)
+		require.LessOrEqual(t, r.throttledPart(), 0.033, "2.5 % is the first burst, before anybody knew the limit")
+		require.Less(t, commands, 0.9, "it sent commands to Redis as usual while that was down")
 	})
 }
 
-func TestAFleetKeepsAQuotaThatItIsToldWhileRedisIsDown(t *testing.T) {
+func TestReplicas_keepALimitLearnedWhileRedisIsDown(t *testing.T) {
 	for _, processes := range []int{3, 7, 10} {
 		replicasBubble(t, func(t *testing.T) {
 			f, m := twenty(uint64(processes)), piped(t)
@@ -236,27 +236,27 @@ func TestAFleetKeepsAQuotaThatItIsToldWhileRedisIsDown(t *testing.T) {
 			f.during = down(m, 30*time.Second)
 			r, _ := f.overPipes(t, m, set(20))
 			require.Zero(t, r.failed)
-			require.LessOrEqual(t, f.makespan(r), 1.03)
-			require.LessOrEqual(t, r.rejected(), 0.01)
+			require.LessOrEqual(t, f.completionTime(r), 1.03)
+			require.LessOrEqual(t, r.throttledPart(), 0.01)
 		})
 	}
 }
 
-// Each process then thinks that the quota is its own, until it is rejected.
-func TestAFleetThatNeverMeetsItsRedisFailsNoCall(t *testing.T) {
-	for _, quota := range []int{0, 20} {
+// Each process then uses the whole limit, until it is throttled.
+func TestReplicas_withoutRedisFailNoCall(t *testing.T) {
+	for _, limit := range []int{0, 20} {
 		replicasBubble(t, func(t *testing.T) {
 			f, m := twenty(79), piped(t)
 			m.SetError("down")
-			r, _ := f.overPipes(t, m, set(quota))
+			r, _ := f.overPipes(t, m, set(limit))
 			require.Zero(t, r.failed)
-			require.LessOrEqual(t, f.makespan(r), 1.15)
-			require.LessOrEqual(t, r.rejected(), 0.25)
+			require.LessOrEqual(t, f.completionTime(r), 1.15)
+			require.LessOrEqual(t, r.throttledPart(), 0.25)
 		})
 	}
 }
 
-func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
+func TestReplicas_followALimitThatChanges(t *testing.T) {
 	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		f.calls = 3000
@@ -270,11 +270,11 @@ func TestAFleetFollowsAQuotaThatChanges(t *testing.T) {
 		require.Zero(t, r.failed)
 		// 600 and 300 in the first minute, and the others in 52 s at the least.
 		require.LessOrEqual(t, r.took, 140*time.Second)
-		require.LessOrEqual(t, r.rejected(), 0.1)
+		require.LessOrEqual(t, r.throttledPart(), 0.1)
 	})
 }
 
-func TestAFleetMakesRoomForOthers(t *testing.T) {
+func TestReplicas_shareTheLimitWithOthers(t *testing.T) {
 	replicasBubble(t, func(t *testing.T) {
 		f := twenty(1)
 		f.calls = 1500
@@ -293,30 +293,30 @@ func TestAFleetMakesRoomForOthers(t *testing.T) {
 		}
 		f.ended = func() { close(done) }
 		r, _ := f.overPipes(t, piped(t))
-		// A call may meet the end of a second four times, without news of the others.
+		// A call may arrive at the end of a second four times, before the others report.
 		require.LessOrEqual(t, r.failed, 3)
 		require.LessOrEqual(t, r.took, 115*time.Second, "fifteen a second are left")
-		require.LessOrEqual(t, r.rejected(), 0.2)
+		require.LessOrEqual(t, r.throttledPart(), 0.2)
 	})
 }
 
-// All that is sent in the rest of a second is rejected; a call that would use up
+// All that is sent in the rest of a second is throttled; a call that would use up
 // its attempts there must not.
 func TestABurstAtTheBeginningOfASecondFailsNoCall(t *testing.T) {
-	for _, quota := range []int{20, 100} {
+	for _, limit := range []int{20, 100} {
 		replicasBubble(t, func(t *testing.T) {
 			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
-			f := replicas{processes: 1, callers: 300, calls: 600, quota: quota, seed: 0}
+			f := replicas{processes: 1, callers: 300, calls: 600, limit: limit, seed: 0}
 			r, _ := f.overPipes(t, piped(t))
 			require.Zero(t, r.failed)
 		})
 	}
 }
 
-// The same while the fleet is at its quota, when others use all of some seconds.
+// The same while the replicas are at the limit, when others use all of some seconds.
 func TestSecondsThatOthersUseUpFailNoCall(t *testing.T) {
 	replicasBubble(t, func(t *testing.T) {
-		f := replicas{processes: 2, callers: 20, calls: 1000, quota: 50, seed: 3}
+		f := replicas{processes: 2, callers: 20, calls: 1000, limit: 50, seed: 3}
 		f.during = func(api *tctest.API) {
 			for range 4 {
 				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(3 * time.Second)))

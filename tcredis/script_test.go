@@ -27,7 +27,7 @@ func newScriptTest(t *testing.T) *scriptTest {
 	return &scriptTest{t, m, client, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
-// ask runs an order d later.
+// run runs a request d later.
 func (k *scriptTest) run(d time.Duration, o request) reply {
 	k.t.Helper()
 	k.now = k.now.Add(d)
@@ -37,7 +37,7 @@ func (k *scriptTest) run(d time.Duration, o request) reply {
 	return r
 }
 
-// book books n attempts at once, and returns the last wait.
+// reserve reserves n attempts in one command, and returns the last wait.
 func (k *scriptTest) reserve(n int, o request) (wait time.Duration) {
 	k.t.Helper()
 	o.want, o.ahead = 1, 1
@@ -47,13 +47,13 @@ func (k *scriptTest) reserve(n int, o request) (wait time.Duration) {
 	return wait
 }
 
-func TestNothingIsWrittenWhileTheQuotaIsNotKnown(t *testing.T) {
+func TestScript_writesNothingWhileTheLimitIsNotKnown(t *testing.T) {
 	k := newScriptTest(t)
 	require.Zero(t, k.run(0, request{}).limit)
 	require.Empty(t, k.redis.Keys())
 }
 
-func TestALookChangesNothing(t *testing.T) {
+func TestScript_changesNothingInARead(t *testing.T) {
 	k := newScriptTest(t)
 	k.reserve(5, request{quiet: true, configured: 20})
 	before := k.redis.Dump()
@@ -61,13 +61,13 @@ func TestALookChangesNothing(t *testing.T) {
 	require.Equal(t, before, k.redis.Dump())
 }
 
-func TestKeysExpire(t *testing.T) {
+func TestScript_makesKeysExpire(t *testing.T) {
 	k := newScriptTest(t)
 	k.reserve(1, request{quiet: true, configured: 20})
 	require.Equal(t, keyTTL, k.redis.TTL("key"))
 }
 
-func TestASecondAfterSilenceIsFreeUpToTheQuota(t *testing.T) {
+func TestScript_reservesTheWholeLimitImmediatelyAfterSilence(t *testing.T) {
 	k := newScriptTest(t)
 	for range 3 {
 		require.Zero(t, k.reserve(20, request{quiet: true, configured: 20}))
@@ -76,13 +76,13 @@ func TestASecondAfterSilenceIsFreeUpToTheQuota(t *testing.T) {
 	}
 }
 
-func TestOneWhoSentUnbookedGetsNoFreeSecond(t *testing.T) {
+func TestScript_countsAttemptsWithoutAReservation(t *testing.T) {
 	k := newScriptTest(t)
 	require.Equal(t, 19*window/20, k.reserve(20, request{configured: 20}))
 }
 
-// The promise of the script, for any times of booking.
-func TestNoSecondHasMoreBookingsThanTheQuota(t *testing.T) {
+// The promise of the script, at any times.
+func TestScript_reservesNoMoreThanTheLimitInAnySecond(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		k := newScriptTest(t)
@@ -102,7 +102,7 @@ func TestNoSecondHasMoreBookingsThanTheQuota(t *testing.T) {
 	}
 }
 
-func TestTheFirstRejectionSetsTheQuotaForAll(t *testing.T) {
+func TestScript_learnsTheLimitFromTheFirstThrottlingResponse(t *testing.T) {
 	k := newScriptTest(t)
 	r := k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
 	require.Equal(t, 20, r.limit)
@@ -110,36 +110,36 @@ func TestTheFirstRejectionSetsTheQuotaForAll(t *testing.T) {
 	require.Equal(t, 20, k.run(0, request{}).limit)
 }
 
-func TestARejectionTellsAnotherQuota(t *testing.T) {
+func TestScript_learnsAnotherLimit(t *testing.T) {
 	k := newScriptTest(t)
 	k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
 	require.Equal(t, 5, k.run(time.Minute, request{want: 1, ahead: 1, limit: 20, throttled: &throttling{6, 5}}).limit)
-	require.Equal(t, 5, k.run(0, request{want: 1, ahead: 1, limit: 20}).limit, "what a process knows is older")
+	require.Equal(t, 5, k.run(0, request{want: 1, ahead: 1, limit: 20}).limit, "what a process has learned is older")
 	require.Equal(t, 40, k.run(time.Minute, request{want: 1, ahead: 1, limit: 5, throttled: &throttling{41, 40}}).limit)
 }
 
-func TestAQuotaThatIsSetIsNotExceeded(t *testing.T) {
+func TestScript_doesNotExceedAConfiguredLimit(t *testing.T) {
 	k := newScriptTest(t)
 	require.Equal(t, 10, k.run(0, request{want: 1, ahead: 1, configured: 10, throttled: &throttling{21, 20}}).limit)
 	require.Equal(t, 5, k.run(time.Minute, request{want: 1, ahead: 1, configured: 10, throttled: &throttling{6, 5}}).limit)
 }
 
-func TestAQuotaThatIsSetAnewHoldsAtOnce(t *testing.T) {
+func TestScript_appliesANewConfiguredLimitImmediately(t *testing.T) {
 	k := newScriptTest(t)
 	k.reserve(5, request{quiet: true, configured: 20})
 	k.reserve(5, request{quiet: true, limit: 20, configured: 20})
 	require.Equal(t, 50, k.run(time.Minute, request{want: 1, ahead: 1, quiet: true, configured: 50}).limit)
 	require.Equal(t, 50.0, k.run(time.Second, request{want: 1, ahead: 1, quiet: true, configured: 50}).rate)
-	require.Equal(t, 0, k.run(0, request{}).limit, "it is not what a rejection told")
+	require.Equal(t, 0, k.run(0, request{}).limit, "it is not learned")
 }
 
-func TestWhatAProcessKnowsOutlivesRedis(t *testing.T) {
+func TestScript_learnsTheLimitFromAProcessIfRedisLostIt(t *testing.T) {
 	k := newScriptTest(t)
 	require.Equal(t, 20, k.run(0, request{want: 1, ahead: 1, quiet: true, limit: 20}).limit)
-	require.Equal(t, 19*window/20, k.reserve(19, request{quiet: true, limit: 20}), "nobody knows what was sent in this second")
+	require.Equal(t, 19*window/20, k.reserve(19, request{quiet: true, limit: 20}), "it is not known what was sent in this second")
 }
 
-func TestRejectionsInARowSlowTheFleetAndSilenceSpeedsItUp(t *testing.T) {
+func TestScript_cutsTheRateForThrottlingInARowAndRecovers(t *testing.T) {
 	k := newScriptTest(t)
 	k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
 	k.now = k.now.Add(3 * time.Second)
@@ -158,7 +158,7 @@ func TestRejectionsInARowSlowTheFleetAndSilenceSpeedsItUp(t *testing.T) {
 	require.Equal(t, 20.0, k.run(0, request{want: 1, ahead: 1}).rate)
 }
 
-func TestRejectionsWithoutNumbersSlowTheFleet(t *testing.T) {
+func TestScript_cutsTheRateWithoutNumbers(t *testing.T) {
 	k := newScriptTest(t)
 	k.run(0, request{want: 1, ahead: 1, throttled: &throttling{21, 20}})
 	k.now = k.now.Add(3 * time.Second)
@@ -169,7 +169,7 @@ func TestRejectionsWithoutNumbersSlowTheFleet(t *testing.T) {
 	require.Equal(t, 18.0, rate)
 }
 
-// saturate books for d as a busy fleet does, always ten ahead, and returns the
+// saturate reserves for d as busy processes do, always ten ahead, and returns the
 // number of bookings.
 func (k *scriptTest) saturate(d time.Duration, o request) int {
 	n := 0
@@ -183,7 +183,7 @@ func (k *scriptTest) saturate(d time.Duration, o request) int {
 	return n
 }
 
-func TestABusyFleetLooksForARaisedQuota(t *testing.T) {
+func TestScript_probesForARaisedLimit(t *testing.T) {
 	k := newScriptTest(t)
 	o := request{limit: 20}
 	k.saturate(11*time.Second, o)
@@ -193,7 +193,7 @@ func TestABusyFleetLooksForARaisedQuota(t *testing.T) {
 	require.Equal(t, 20, k.run(0, request{want: 1, ahead: 1, throttled: &throttling{31, 20}}).limit, "it was not raised")
 }
 
-func TestAFleetThatIsToldItsQuotaDoesNotLook(t *testing.T) {
+func TestScript_doesNotProbeBeyondAConfiguredLimit(t *testing.T) {
 	k := newScriptTest(t)
 	n := k.saturate(time.Minute, request{quiet: true, configured: 20})
 	require.LessOrEqual(t, n, int(20*(time.Minute.Seconds()/window.Seconds()+1))+1)
@@ -201,7 +201,7 @@ func TestAFleetThatIsToldItsQuotaDoesNotLook(t *testing.T) {
 }
 
 // As that of a replica may, which takes over.
-func TestAClockThatGoesBackDelaysNothing(t *testing.T) {
+func TestScript_acceptsAClockThatGoesBack(t *testing.T) {
 	k := newScriptTest(t)
 	o := request{quiet: true, configured: 20}
 	k.reserve(60, o)
@@ -212,7 +212,7 @@ func TestAClockThatGoesBackDelaysNothing(t *testing.T) {
 	require.Zero(t, k.reserve(1, o))
 }
 
-func TestOneCommandBooksAllThatMayStartAtOnceAndTwoThatMayNot(t *testing.T) {
+func TestScript_reservesAllThatMayStartImmediatelyAndTwoThatMayNot(t *testing.T) {
 	k := newScriptTest(t)
 	r := k.run(0, request{want: 30, ahead: 2, quiet: true, configured: 20})
 	require.Len(t, r.waits, 22)
@@ -221,7 +221,7 @@ func TestOneCommandBooksAllThatMayStartAtOnceAndTwoThatMayNot(t *testing.T) {
 	require.Len(t, k.run(0, request{want: 30, ahead: 2, quiet: true, configured: 20}).waits, 2)
 }
 
-func TestProcessesAreCounted(t *testing.T) {
+func TestScript_countsProcesses(t *testing.T) {
 	k := newScriptTest(t)
 	o := request{want: 1, ahead: 1, quiet: true, configured: 20}
 	censuses := make([]int64, 7)

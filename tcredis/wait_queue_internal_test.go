@@ -9,7 +9,7 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// crowd is a queue of n waiters whose turns are a tenth of a second apart. All have
+// crowd is a queue of n waiters that start a tenth of a second apart. All have
 // time for all before them, but the last one only for half of those.
 func crowd(n int) (*waitQueue, func(int) time.Time) {
 	q := new(waitQueue)
@@ -24,22 +24,22 @@ func crowd(n int) (*waitQueue, func(int) time.Time) {
 	return q, start
 }
 
-func TestToFindWhoIsLateCostsLittleForEachOfManyWaiters(t *testing.T) {
+func TestWaitQueue_checksDeadlinesOfManyWaitersAtLittleCost(t *testing.T) {
 	const n = 1000
 	q, start := crowd(n)
 	q.head().notAfter, q.earliestDeadline = start(1), start(1)
-	looks := 0
+	checks := 0
 	counted := func(place int) time.Time {
-		looks++
+		checks++
 		return start(place)
 	}
 	for range n {
 		q.rejectLate(noon, counted, ratelimit.ErrTooLate)
 	}
-	require.LessOrEqual(t, looks, 3*n)
+	require.LessOrEqual(t, checks, 3*n)
 }
 
-func TestALookThatIsPutOffComes(t *testing.T) {
+func TestWaitQueue_makesAPostponedCheck(t *testing.T) {
 	const n = 1000
 	q, start := crowd(n)
 	last := q.regular.Back().Value.(*waiter)
@@ -51,14 +51,14 @@ func TestALookThatIsPutOffComes(t *testing.T) {
 	q.rejectLate(soon, start, ratelimit.ErrTooLate)
 	require.Equal(t, ratelimit.ErrTooLate, <-last.result)
 	require.Equal(t, n-1, q.len())
-	require.Equal(t, start(n), q.nextCheck(), "nobody else is late")
+	require.Equal(t, start(n), q.nextCheck(), "no other is late")
 }
 
-func TestRejectedOnesGoFirstInTheOrderOfArrival(t *testing.T) {
+func TestWaitQueue_putsThrottledCallsFirstInTheOrderOfArrival(t *testing.T) {
 	var q waitQueue
 	var all []*waiter
-	for i, again := range []bool{false, true, false, true} {
-		all = append(all, &waiter{afterThrottle: again, result: make(chan error, 1)})
+	for i, afterThrottle := range []bool{false, true, false, true} {
+		all = append(all, &waiter{afterThrottle: afterThrottle, result: make(chan error, 1)})
 		require.Equal(t, []int{0, 0, 2, 1}[i], q.add(all[i]))
 	}
 	for _, i := range []int{1, 3, 0, 2} {
