@@ -8,7 +8,7 @@ require (
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/stretchr/testify v1.12.1
-	github.com/tcretry/tcretry v0.0.0
+	github.com/tcretry/tcretry v0.1.0
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.166
 	golang.org/x/time v0.14.0
 )

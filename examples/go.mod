@@ -9,10 +9,10 @@ require (
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/stretchr/testify v1.12.1
-	github.com/tcretry/tcretry v0.0.0
-	github.com/tcretry/tcretry/tcotel v0.0.0
-	github.com/tcretry/tcretry/tcprom v0.0.0
-	github.com/tcretry/tcretry/tcredis v0.0.0
+	github.com/tcretry/tcretry v0.1.0
+	github.com/tcretry/tcretry/tcotel v0.1.0
+	github.com/tcretry/tcretry/tcprom v0.1.0
+	github.com/tcretry/tcretry/tcredis v0.1.0
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.166
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm v1.3.100
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
@@ -34,7 +34,7 @@ require (
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
-	github.com/tcretry/tcretry/tcsdk v0.0.0
+	github.com/tcretry/tcretry/tcsdk v0.1.0
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/metric v1.46.0 // indirect

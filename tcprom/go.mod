@@ -4,7 +4,7 @@ go 1.25.0
 
 require (
 	github.com/stretchr/testify v1.12.1
-	github.com/tcretry/tcretry v0.0.0
+	github.com/tcretry/tcretry v0.1.0
 )
 
 require (

@@ -6,7 +6,7 @@ replace github.com/tcretry/tcretry => ../
 
 require (
 	github.com/stretchr/testify v1.12.1
-	github.com/tcretry/tcretry v0.0.0
+	github.com/tcretry/tcretry v0.1.0
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.212
 )
 
