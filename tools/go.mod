@@ -10,6 +10,7 @@ tool (
 
 require (
 	github.com/stretchr/testify v1.12.1
+	github.com/yuin/goldmark v1.8.7
 	golang.org/x/mod v0.32.0
 )
 

@@ -13,7 +13,6 @@ package main
 
 import (
 	"errors"
-
 	"flag"
 	"fmt"
 	"io"
