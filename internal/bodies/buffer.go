@@ -24,7 +24,7 @@ var (
 	largeBuffers = sync.Pool{New: func() any { return &buffer{memory: make([]byte, Large)} }}
 )
 
-// OnBuffer, unless it is nil, is called with 1 for each buffer that gets an owner and
+// OnBuffer is called, unless it is nil, with 1 for each buffer that gets an owner and
 // with -1 for each that loses it, from any goroutine. Only tests set it, before the
 // first call: a counter in production would make every core wait for the others.
 var OnBuffer func(int64)
