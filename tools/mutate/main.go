@@ -83,7 +83,7 @@ func (t *trial) do(ctx context.Context) (err error) {
 		return err
 	}
 	if end, output := t.test(ctx); end != survived {
-		return fmt.Errorf("the tests %s without a fault:\n%s", end, output)
+		return fmt.Errorf("the tests %s without a fault:\n%.2000s", end, output)
 	}
 	rng := rand.New(rand.NewPCG(t.seed, t.seed))
 	rng.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
