@@ -26,14 +26,14 @@ func stages() map[string]stage {
 	fails := func() http.RoundTripper { return probe.Always(tctest.Fail("InternalError", "")) }
 	stops := func(after int) tcretry.Option { // the rate limiter, after some attempts
 		turns := 0
-		return tcretry.WithRateLimiter(pacerFunc(func(ctx context.Context) error {
+		return tcretry.WithRateLimiter(limiterFunc(func(ctx context.Context) error {
 			if turns++; turns <= after {
 				return nil
 			}
 			return hourPacer(ctx)
 		}))
 	}
-	own := tcretry.WithRateLimiter(pacerFunc(func(ctx context.Context) error {
+	own := tcretry.WithRateLimiter(limiterFunc(func(ctx context.Context) error {
 		<-ctx.Done()
 		return errors.New("a rate limiter's error of its own")
 	}))
@@ -57,9 +57,9 @@ func stages() map[string]stage {
 	}
 }
 
-// TestWhereverACallIsEndedItsErrorSaysSoAndWhy: by a context with and without a
+// TestWhereverACallIsCanceledItsErrorIsTheCause: by a context with and without a
 // cause, by its deadline, by Request.Cancel and by http.Client.Timeout.
-func TestWhereverACallIsEndedItsErrorSaysSoAndWhy(t *testing.T) {
+func TestWhereverACallIsCanceledItsErrorIsTheCause(t *testing.T) {
 	gone := errors.New("the user went away")
 	const at = 300 * time.Millisecond
 	type change func(*http.Request) (*http.Request, context.CancelFunc)
@@ -102,18 +102,18 @@ func TestWhereverACallIsEndedItsErrorSaysSoAndWhy(t *testing.T) {
 			t.Run(name+" in "+where, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					stage := stages()[where]
-					var told probe.Events
-					rt := tcretry.New(stage.base, append(stage.options, tcretry.WithHooks(told.Hooks()))...)
+					var events probe.Events
+					rt := tcretry.New(stage.base, append(stage.options, tcretry.WithHooks(events.Hooks()))...)
 					req, cancel := row.change(probe.SDKRequest(t, "DescribeInstances", nil))
 					defer cancel()
 					start := time.Now()
 					resp, err := rt.RoundTrip(req)
 					if resp != nil { // decided before the wait: it could not have ended in time
-						require.Equal(t, tcretry.StopDeadlineExceeded, told.Done[0].Reason)
+						require.Equal(t, tcretry.StopDeadlineExceeded, events.Done[0].Reason)
 						return
 					}
 					require.LessOrEqual(t, time.Since(start), at)
-					require.Equal(t, row.reason, told.Done[0].Reason)
+					require.Equal(t, row.reason, events.Done[0].Reason)
 					for _, target := range row.is {
 						require.ErrorIs(t, err, target)
 					}
@@ -131,10 +131,10 @@ func TestTheClientsTimeoutIsATimeoutWhereverItFindsTheCall(t *testing.T) {
 			for range 20 { // whichever of the two is seen first
 				synctest.Test(t, func(t *testing.T) {
 					stage := stages()[where]
-					var told probe.Events
-					rt := tcretry.New(stage.base, append(stage.options, tcretry.WithHooks(told.Hooks()))...)
+					var events probe.Events
+					rt := tcretry.New(stage.base, append(stage.options, tcretry.WithHooks(events.Hooks()))...)
 					resp, err := (&http.Client{Transport: rt, Timeout: 300 * time.Millisecond}).Do(probe.SDKRequest(t, "DescribeInstances", nil))
-					require.Equal(t, tcretry.StopDeadlineExceeded, told.Done[0].Reason)
+					require.Equal(t, tcretry.StopDeadlineExceeded, events.Done[0].Reason)
 					if err == nil {
 						require.NoError(t, resp.Body.Close())
 						return

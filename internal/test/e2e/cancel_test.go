@@ -18,12 +18,12 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-func TestCancellationDuringADelayReturnsAtOnceWithTheCause(t *testing.T) {
+func TestCancellationDuringABackoffReturnsImmediatelyWithTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.Fail("InternalError", ""))
-		var told probe.Events
-		rt := tcretry.New(api, tcretry.WithPolicy(probe.Exact()), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(api, tcretry.WithPolicy(probe.Exact()), tcretry.WithHooks(events.Hooks()))
 		cause := errors.New("the user went away")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		start := time.Now()
@@ -33,8 +33,8 @@ func TestCancellationDuringADelayReturnsAtOnceWithTheCause(t *testing.T) {
 		require.ErrorIs(t, err, cause)
 		require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 1 attempt (canceled): the user went away")
 		require.Equal(t, 300*time.Millisecond, time.Since(start))
-		require.Equal(t, tcretry.StopCanceled, told.Done[0].Reason)
-		require.Equal(t, err, told.Done[0].Err)
+		require.Equal(t, tcretry.StopCanceled, events.Done[0].Reason)
+		require.Equal(t, err, events.Done[0].Err)
 	})
 }
 
@@ -91,7 +91,7 @@ func hourPacer(ctx context.Context) error {
 
 func TestTheRequestsCancelChannelEndsEveryWait(t *testing.T) {
 	for name, option := range map[string]tcretry.Option{
-		"for the pace":   tcretry.WithRateLimiter(pacerFunc(hourPacer)),
+		"for the pace":   tcretry.WithRateLimiter(limiterFunc(hourPacer)),
 		"for the budget": tcretry.WithBudget(waitingBudget{}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,13 +101,13 @@ func TestTheRequestsCancelChannelEndsEveryWait(t *testing.T) {
 				req := probe.SDKRequest(t, "DescribeInstances", nil)
 				//lint:ignore SA1019 part of the contract as long as http.Request has it
 				req.Cancel = cancel
-				var told probe.Events
+				var events probe.Events
 				start := time.Now()
-				resp, err := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), option, tcretry.WithHooks(told.Hooks())).RoundTrip(req)
+				resp, err := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), option, tcretry.WithHooks(events.Hooks())).RoundTrip(req)
 				require.Nil(t, resp)
 				require.ErrorContains(t, err, "Cancel channel was closed")
 				require.Equal(t, 300*time.Millisecond, time.Since(start))
-				require.Equal(t, tcretry.StopCanceled, told.Done[0].Reason)
+				require.Equal(t, tcretry.StopCanceled, events.Done[0].Reason)
 			})
 		})
 	}
@@ -132,12 +132,12 @@ func TestACallThatIsCanceledDuringItsAttemptSchedulesNoRetry(t *testing.T) {
 				cancel()
 				return nil, io.ErrUnexpectedEOF
 			})
-			var told probe.Events
-			_, err := tcretry.New(base, tcretry.WithHooks(told.Hooks())).RoundTrip(req)
+			var events probe.Events
+			_, err := tcretry.New(base, tcretry.WithHooks(events.Hooks())).RoundTrip(req)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			require.ErrorIs(t, err, context.Canceled)
-			require.Empty(t, told.Retries)
-			require.Equal(t, tcretry.StopCanceled, told.Done[0].Reason)
+			require.Empty(t, events.Retries)
+			require.Equal(t, tcretry.StopCanceled, events.Done[0].Reason)
 		})
 	}
 }

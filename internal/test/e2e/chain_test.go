@@ -114,7 +114,7 @@ func TestTheInnerTransportOfAChainPassesTheAttemptThrough(t *testing.T) {
 
 // What stands between may call the API itself with the context of the attempt: a
 // signer that asks STS for credentials does. Such a call is one like any other.
-func TestACallThatTheBaseMakesWithTheContextOfAnAttemptIsRetried(t *testing.T) {
+func TestACallThatTheUnderlyingRoundTripperMakesWithTheContextOfAnAttemptIsRetried(t *testing.T) {
 	for name, nested := range map[string]func(req *http.Request){
 		"another action":             func(req *http.Request) { req.Header["X-Tc-Action"] = []string{"AssumeRole"} },
 		"the action of another host": func(req *http.Request) { req.URL.Host, req.Host = "cdb.tencentcloudapi.com", "" },
@@ -142,7 +142,7 @@ func TestACallThatTheBaseMakesWithTheContextOfAnAttemptIsRetried(t *testing.T) {
 }
 
 // The attempt of a request that only its scope marks is told by its address.
-func TestAnAttemptWithoutAnActionIsToldByItsAddress(t *testing.T) {
+func TestAnAttemptWithoutAnActionIsRecognisedByItsAddress(t *testing.T) {
 	everything := func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithPolicy(probe.Quick()), tcretry.WithScope(func(*http.Request) bool { return true }))
 	}

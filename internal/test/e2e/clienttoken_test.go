@@ -45,7 +45,7 @@ func without(t *testing.T, body string) (rest, token string) {
 	return before + strings.TrimPrefix(after, ","), token
 }
 
-func TestALostOrderIsRepeatedWithItsTokenAndExecutedOnce(t *testing.T) {
+func TestANonIdempotentRequestIsRetriedWithItsTokenAndExecutedOnce(t *testing.T) {
 	for name, lost := range map[string]tctest.Reply{
 		"the connection is closed": tctest.DropAfterExecution(), "it is reset": tctest.ResetInHeaders(),
 		"half of the body": tctest.Truncate(9, tctest.OK(nil)), "a gateway's page": tctest.AfterExecution(tctest.GatewayError(http.StatusGatewayTimeout)),
@@ -54,15 +54,15 @@ func TestALostOrderIsRepeatedWithItsTokenAndExecutedOnce(t *testing.T) {
 			for _, given := range []bool{false, true} {
 				api := tctest.NewAPI()
 				api.Script("RunInstances", lost, tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))
-				var told probe.Events
-				opts := []tcretry.Option{tcretry.WithHooks(told.Hooks())}
+				var events probe.Events
+				opts := []tcretry.Option{tcretry.WithHooks(events.Hooks())}
 				if given {
 					opts = append(opts, tcretry.WithClientTokens())
 				}
 				resp, err := tcretry.New(api, opts...).RoundTrip(probe.APIRequest(t, "cvm", "RunInstances", `{"ImageId":"img-1"}`))
 				require.Equal(t, 1, api.Executions("RunInstances"), name)
 				if !given {
-					require.Equal(t, tcretry.StopNotIdempotent, told.Done[0].Reason, name)
+					require.Equal(t, tcretry.StopNotIdempotent, events.Done[0].Reason, name)
 					continue
 				}
 				require.NoError(t, err, name)
@@ -70,21 +70,21 @@ func TestALostOrderIsRepeatedWithItsTokenAndExecutedOnce(t *testing.T) {
 				calls := api.Recorded()
 				require.Len(t, calls, 2, name)
 				require.Equal(t, calls[0].Body, calls[1].Body, name)
-				require.Equal(t, calls[0].ClientToken, told.Attempts[0].ClientToken, name)
-				require.Equal(t, calls[0].ClientToken, told.Attempts[1].ClientToken, name)
-				require.Equal(t, calls[0].ClientToken, told.Done[0].ClientToken, name)
+				require.Equal(t, calls[0].ClientToken, events.Attempts[0].ClientToken, name)
+				require.Equal(t, calls[0].ClientToken, events.Attempts[1].ClientToken, name)
+				require.Equal(t, calls[0].ClientToken, events.Done[0].ClientToken, name)
 			}
 		})
 	}
 }
 
-func TestATokenIsGivenOnlyWhenAskedFor(t *testing.T) {
+func TestATokenIsAddedOnlyWithTheOption(t *testing.T) {
 	api := tctest.NewAPI()
-	var told probe.Events
-	_, err := tcretry.New(api, tcretry.WithHooks(told.Hooks())).RoundTrip(probe.APIRequest(t, "cvm", "RunInstances", `{}`))
+	var events probe.Events
+	_, err := tcretry.New(api, tcretry.WithHooks(events.Hooks())).RoundTrip(probe.APIRequest(t, "cvm", "RunInstances", `{}`))
 	require.NoError(t, err)
 	require.Equal(t, `{}`, string(api.Recorded()[0].Body))
-	require.Empty(t, told.Done[0].ClientToken)
+	require.Empty(t, events.Done[0].ClientToken)
 }
 
 func TestEveryCallHasATokenOfItsOwn(t *testing.T) {
@@ -128,7 +128,7 @@ func TestTheActionsWithATokenAreThoseOfTheSDK(t *testing.T) {
 	require.Equal(t, 5, unprotected)
 }
 
-func TestNoTokenIsGivenWhereItIsNotKnownToProtect(t *testing.T) {
+func TestNoTokenIsAddedWhereItIsNotDocumentedToProtect(t *testing.T) {
 	gone := errors.New("gone")
 	for name, change := range map[string]func(*http.Request){
 		"an action that has none": func(r *http.Request) { r.Header.Set("X-TC-Action", "StartInstances") },
@@ -157,17 +157,17 @@ func TestNoTokenIsGivenWhereItIsNotKnownToProtect(t *testing.T) {
 		change(req)
 		before := *req
 		var sent http.Request
-		var told probe.Events
+		var events probe.Events
 		base := probe.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
 			sent = *r
 			return nil, errors.New("no network")
 		})
-		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(8), tcretry.WithHooks(told.Hooks()),
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(8), tcretry.WithHooks(events.Hooks()),
 			tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 2})).RoundTrip(req)
 		require.ErrorContains(t, err, "no network", name)
 		require.True(t, before.Body == sent.Body, "%s: the body is handed over", name)
 		require.Equal(t, before.ContentLength, sent.ContentLength, name)
-		require.Empty(t, told.Done[0].ClientToken, name)
+		require.Empty(t, events.Done[0].ClientToken, name)
 	}
 }
 
@@ -263,7 +263,7 @@ func TestABodyWithoutGetBodyThatGetsNoTokenArrivesAsItWas(t *testing.T) {
 		body := &probe.CloseCounter{Reader: io.MultiReader(strings.NewReader(row.body), iotest.ErrReader(row.end))}
 		req := probe.APIRequest(t, "cvm", "RunInstances", ``)
 		req.Body, req.GetBody, req.ContentLength = body, nil, -1
-		var told probe.Events
+		var events probe.Events
 		base := probe.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
 			text, err := io.ReadAll(r.Body)
 			require.Equal(t, row.body, string(text), name)
@@ -276,9 +276,9 @@ func TestABodyWithoutGetBodyThatGetsNoTokenArrivesAsItWas(t *testing.T) {
 			require.NoError(t, r.Body.Close())
 			return nil, errors.New("no network")
 		})
-		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(50), tcretry.WithHooks(told.Hooks())).RoundTrip(req)
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(50), tcretry.WithHooks(events.Hooks())).RoundTrip(req)
 		require.Error(t, err, name)
-		require.Empty(t, told.Done[0].ClientToken, name)
+		require.Empty(t, events.Done[0].ClientToken, name)
 		require.Equal(t, 1, body.Closed, name)
 	}
 }
@@ -298,7 +298,7 @@ func TestTheEndOfTheContextEndsTheReadingOfABody(t *testing.T) {
 }
 
 // An application's own rule stands, whatever was given.
-func TestWithIdempotentIsAskedAboutARequestWithItsToken(t *testing.T) {
+func TestWithIdempotencyReceivesTheRequestWithItsToken(t *testing.T) {
 	api := tctest.NewAPI(tctest.DropAfterExecution())
 	var seen string
 	rule := func(r *http.Request) bool {

@@ -30,15 +30,15 @@ func TestRoundTripperContract(t *testing.T) {
 func TestRoundTripperContractWithEveryOption(t *testing.T) {
 	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithAttemptTimeout(time.Hour), tcretry.WithPolicy(probe.Exact()),
-			tcretry.WithHooks(new(lockedTold).hooks()), tcretry.WithMaxPeekBytes(1<<20), tcretry.WithMaxReplayBytes(1<<20),
+			tcretry.WithHooks(new(lockedEvents).hooks()), tcretry.WithMaxPeekBytes(1<<20), tcretry.WithMaxReplayBytes(1<<20),
 			tcretry.WithClassifier(tcretry.DefaultClassifier()))
 	})
 }
 
-// lockedTold counts what hooks are told, from many goroutines.
-type lockedTold struct{ attempts, retries, done atomic.Int64 }
+// lockedEvents counts what hooks are told, from many goroutines.
+type lockedEvents struct{ attempts, retries, done atomic.Int64 }
 
-func (l *lockedTold) hooks() tcretry.Hooks {
+func (l *lockedEvents) hooks() tcretry.Hooks {
 	return tcretry.Hooks{
 		AttemptDone:    func(context.Context, tcretry.AttemptInfo) { l.attempts.Add(1) },
 		RetryScheduled: func(context.Context, tcretry.RetryInfo) { l.retries.Add(1) },
@@ -124,34 +124,34 @@ func TestTheClientsTimeoutBoundsAllAttempts(t *testing.T) {
 	})
 }
 
-// pacerFunc is a pacer with one lane whose Wait is the function.
-type pacerFunc func(context.Context) error
+// limiterFunc is a pacer with one lane whose Wait is the function.
+type limiterFunc func(context.Context) error
 
-func (f pacerFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
+func (f limiterFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
 
-func (f pacerFunc) Wait(ctx context.Context, _ ratelimit.WaitOptions) error { return f(ctx) }
+func (f limiterFunc) Wait(ctx context.Context, _ ratelimit.WaitOptions) error { return f(ctx) }
 
-func (f pacerFunc) Done(ratelimit.Result) {}
+func (f limiterFunc) Done(ratelimit.Result) {}
 
-func (f pacerFunc) Accepted() uint64 { return 0 }
+func (f limiterFunc) Accepted() uint64 { return 0 }
 
-func TestATurnThatComesTooLateHandsTheLastAnswerBack(t *testing.T) {
+func TestASlotThatIsTooLateReturnsTheLastResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := 0
-		pacer := pacerFunc(func(context.Context) error {
+		pacer := limiterFunc(func(context.Context) error {
 			if turns++; turns == 2 {
 				return ratelimit.ErrTooLate
 			}
 			return nil
 		})
-		var told probe.Events
-		rt := tcretry.New(probe.Always(tctest.Throttle()), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(probe.Always(tctest.Throttle()), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(events.Hooks()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
 		require.NoError(t, err)
 		probe.RequireCode(t, "RequestLimitExceeded", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopDeadlineExceeded, told.Done[0].Reason)
+		require.Equal(t, tcretry.StopDeadlineExceeded, events.Done[0].Reason)
 
 		turns = 1
 		_, err = rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
@@ -162,7 +162,7 @@ func TestATurnThatComesTooLateHandsTheLastAnswerBack(t *testing.T) {
 
 // Neither a gateway's page nor an answer that was cut short is looked at to its
 // end; while its connection is free for others, the caller can still have it.
-func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
+func TestASlotThatIsTooLateReturnsAResponseThatWasNotPeekedAt(t *testing.T) {
 	for name, answer := range map[string]tctest.Reply{
 		"a page":                tctest.GatewayError(http.StatusBadGateway),
 		"a page without length": tctest.Chunked(tctest.GatewayError(http.StatusBadGateway)),
@@ -171,7 +171,7 @@ func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				turns := 0
-				pacer := pacerFunc(func(context.Context) error {
+				pacer := limiterFunc(func(context.Context) error {
 					if turns++; turns == 2 {
 						return ratelimit.ErrTooLate
 					}
@@ -196,10 +196,10 @@ func TestATurnThatComesTooLateHandsBackWhatWasNotLookedAt(t *testing.T) {
 
 // The rate limiter's refusal does not hide the error of the attempt before it; it is
 // the call's error if that attempt had a response, which was too long to keep.
-func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
+func TestASlotThatIsTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := 0
-		pacer := pacerFunc(func(context.Context) error {
+		pacer := limiterFunc(func(context.Context) error {
 			if turns++; turns%2 == 0 {
 				return ratelimit.ErrTooLate
 			}
@@ -227,7 +227,7 @@ func TestATurnThatComesTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 
 // A page that is not looked at keeps its body open: whether its call is paced or
 // not, it is closed once before the next attempt.
-func TestThePageOfAPacedThrottleIsClosedBeforeTheNextAttempt(t *testing.T) {
+func TestThePageOfAThrottledAttemptIsClosedBeforeTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pages []*probe.CloseCounter
 		base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
@@ -246,14 +246,14 @@ func TestThePageOfAPacedThrottleIsClosedBeforeTheNextAttempt(t *testing.T) {
 	})
 }
 
-// panicBase is a base with a bug.
-type panicBase struct{}
+// panicking is a base with a bug.
+type panicking struct{}
 
-func (panicBase) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug in the base") }
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug in the base") }
 
-func TestABaseThatPanicsKeepsNoPlaceInTheLane(t *testing.T) {
+func TestAPanicOfTheUnderlyingRoundTripperLeavesTheQueue(t *testing.T) {
 	pacer := &countingPacer{}
-	rt := tcretry.New(panicBase{}, tcretry.WithRateLimiter(pacer))
+	rt := tcretry.New(panicking{}, tcretry.WithRateLimiter(pacer))
 	require.Panics(t, func() { _, _ = rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil)) })
 	require.Equal(t, 1, pacer.done)
 }
@@ -270,9 +270,9 @@ func (p *countingPacer) Accepted() uint64 { return 0 }
 
 func TestAThousandGoroutinesShareATransport(t *testing.T) {
 	srv, _ := flaky(t)
-	var told lockedTold
+	var events lockedEvents
 	base := &http.Transport{MaxIdleConnsPerHost: 50, MaxConnsPerHost: 50}
-	rt := tcretry.New(base, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(told.hooks()), tcretry.WithoutBudget())
+	rt := tcretry.New(base, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(events.hooks()), tcretry.WithoutBudget())
 	defer rt.CloseIdleConnections()
 	var wg sync.WaitGroup
 	for i := range 1000 {
@@ -297,6 +297,6 @@ func TestAThousandGoroutinesShareATransport(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	require.EqualValues(t, 1000, told.done.Load())
-	require.Equal(t, told.attempts.Load(), 1000+told.retries.Load())
+	require.EqualValues(t, 1000, events.done.Load())
+	require.Equal(t, events.attempts.Load(), 1000+events.retries.Load())
 }

@@ -51,7 +51,7 @@ func describe(ctx context.Context, t *testing.T, rt http.RoundTripper) (string, 
 	return "", nil
 }
 
-func TestThousandsOfWaitingCallsEndAtOnceWhenTheyAreCanceled(t *testing.T) {
+func TestThousandsOfWaitingCallsEndImmediatelyWhenTheyAreCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, rt := throttled(t, 20, tcretry.WithPolicy(tcretry.Policy{MaxElapsed: time.Hour}))
 		gone := errors.New("the user went away")
@@ -187,7 +187,7 @@ func TestAStormOfActionsThroughATransportTakesBoundedMemory(t *testing.T) {
 	require.Equal(t, 20, paces[0].Limit, "the storm was paced")
 }
 
-func TestPacerAndBudgetAddNoAllocationToACallBelowTheQuota(t *testing.T) {
+func TestRateLimiterAndBudgetAddNoAllocationToACallWithinTheLimit(t *testing.T) {
 	body := probe.Success(4 << 10)
 	base := probe.MemoryBase(body, int64(len(body)))
 	without := probe.Added(t, base, tcretry.WithoutRateLimiter(), tcretry.WithoutBudget())

@@ -100,7 +100,7 @@ func endings() []ending {
 		{how: "Policy.MaxElapsed", returns: "*Error", reason: tcretry.StopMaxElapsed, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithPolicy(tcretry.Policy{MaxElapsed: 1})}, is: []error{probe.RefusedConn}},
 		{how: "signature too old for a retry", returns: "*Error", reason: tcretry.StopSignatureExpired, attempts: 1, base: waitingThen(2*time.Second, probe.RefusedConn), change: old, is: []error{probe.RefusedConn}},
 		{how: "retry budget exhausted", returns: "*Error", reason: tcretry.StopBudgetExhausted, attempts: 1, base: refused, opts: []tcretry.Option{tcretry.WithBudget(probe.NoBudget{})}, is: []error{probe.RefusedConn}},
-		{how: "rate-limiter wait would exceed the deadline", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "ratelimit.ErrTooLate, context.DeadlineExceeded", base: internal, opts: []tcretry.Option{tcretry.WithRateLimiter(pacerFunc(func(context.Context) error { return ratelimit.ErrTooLate }))}, change: late(time.Second), is: []error{ratelimit.ErrTooLate, context.DeadlineExceeded}},
+		{how: "rate-limiter wait would exceed the deadline", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "ratelimit.ErrTooLate, context.DeadlineExceeded", base: internal, opts: []tcretry.Option{tcretry.WithRateLimiter(limiterFunc(func(context.Context) error { return ratelimit.ErrTooLate }))}, change: late(time.Second), is: []error{ratelimit.ErrTooLate, context.DeadlineExceeded}},
 		{how: "retry would start after the deadline", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "context.DeadlineExceeded", attempts: 1, base: refused, change: late(time.Microsecond), is: []error{probe.RefusedConn, context.DeadlineExceeded}},
 		{how: "deadline passes in an attempt", returns: "*Error", reason: tcretry.StopDeadlineExceeded, found: "context.DeadlineExceeded, ErrOutcomeUnknown", attempts: 1, base: probe.Hanging(), change: late(time.Second), is: []error{context.DeadlineExceeded, tcretry.ErrOutcomeUnknown}},
 		{how: "http.Client.Timeout", returns: "*url.Error", reason: tcretry.StopDeadlineExceeded, found: "context.DeadlineExceeded", attempts: 1, base: probe.Hanging(), is: []error{context.DeadlineExceeded}},
@@ -146,19 +146,19 @@ func TestHowACallEnds(t *testing.T) {
 
 // play makes the call of a row.
 func (row ending) play(t *testing.T) {
-	var told probe.Events
+	var events probe.Events
 	req := probe.SDKRequest(t, cmp.Or(row.action, "DescribeInstances"), nil)
 	if row.change != nil {
 		req = row.change(req)
 	}
-	rt := http.RoundTripper(tcretry.New(row.base, append(row.opts, tcretry.WithHooks(told.Hooks()))...))
+	rt := http.RoundTripper(tcretry.New(row.base, append(row.opts, tcretry.WithHooks(events.Hooks()))...))
 	send := rt.RoundTrip
 	if strings.HasPrefix(row.returns, "*url.Error") {
 		send = (&http.Client{Transport: rt, Timeout: time.Second}).Do
 	}
 	resp, err := send(req)
 
-	done := told.Done[0]
+	done := events.Done[0]
 	require.Equal(t, row.reason, done.Reason)
 	require.Equal(t, row.attempts, done.Attempts)
 	require.Equal(t, row.quiet || errors.Is(done.Err, tcretry.ErrOutcomeUnknown), done.OutcomeUnknown)

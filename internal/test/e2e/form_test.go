@@ -81,12 +81,12 @@ func TestASignatureInAFormThatCannotBeReadAgainIsNotSentOnceItIsTooOld(t *testin
 				if row.age == time.Hour {
 					signed = time.Now() // the first attempt goes out whatever its signature says
 				}
-				var told probe.Events
-				rt := tcretry.New(aging(t, signed, row.read, &attempts), patient(), tcretry.WithoutBudget(), tcretry.WithHooks(told.Hooks()))
+				var events probe.Events
+				rt := tcretry.New(aging(t, signed, row.read, &attempts), patient(), tcretry.WithoutBudget(), tcretry.WithHooks(events.Hooks()))
 				_, _ = rt.RoundTrip(formRequest(t, strings.NewReader(signedForm(row.age))))
-				require.Equal(t, tcretry.StopSignatureExpired, told.Done[0].Reason)
+				require.Equal(t, tcretry.StopSignatureExpired, events.Done[0].Reason)
 				require.Equal(t, row.attempts, attempts)
-				require.Equal(t, "DescribeInstances", told.Done[0].Action, "the action is known, too")
+				require.Equal(t, "DescribeInstances", events.Done[0].Action, "the action is known, too")
 			})
 		})
 	}
@@ -157,12 +157,12 @@ func TestAFormThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 					_ = req.Body.Close()
 					return nil, probe.RefusedConn
 				})
-				var told probe.Events
+				var events probe.Events
 				start := time.Now()
-				_, err := tcretry.New(base, append(row.options, tcretry.WithHooks(told.Hooks()))...).RoundTrip(req)
+				_, err := tcretry.New(base, append(row.options, tcretry.WithHooks(events.Hooks()))...).RoundTrip(req)
 				require.ErrorIs(t, err, probe.RefusedConn)
-				require.Equal(t, row.reason, told.Done[0].Reason)
-				require.Equal(t, row.attempts, told.Done[0].Attempts)
+				require.Equal(t, row.reason, events.Done[0].Reason)
+				require.Equal(t, row.attempts, events.Done[0].Attempts)
 				require.Less(t, time.Since(start), 10*time.Second)
 				time.Sleep(time.Second)
 				<-body.closed // closing it twice would panic
@@ -177,7 +177,7 @@ func TestAFormDoesNotWaitForItsFirstAttemptUntilItIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var latest time.Duration
 		start := time.Now()
-		pacer := turnFunc(func(turn ratelimit.WaitOptions) error {
+		pacer := slotFunc(func(turn ratelimit.WaitOptions) error {
 			latest = turn.NotAfter.Sub(start)
 			return nil
 		})
@@ -187,13 +187,13 @@ func TestAFormDoesNotWaitForItsFirstAttemptUntilItIsTooOld(t *testing.T) {
 	})
 }
 
-// turnFunc is a pacer with one lane whose Wait gets the turn.
-type turnFunc func(ratelimit.WaitOptions) error
+// slotFunc is a pacer with one lane whose Wait gets the turn.
+type slotFunc func(ratelimit.WaitOptions) error
 
-func (f turnFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
+func (f slotFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
 
-func (f turnFunc) Wait(_ context.Context, turn ratelimit.WaitOptions) error { return f(turn) }
+func (f slotFunc) Wait(_ context.Context, turn ratelimit.WaitOptions) error { return f(turn) }
 
-func (f turnFunc) Done(ratelimit.Result) {}
+func (f slotFunc) Done(ratelimit.Result) {}
 
-func (f turnFunc) Accepted() uint64 { return 0 }
+func (f slotFunc) Accepted() uint64 { return 0 }

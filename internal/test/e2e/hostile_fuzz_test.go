@@ -19,8 +19,8 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-// fuzzAnswer is what a base leads to, again and again.
-type fuzzAnswer struct {
+// fuzzResponse is what a base leads to, again and again.
+type fuzzResponse struct {
 	status int
 	header http.Header
 	body   []byte
@@ -31,7 +31,7 @@ type fuzzAnswer struct {
 	bodies []*fuzzBody
 }
 
-func (a *fuzzAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (a *fuzzResponse) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
 		_ = req.Body.Close()
@@ -49,7 +49,7 @@ func (a *fuzzAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
 // fuzzBody is the body of one answer.
 type fuzzBody struct {
 	rest   []byte
-	answer *fuzzAnswer
+	answer *fuzzResponse
 	closes int
 }
 
@@ -95,7 +95,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add(200, json+"Content-Encoding: deflate", deflated(f, failure("ResourceInUse", "\\u001b[2J", "r")), uint16(9), int64(5), uint8(9))
 	f.Add(200, json, []byte(failure("InternalError.\xff\x1b", strings.Repeat("m", 4000), "\x00")), uint16(9), int64(1<<40), uint8(3))
 	f.Fuzz(func(t *testing.T, status int, header string, body []byte, chunk uint16, length int64, flags uint8) {
-		a := &fuzzAnswer{
+		a := &fuzzResponse{
 			status: status, header: headerOf(header), body: body, chunk: 1 + int(chunk), length: max(length, -1), end: io.EOF,
 		}
 		if flags&1 != 0 {
@@ -113,18 +113,18 @@ func FuzzRoundTrip(f *testing.F) {
 }
 
 // fuzzCall makes one call and checks what FuzzRoundTrip promises.
-func fuzzCall(t *testing.T, a *fuzzAnswer, action string, opts []tcretry.Option) {
-	var told probe.Events
+func fuzzCall(t *testing.T, a *fuzzResponse, action string, opts []tcretry.Option) {
+	var events probe.Events
 	var log bytes.Buffer
 	inUse := bodytest.InUse()
 	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opts = append(opts, tcretry.WithHooks(told.Hooks()), tcretry.WithHooks(tcretry.LogHooks(logger)))
+	opts = append(opts, tcretry.WithHooks(events.Hooks()), tcretry.WithHooks(tcretry.LogHooks(logger)))
 	req := probe.SDKRequest(t, action, strings.NewReader("{}"))
 	resp, err := tcretry.New(a, opts...).RoundTrip(req)
 
-	require.Len(t, told.Done, 1)
-	require.Len(t, told.Attempts, told.Done[0].Attempts)
-	requireShowable(t, &told)
+	require.Len(t, events.Done, 1)
+	require.Len(t, events.Attempts, events.Done[0].Attempts)
+	requireShowable(t, &events)
 	for line := range strings.Lines(log.String()) {
 		probe.RequirePrintable(t, strings.TrimSuffix(line, "\n"), 4<<10, "")
 	}
@@ -136,13 +136,13 @@ func fuzzCall(t *testing.T, a *fuzzAnswer, action string, opts []tcretry.Option)
 	}
 	require.NoError(t, err)
 	require.Same(t, req, resp.Request)
-	requireAsItCame(t, a, resp)
-	require.Len(t, a.bodies, told.Done[0].Attempts)
+	requireUnchanged(t, a, resp)
+	require.Len(t, a.bodies, events.Done[0].Attempts)
 	require.Equal(t, inUse, bodytest.InUse())
 }
 
-// requireAsItCame requires that resp is the answer of a, whole.
-func requireAsItCame(t *testing.T, a *fuzzAnswer, resp *http.Response) {
+// requireUnchanged requires that resp is the answer of a, whole.
+func requireUnchanged(t *testing.T, a *fuzzResponse, resp *http.Response) {
 	t.Helper()
 	require.Equal(t, a.status, resp.StatusCode)
 	require.Equal(t, a.length, resp.ContentLength)

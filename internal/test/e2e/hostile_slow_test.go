@@ -30,8 +30,8 @@ func drip(head, rest string) func(io.Writer) {
 	}
 }
 
-// slowRow is an answer that takes its time, and what it leads to.
-type slowRow struct {
+// slowCase is an answer that takes its time, and what it leads to.
+type slowCase struct {
 	name           string
 	answer         func(io.Writer)
 	timeout        time.Duration // of an attempt
@@ -46,14 +46,14 @@ type slowRow struct {
 	answeredStatus int
 }
 
-func slowRows() []slowRow {
+func slowRows() []slowCase {
 	const headers = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	page := "HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\nContent-Length: 50000\r\n\r\n"
 	long := strings.Repeat("x", 50000)
 	envelope := `{"x":"` + long // as far as one can tell
 	said := failure("AuthFailure", "m", "r")
 	promised := fmt.Sprintf(headers+"Content-Length: %d\r\n\r\n", len(said)+1)
-	return []slowRow{
+	return []slowCase{
 		{
 			name: "headers, with a time for attempts", answer: drip(headers, long), timeout: 10500 * time.Millisecond,
 			attempts: 2, reason: tcretry.StopMaxAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
@@ -92,9 +92,9 @@ func slowRows() []slowRow {
 	}
 }
 
-// TestSlowAnswers: an answer that comes a byte a second takes the time that the
+// TestSlowResponses: an answer that comes a byte a second takes the time that the
 // caller gave, and no more.
-func TestSlowAnswers(t *testing.T) {
+func TestSlowResponses(t *testing.T) {
 	for _, row := range slowRows() {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { slowCall(t, row) })
@@ -103,10 +103,10 @@ func TestSlowAnswers(t *testing.T) {
 }
 
 // slowCall makes the call of a row.
-func slowCall(t *testing.T, row slowRow) {
+func slowCall(t *testing.T, row slowCase) {
 	w := &wire{answer: row.answer}
-	var told probe.Events
-	opts := []tcretry.Option{tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(told.Hooks())}
+	var events probe.Events
+	opts := []tcretry.Option{tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(events.Hooks())}
 	if row.timeout > 0 {
 		opts = append(opts, tcretry.WithAttemptTimeout(row.timeout))
 	}
@@ -128,9 +128,9 @@ func slowCall(t *testing.T, row slowRow) {
 	took := time.Since(start)
 	require.GreaterOrEqual(t, took, row.least)
 	require.LessOrEqual(t, took, row.atMost)
-	require.Len(t, told.Attempts, row.attempts)
-	require.Equal(t, row.reason, told.Done[0].Reason)
-	require.Equal(t, row.code, told.Done[0].Code)
+	require.Len(t, events.Attempts, row.attempts)
+	require.Equal(t, row.reason, events.Done[0].Reason)
+	require.Equal(t, row.code, events.Done[0].Code)
 	require.ErrorIs(t, err, row.err)
 	if row.answeredStatus == 0 {
 		return

@@ -151,8 +151,8 @@ func deflated(t testing.TB, s string) []byte {
 	return b.Bytes()
 }
 
-// hostileRow is an answer and what it leads to.
-type hostileRow struct {
+// hostileCase is an answer and what it leads to.
+type hostileCase struct {
 	name     string
 	answer   func(io.Writer)
 	action   string // DescribeInstances if empty
@@ -174,14 +174,14 @@ const (
 	hostileAlloc = 4 << 20
 )
 
-func hostileRows(t *testing.T) []hostileRow {
+func hostileRows(t *testing.T) []hostileCase {
 	const answered, terminal, twice = tcretry.StopSuccess, tcretry.StopTerminal, tcretry.StopMaxAttempts
 	const success, ambiguous, transient = tcretry.Success, tcretry.Ambiguous, tcretry.Transient
 	nested := string(gzipped(t, string(gzipped(t, failure("InternalError", "m", "r")))))
 	large := bomb(2 << 20)
 	escape := "\x1b[2J\x1b]0;owned\x07"
 	ok := "HTTP/1.1 200 OK\r\n"
-	return []hostileRow{
+	return []hostileCase{
 		{name: "headers without end", answer: endless(ok, "X-A: b\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
 		{name: "a header line without end", answer: endless(ok+"X-A: ", "b"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
 		{name: "a status line without end", answer: endless("HTTP/1.1 200 ", "OK"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
@@ -220,16 +220,16 @@ func hostileRows(t *testing.T) []hostileRow {
 	}
 }
 
-// TestHostileAnswers: whatever comes, a call ends with a clear outcome, reads and
+// TestHostileResponses: whatever comes, a call ends with a clear outcome, reads and
 // keeps a bounded part of it, gives the caller the bytes as they came, and tells
 // hooks and logs what can be shown.
-func TestHostileAnswers(t *testing.T) {
+func TestHostileResponses(t *testing.T) {
 	for _, row := range hostileRows(t) {
 		t.Run(row.name, func(t *testing.T) {
 			w := &wire{answer: row.answer}
-			var told probe.Events
+			var events probe.Events
 			var log bytes.Buffer
-			rt := tcretry.New(w.socket(t), tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(told.Hooks()), tcretry.WithHooks(
+			rt := tcretry.New(w.socket(t), tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(events.Hooks()), tcretry.WithHooks(
 				tcretry.LogHooks(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))))
 			req := probe.SDKRequest(t, cmp.Or(row.action, "DescribeInstances"), strings.NewReader(`{}`))
 			req.URL.Scheme = "http"
@@ -243,12 +243,12 @@ func TestHostileAnswers(t *testing.T) {
 			}
 			attempts := max(row.attempts, 1)
 			require.LessOrEqual(t, w.read.Load(), int64(attempts*hostileRead))
-			require.Len(t, told.Attempts, attempts)
-			require.Len(t, told.Done, 1)
-			require.Equal(t, row.class, told.Done[0].Class)
-			require.Equal(t, row.reason, told.Done[0].Reason)
-			require.Equal(t, row.code, told.Done[0].Code)
-			requireShowable(t, &told)
+			require.Len(t, events.Attempts, attempts)
+			require.Len(t, events.Done, 1)
+			require.Equal(t, row.class, events.Done[0].Class)
+			require.Equal(t, row.reason, events.Done[0].Reason)
+			require.Equal(t, row.code, events.Done[0].Code)
+			requireShowable(t, &events)
 			probe.RequirePrintable(t, log.String(), 4<<10, "\n")
 			if row.err != "" {
 				require.ErrorContains(t, err, row.err)
@@ -261,7 +261,7 @@ func TestHostileAnswers(t *testing.T) {
 }
 
 // requireBody requires that the caller reads what was sent.
-func requireBody(t *testing.T, row hostileRow, resp *http.Response) {
+func requireBody(t *testing.T, row hostileCase, resp *http.Response) {
 	t.Helper()
 	defer func() { require.NoError(t, resp.Body.Close()) }()
 	if row.bodyErr == "endless" {

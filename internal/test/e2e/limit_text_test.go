@@ -21,17 +21,17 @@ import (
 func TestALimitExceededWithTheTextOfAThrottleIsOne(t *testing.T) {
 	for _, text := range []string{probe.PerSecondZH, probe.PerSecondEN} {
 		synctest.Test(t, func(t *testing.T) {
-			var told probe.Events
+			var events probe.Events
 			answers := slices.Repeat([]tctest.Reply{tctest.Fail("LimitExceeded", text)}, 9)
-			rt := tcretry.New(tctest.NewAPI(answers...), tcretry.WithHooks(told.Hooks()))
+			rt := tcretry.New(tctest.NewAPI(answers...), tcretry.WithHooks(events.Hooks()))
 			resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader("{}"))) // an order, too
 			require.NoError(t, err)
 			require.NoError(t, tcretry.CheckResponse(resp))
-			require.Equal(t, 10, told.Done[0].Attempts, "as any throttle, it does not count against MaxAttempts")
-			for _, attempt := range told.Attempts[:9] {
+			require.Equal(t, 10, events.Done[0].Attempts, "as any throttle, it does not count against MaxAttempts")
+			for _, attempt := range events.Attempts[:9] {
 				require.Equal(t, tcretry.Throttled, attempt.Class)
 			}
-			for _, retry := range told.Retries {
+			for _, retry := range events.Retries {
 				require.True(t, retry.RateLimited)
 			}
 			require.Equal(t, 5, rt.RateLimits()[0].Limit, "the limiter reads the numbers")
@@ -53,13 +53,13 @@ func TestALimitExceededOfThingsStaysTerminal(t *testing.T) {
 		"Your current request times equals to `6`, which exceeds the limit `5` for a day.", // of a day
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var told probe.Events
-			rt := tcretry.New(tctest.NewAPI(tctest.Fail("LimitExceeded", text)), tcretry.WithHooks(told.Hooks()))
+			var events probe.Events
+			rt := tcretry.New(tctest.NewAPI(tctest.Fail("LimitExceeded", text)), tcretry.WithHooks(events.Hooks()))
 			resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
 			probe.RequireCode(t, "LimitExceeded", tcretry.CheckResponse(resp))
-			require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason, text)
-			require.Equal(t, 1, told.Done[0].Attempts, text)
+			require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason, text)
+			require.Equal(t, 1, events.Done[0].Attempts, text)
 			require.Equal(t, ratelimit.Open, rt.RateLimits()[0].Mode)
 		})
 	}
@@ -73,11 +73,11 @@ func TestTheTextOfAThrottleChangesNoOtherCode(t *testing.T) {
 		tctest.Fail("InvalidParameter", probe.PerSecondZH),
 		tctest.FailTask("LimitExceeded", probe.PerSecondZH, map[string]any{"Status": 3}),
 	} {
-		var told probe.Events
-		rt := tcretry.New(tctest.NewAPI(answer), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(tctest.NewAPI(answer), tcretry.WithHooks(events.Hooks()))
 		_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
-		require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+		require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)
 	}
 }
 
@@ -130,8 +130,8 @@ func TestARuleGoesBeforeTheTextOfAThrottle(t *testing.T) {
 	} {
 		policy := tcretry.Policy{Codes: map[string]tcretry.Rule{key: rule}}
 		require.Empty(t, policy.Lint(), "the rule has an effect")
-		told := probe.CallOf(t, policy, tctest.NewAPI(tctest.Fail("LimitExceeded", probe.PerSecondEN)))
-		require.Equal(t, 1, told.Done[0].Attempts, key)
+		events := probe.CallOf(t, policy, tctest.NewAPI(tctest.Fail("LimitExceeded", probe.PerSecondEN)))
+		require.Equal(t, 1, events.Done[0].Attempts, key)
 		asked := "cvm.DescribeInstances:LimitExceeded: " + probe.PerSecondEN
 		require.Equal(t, 1, policy.Explain(asked).MaxAttempts, key)
 	}

@@ -19,9 +19,9 @@ import (
 func TestASignatureIsNotSentOnceItIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := probe.Always(tctest.Fail("InternalError", ""))
-		var told probe.Events
+		var events probe.Events
 		minute := tcretry.Backoff{Initial: time.Minute, Max: time.Minute, Jitter: tcretry.NoJitter}
-		rt := tcretry.New(api, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(tcretry.Policy{
+		rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(tcretry.Policy{
 			MaxAttempts: 100, MaxElapsed: time.Hour, MaxDelay: time.Hour,
 			Codes: map[string]tcretry.Rule{"InternalError": {Backoff: minute}},
 		}))
@@ -30,8 +30,8 @@ func TestASignatureIsNotSentOnceItIsTooOld(t *testing.T) {
 		resp, err := rt.RoundTrip(req)
 		require.NoError(t, err)
 		probe.RequireCode(t, "InternalError", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopSignatureExpired, told.Done[0].Reason)
-		require.Equal(t, 5, told.Done[0].Attempts, "the last one after 240 s; the next would be at 300 s")
+		require.Equal(t, tcretry.StopSignatureExpired, events.Done[0].Reason)
+		require.Equal(t, 5, events.Done[0].Attempts, "the last one after 240 s; the next would be at 300 s")
 	})
 }
 
@@ -43,14 +43,14 @@ func TestASignatureIsSentUntilTenSecondsBeforeItsEnd(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			api := tctest.NewAPI()
 			api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.OK(nil))
-			var told probe.Events
-			rt := tcretry.New(api, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(probe.Exact()))
+			var events probe.Events
+			rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(probe.Exact()))
 			req := probe.SDKRequest(t, "DescribeInstances", nil)
 			req.Header.Set("X-TC-Timestamp", probe.Timestamp(time.Now().Add(time.Second-age)))
 			resp, err := rt.RoundTrip(req)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
-			require.Equal(t, reason, told.Done[0].Reason, "the retry would be sent at %v", age)
+			require.Equal(t, reason, events.Done[0].Reason, "the retry would be sent at %v", age)
 		})
 	}
 }
@@ -58,19 +58,19 @@ func TestASignatureIsSentUntilTenSecondsBeforeItsEnd(t *testing.T) {
 func TestTheDefaultLimitsAreTheOnesThatAreStated(t *testing.T) {
 	// An answer of 64 KiB is looked at, one byte more is an answer.
 	for size, reason := range map[int]tcretry.StopReason{64 << 10: tcretry.StopTerminal, 64<<10 + 1: tcretry.StopSuccess} {
-		var told probe.Events
+		var events probe.Events
 		answer := failure("AuthFailure", strings.Repeat("m", size-len(failure("AuthFailure", "", ""))), "")
 		api := probe.Always(tctest.RawBody("application/json", []byte(answer)))
-		resp, err := tcretry.New(api, tcretry.WithHooks(told.Hooks())).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
+		resp, err := tcretry.New(api, tcretry.WithHooks(events.Hooks())).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.EqualValues(t, size, resp.ContentLength)
 		require.NoError(t, resp.Body.Close())
-		require.Equal(t, reason, told.Done[0].Reason)
+		require.Equal(t, reason, events.Done[0].Reason)
 	}
 	// A body of 10 MiB is kept for the next attempt, one byte more is not.
 	for size, reason := range map[int]tcretry.StopReason{10 << 20: tcretry.StopMaxAttempts, 10<<20 + 1: tcretry.StopNotReplayable} {
 		for _, known := range []bool{true, false} {
-			var told probe.Events
+			var events probe.Events
 			base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 				_, err := io.Copy(io.Discard, req.Body)
 				require.NoError(t, err)
@@ -81,10 +81,10 @@ func TestTheDefaultLimitsAreTheOnesThatAreStated(t *testing.T) {
 			if known {
 				req.ContentLength = int64(size)
 			}
-			resp, err := tcretry.New(base, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(hasty(2))).RoundTrip(req)
+			resp, err := tcretry.New(base, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(hasty(2))).RoundTrip(req)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
-			require.Equal(t, reason, told.Done[0].Reason)
+			require.Equal(t, reason, events.Done[0].Reason)
 		}
 	}
 }

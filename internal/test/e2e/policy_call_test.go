@@ -114,14 +114,14 @@ func TestCallsObeyTheRules(t *testing.T) {
 				api := tctest.NewAPI()
 				api.Script(row.action, row.answers...)
 				policy := tcretry.Policy{MaxDelay: row.bound, Codes: row.rules}
-				var told probe.Events
-				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(told.Hooks()))
+				var events probe.Events
+				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(events.Hooks()))
 				_, err := rt.RoundTrip(probe.SDKRequest(t, row.action, strings.NewReader(`{}`)))
 				require.NoError(t, err)
-				require.Len(t, told.Attempts, row.attempts)
-				require.Equal(t, row.reason, told.Done[0].Reason)
+				require.Len(t, events.Attempts, row.attempts)
+				require.Equal(t, row.reason, events.Done[0].Reason)
 				if row.delays != nil {
-					require.Equal(t, row.delays, told.Delays())
+					require.Equal(t, row.delays, events.Delays())
 				}
 			})
 		})
@@ -159,8 +159,8 @@ func TestThePolicyOfOneCallReplacesTheTransports(t *testing.T) {
 
 func TestACallWithAnInvalidPolicyMakesNoAttempt(t *testing.T) {
 	api := tctest.NewAPI()
-	var told probe.Events
-	rt := tcretry.New(api, tcretry.WithHooks(told.Hooks()))
+	var events probe.Events
+	rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()))
 	bad := tcretry.Policy{MaxAttempts: -3}
 	body := &probe.CloseCounter{Reader: strings.NewReader("{}")}
 	req := probe.SDKRequest(t, "DescribeInstances", body).WithContext(tcretry.ContextWithPolicy(t.Context(), bad))
@@ -168,6 +168,6 @@ func TestACallWithAnInvalidPolicyMakesNoAttempt(t *testing.T) {
 	require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 0 attempts (terminal): policy: MaxAttempts: -3: want 0, which means the default, or more")
 	require.Empty(t, api.Recorded())
 	require.Equal(t, 1, body.Closed)
-	require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+	require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)
 	require.Error(t, rt.SetPolicy(bad))
 }

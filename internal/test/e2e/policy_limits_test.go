@@ -19,7 +19,7 @@ import (
 const inOperating = "FailedOperation.ResourceInOperating"
 
 // A load balancer that is being changed is busy for minutes.
-func TestARulesAttemptsHoldAboveThePolicysNumberAndBelow(t *testing.T) {
+func TestTheMaxAttemptsOfARuleOverrideThoseOfThePolicy(t *testing.T) {
 	for name, row := range map[string]struct {
 		policy   int
 		rule     tcretry.Rule
@@ -34,9 +34,9 @@ func TestARulesAttemptsHoldAboveThePolicysNumberAndBelow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := tcretry.Policy{MaxAttempts: row.policy, Codes: map[string]tcretry.Rule{inOperating: row.rule}}
-				told := probe.CallOf(t, p, probe.Always(tctest.Fail(inOperating, "")))
-				require.Equal(t, row.attempts, told.Done[0].Attempts)
-				require.Equal(t, tcretry.StopMaxAttempts, told.Done[0].Reason)
+				events := probe.CallOf(t, p, probe.Always(tctest.Fail(inOperating, "")))
+				require.Equal(t, row.attempts, events.Done[0].Attempts)
+				require.Equal(t, tcretry.StopMaxAttempts, events.Done[0].Reason)
 				require.Equal(t, row.attempts, p.Explain(inOperating).MaxAttempts)
 			})
 		})
@@ -49,11 +49,11 @@ func TestARulesNumberIsThatOfItsCodeAndSubCodesTogether(t *testing.T) {
 		// Three classes, and a delay of its own: three sequences, one number.
 		api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.Fail("InternalError.ServerBusy", ""),
 			tctest.Fail("InternalError.Mine", ""), tctest.OK(nil))
-		told := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{
+		events := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{
 			"InternalError":      {MaxAttempts: 3},
 			"InternalError.Mine": {Backoff: probe.Every(time.Second)},
 		}}, api)
-		require.Equal(t, 3, told.Done[0].Attempts)
+		require.Equal(t, 3, events.Done[0].Attempts)
 	})
 }
 
@@ -68,9 +68,9 @@ func TestOtherCodesKeepTheirAttemptsWhileOneIsBusyForMinutes(t *testing.T) {
 			}
 		}
 		api.Script("DescribeInstances", append(answers, tctest.OK(nil))...)
-		told := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{inOperating: {MaxAttempts: 30}}}, api)
-		require.Equal(t, 31, told.Done[0].Attempts)
-		require.Equal(t, tcretry.StopSuccess, told.Done[0].Reason)
+		events := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{inOperating: {MaxAttempts: 30}}}, api)
+		require.Equal(t, 31, events.Done[0].Attempts)
+		require.Equal(t, tcretry.StopSuccess, events.Done[0].Reason)
 	})
 }
 
@@ -85,14 +85,14 @@ func TestOneRuleIsEnoughToWaitTenMinutesForACode(t *testing.T) {
 			}
 			return tctest.OK(nil)
 		}))
-		told := probe.CallOf(t, p, api)
-		require.Equal(t, tcretry.StopSuccess, told.Done[0].Reason)
-		require.GreaterOrEqual(t, told.Done[0].Duration, 9*time.Minute)
+		events := probe.CallOf(t, p, api)
+		require.Equal(t, tcretry.StopSuccess, events.Done[0].Reason)
+		require.GreaterOrEqual(t, events.Done[0].Duration, 9*time.Minute)
 
-		told = probe.CallOf(t, p, probe.Always(tctest.Fail("ResourceInUse", "")))
-		require.Equal(t, tcretry.StopMaxElapsed, told.Done[0].Reason)
-		require.Greater(t, told.Done[0].Duration, 9*time.Minute+30*time.Second-time.Second)
-		require.LessOrEqual(t, told.Done[0].Duration, 10*time.Minute)
+		events = probe.CallOf(t, p, probe.Always(tctest.Fail("ResourceInUse", "")))
+		require.Equal(t, tcretry.StopMaxElapsed, events.Done[0].Reason)
+		require.Greater(t, events.Done[0].Duration, 9*time.Minute+30*time.Second-time.Second)
+		require.LessOrEqual(t, events.Done[0].Duration, 10*time.Minute)
 	})
 }
 
@@ -106,10 +106,10 @@ func TestWhatFailsInPassingDuringALongWaitIsRetriedAsWell(t *testing.T) {
 			}
 			return tctest.Fail("InternalError", "")
 		}))
-		told := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}}}, api)
-		require.Equal(t, "InternalError", told.Done[0].Code)
-		require.Equal(t, tcretry.StopMaxAttempts, told.Done[0].Reason)
-		last := told.Attempts[len(told.Attempts)-4:]
+		events := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}}}, api)
+		require.Equal(t, "InternalError", events.Done[0].Code)
+		require.Equal(t, tcretry.StopMaxAttempts, events.Done[0].Reason)
+		last := events.Attempts[len(events.Attempts)-4:]
 		require.Equal(t, "InternalError", last[0].Code, "four attempts end with it, five minutes after the start")
 	})
 }
@@ -147,8 +147,8 @@ func TestTheDeadlineAndASignatureEndALongWaitSooner(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(row.deadline, 24*time.Hour))
 			defer cancel()
-			var told probe.Events
-			opts := []tcretry.Option{tcretry.WithPolicy(wait), tcretry.WithHooks(told.Hooks())}
+			var events probe.Events
+			opts := []tcretry.Option{tcretry.WithPolicy(wait), tcretry.WithHooks(events.Hooks())}
 			api := probe.Always(tctest.Fail("ResourceInUse", ""))
 			rt := tcretry.New(api, opts...)
 			if row.below {
@@ -161,9 +161,9 @@ func TestTheDeadlineAndASignatureEndALongWaitSooner(t *testing.T) {
 			}
 			_, err := rt.RoundTrip(req)
 			require.NoError(t, err)
-			require.Equal(t, row.reason, told.Done[0].Reason, name)
-			require.LessOrEqual(t, told.Done[0].Duration, row.most, name)
-			require.Greater(t, told.Done[0].Duration, row.most-41*time.Second, name) // a delay, and the margin of a signature
+			require.Equal(t, row.reason, events.Done[0].Reason, name)
+			require.LessOrEqual(t, events.Done[0].Duration, row.most, name)
+			require.Greater(t, events.Done[0].Duration, row.most-41*time.Second, name) // a delay, and the margin of a signature
 		})
 	}
 }

@@ -146,8 +146,8 @@ func TestCallsOfRandomPoliciesMakeTheAttemptsOfTheModel(t *testing.T) {
 			api.Script("DescribeInstances", tctest.OK(nil))
 			// A limiter that never waits: the model has no time for one.
 			limiter := reportPacer(func(ratelimit.Result) {})
-			told := probe.CallOf(t, p, api, tcretry.WithoutBudget(), tcretry.WithRateLimiter(limiter))
-			got := fmt.Sprintf("%d attempts, %s", told.Done[0].Attempts, told.Done[0].Reason)
+			events := probe.CallOf(t, p, api, tcretry.WithoutBudget(), tcretry.WithRateLimiter(limiter))
+			got := fmt.Sprintf("%d attempts, %s", events.Done[0].Attempts, events.Done[0].Reason)
 			require.Equal(t, fmt.Sprintf("%d attempts, %s", attempts, want), got, "%+v\n%v", p, codes)
 		})
 	}

@@ -72,21 +72,21 @@ func TestARefusalOfTheProxyIsTerminal(t *testing.T) {
 			proxy, connects := connectProxy(t, strings.TrimPrefix(srv.URL, "https://"), line)
 			proxy.User = url.UserPassword("user", "wrong")
 			base.Proxy = http.ProxyURL(proxy)
-			var told probe.Events
-			rt := tcretry.New(base, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(probe.Quick()))
+			var events probe.Events
+			rt := tcretry.New(base, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(probe.Quick()))
 			resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader(`{}`)))
 			require.Equal(t, attempts, int(connects.Load()))
-			require.Len(t, told.Attempts, attempts)
+			require.Len(t, events.Attempts, attempts)
 			if attempts == 1 {
 				_, text, _ := strings.Cut(line, " ")
 				require.EqualError(t, err, text, "as without us")
-				require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+				require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)
 				require.Zero(t, api.Executions("RunInstances"))
 				return
 			}
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
-			require.Equal(t, tcretry.Transient, told.Attempts[0].Class)
+			require.Equal(t, tcretry.Transient, events.Attempts[0].Class)
 			require.Equal(t, 1, api.Executions("RunInstances"))
 		})
 	}

@@ -21,19 +21,19 @@ func limiting(key string, r tcretry.Rule) tcretry.Policy {
 	return tcretry.Policy{Codes: map[string]tcretry.Rule{key: r}}
 }
 
-func TestARuleSaysThatACodeIsNotRateLimited(t *testing.T) {
+func TestARuleSetsThatACodeIsNotRateLimited(t *testing.T) {
 	for _, key := range []string{"RequestLimitExceeded", "cvm:RequestLimitExceeded", "cvm.DescribeInstances:RequestLimitExceeded"} {
 		synctest.Test(t, func(t *testing.T) {
 			api := tctest.NewAPI(slices.Repeat([]tctest.Reply{tctest.Throttle()}, 20)...)
-			var told probe.Events
-			rt := tcretry.New(api, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(limiting(key, tcretry.Rule{RateLimit: tcretry.NotRateLimited})))
+			var events probe.Events
+			rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(limiting(key, tcretry.Rule{RateLimit: tcretry.NotRateLimited})))
 			_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
-			require.Equal(t, tcretry.StopMaxAttempts, told.Done[0].Reason)
-			require.Equal(t, 4, told.Done[0].Attempts, "it counts against MaxAttempts")
-			for i, retry := range told.Retries {
+			require.Equal(t, tcretry.StopMaxAttempts, events.Done[0].Reason)
+			require.Equal(t, 4, events.Done[0].Attempts, "it counts against MaxAttempts")
+			for i, retry := range events.Retries {
 				require.False(t, retry.RateLimited)
-				require.Equal(t, tcretry.Throttled, told.Attempts[i].Class)
+				require.Equal(t, tcretry.Throttled, events.Attempts[i].Class)
 				delay := tcretry.Explain("RequestLimitExceeded").Delays[i]
 				require.GreaterOrEqual(t, retry.Delay, delay.Min)
 				require.LessOrEqual(t, retry.Delay, delay.Max)
@@ -71,12 +71,12 @@ func (p reportPacer) ForKey(ratelimit.Key) ratelimit.KeyLimiter         { return
 func (p reportPacer) Wait(context.Context, ratelimit.WaitOptions) error { return nil }
 func (p reportPacer) Done(r ratelimit.Result)                           { p(r) }
 
-func TestARuleSaysThatALimitOfAMinuteIsRateLimited(t *testing.T) {
+func TestARuleSetsThatALimitPerMinuteIsRateLimited(t *testing.T) {
 	const code = "InvalidParameter.OperationIsTooFrequent"
 	synctest.Test(t, func(t *testing.T) {
-		told := probe.CallOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.RateLimited}), tctest.NewAPI(tctest.Fail(code, "")))
-		require.True(t, told.Retries[0].RateLimited)
-		require.GreaterOrEqual(t, told.Retries[0].Delay.Minutes(), 1.0, "the limiter starts it no sooner than the code can pass")
+		events := probe.CallOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.RateLimited}), tctest.NewAPI(tctest.Fail(code, "")))
+		require.True(t, events.Retries[0].RateLimited)
+		require.GreaterOrEqual(t, events.Retries[0].Delay.Minutes(), 1.0, "the limiter starts it no sooner than the code can pass")
 	})
 }
 
@@ -98,15 +98,15 @@ func TestAMoreSpecificRuleRateLimitsAgain(t *testing.T) {
 func TestARuleHoldsForACodeThatA429Explains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := tctest.Status(429, failure("Mine", "", ""))
-		told := probe.CallOf(t, limiting("Mine", tcretry.Rule{RateLimit: tcretry.NotRateLimited, MaxAttempts: 2}), probe.Always(answer))
-		require.Equal(t, tcretry.Throttled, told.Attempts[0].Class)
-		require.Equal(t, 2, told.Done[0].Attempts)
-		require.False(t, told.Retries[0].RateLimited)
+		events := probe.CallOf(t, limiting("Mine", tcretry.Rule{RateLimit: tcretry.NotRateLimited, MaxAttempts: 2}), probe.Always(answer))
+		require.Equal(t, tcretry.Throttled, events.Attempts[0].Class)
+		require.Equal(t, 2, events.Done[0].Attempts)
+		require.False(t, events.Retries[0].RateLimited)
 		require.True(t, probe.CallOf(t, tcretry.Policy{}, probe.Always(answer)).Retries[0].RateLimited)
 	})
 }
 
-func TestExplainSaysWhatARuleChangesOfRateLimiting(t *testing.T) {
+func TestExplainReportsWhatARuleChangesAboutRateLimiting(t *testing.T) {
 	e := limiting("RequestLimitExceeded", tcretry.Rule{RateLimit: tcretry.NotRateLimited}).Explain("RequestLimitExceeded")
 	require.False(t, e.RateLimited)
 	require.Equal(t, []string{"rate limited: yes → no"}, e.Changes)

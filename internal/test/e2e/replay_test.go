@@ -20,7 +20,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-func TestABodyWithoutGetBodyIsRepeatedUpToTheReplayLimit(t *testing.T) {
+func TestABodyWithoutGetBodyIsReplayedUpToTheReplayLimit(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		size     int
@@ -45,8 +45,8 @@ func TestABodyWithoutGetBodyIsRepeatedUpToTheReplayLimit(t *testing.T) {
 				}
 			}))
 			defer srv.Close()
-			var told probe.Events
-			rt := tcretry.New(nil, tcretry.WithPolicy(probe.Quick()), tcretry.WithMaxReplayBytes(1000), tcretry.WithHooks(told.Hooks()))
+			var events probe.Events
+			rt := tcretry.New(nil, tcretry.WithPolicy(probe.Quick()), tcretry.WithMaxReplayBytes(1000), tcretry.WithHooks(events.Hooks()))
 			text := strings.Repeat("x", row.size)
 			body := &probe.CloseCounter{Reader: strings.NewReader(text)}
 			req := probe.SDKRequest(t, "RunInstances", body)
@@ -59,7 +59,7 @@ func TestABodyWithoutGetBodyIsRepeatedUpToTheReplayLimit(t *testing.T) {
 			resp, err := rt.RoundTrip(req)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
-			require.Equal(t, row.reason, told.Done[0].Reason)
+			require.Equal(t, row.reason, events.Done[0].Reason)
 			require.Len(t, bodies, row.attempts)
 			for i := range bodies {
 				require.Equal(t, text, bodies[i])
@@ -94,22 +94,22 @@ func TestGetBodyIsUsedAndNothingIsCopied(t *testing.T) {
 	})
 }
 
-func TestAGetBodyThatFailsEndsTheCallWithItsAnswer(t *testing.T) {
+func TestAGetBodyThatFailsEndsTheCallWithItsResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told probe.Events
-		rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), tcretry.WithHooks(events.Hooks()))
 		req := probe.SDKRequest(t, "DescribeInstances", strings.NewReader("{}"))
 		req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
 		resp, err := rt.RoundTrip(req)
 		require.NoError(t, err)
 		probe.RequireCode(t, "InternalError", tcretry.CheckResponse(resp))
-		require.Equal(t, tcretry.StopNotReplayable, told.Done[0].Reason)
+		require.Equal(t, tcretry.StopNotReplayable, events.Done[0].Reason)
 	})
 }
 
 // A GetBody is the caller's code: one that does what it must not is no reason to
 // lose an answer, or to send a request without its body.
-func TestAGetBodyThatGivesNothingEndsTheCallWithItsAnswer(t *testing.T) {
+func TestAGetBodyThatReturnsNilEndsTheCallWithItsResponse(t *testing.T) {
 	for name, getBody := range map[string]func() (io.ReadCloser, error){
 		"nothing": func() (io.ReadCloser, error) { return nil, nil },
 		"a panic": func() (io.ReadCloser, error) { panic("a bug of the caller") },
@@ -126,10 +126,10 @@ func TestAGetBodyThatGivesNothingEndsTheCallWithItsAnswer(t *testing.T) {
 			},
 		} {
 			t.Run(name+", "+asks, func(t *testing.T) {
-				var told probe.Events
+				var events probe.Events
 				policy := probe.Quick()
 				policy.Codes["InternalError"] = tcretry.Rule{IdempotentOnly: true}
-				rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), tcretry.WithHooks(told.Hooks()),
+				rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), tcretry.WithHooks(events.Hooks()),
 					tcretry.WithPolicy(policy), tcretry.WithClientTokens())
 				req := probe.SDKRequest(t, "DescribeInstances", strings.NewReader("{}"))
 				req.GetBody = getBody
@@ -138,7 +138,7 @@ func TestAGetBodyThatGivesNothingEndsTheCallWithItsAnswer(t *testing.T) {
 				require.NoError(t, err)
 				probe.RequireCode(t, "InternalError", tcretry.CheckResponse(resp))
 				require.NoError(t, resp.Body.Close())
-				require.Len(t, told.Attempts, 1)
+				require.Len(t, events.Attempts, 1)
 			})
 		}
 	}
@@ -148,14 +148,14 @@ func TestABodyIsClosedWhenTheCallEndsBeforeAnAttempt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := &probe.CloseCounter{Reader: strings.NewReader("{}")}
-	var told probe.Events
-	pacer := pacerFunc(func(ctx context.Context) error { return context.Cause(ctx) })
-	rt := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(told.Hooks()))
+	var events probe.Events
+	pacer := limiterFunc(func(ctx context.Context) error { return context.Cause(ctx) })
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(events.Hooks()))
 	_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", body).WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, body.Closed)
-	require.Equal(t, 0, told.Done[0].Attempts)
-	require.Equal(t, tcretry.StopCanceled, told.Done[0].Reason)
+	require.Equal(t, 0, events.Done[0].Attempts)
+	require.Equal(t, tcretry.StopCanceled, events.Done[0].Reason)
 }
 
 // The copy for the next attempt is there before the wait, because without one there
@@ -167,7 +167,7 @@ func TestTheCopyForARetryThatIsNotMadeIsClosed(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				turns := 0
-				opts := []tcretry.Option{tcretry.WithRateLimiter(pacerFunc(func(context.Context) error {
+				opts := []tcretry.Option{tcretry.WithRateLimiter(limiterFunc(func(context.Context) error {
 					if turns++; turns == 2 && ends == "too late" {
 						return ratelimit.ErrTooLate
 					}

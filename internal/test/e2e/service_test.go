@@ -36,7 +36,7 @@ func toGateway(t *testing.T, action string) *http.Request {
 	return req
 }
 
-func TestScopedRulesHoldOnAnyHostIfTheServiceIsKnown(t *testing.T) {
+func TestScopedRulesApplyOnAnyHostIfTheServiceIsKnown(t *testing.T) {
 	key := tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"}
 	signing := func(service string, api http.RoundTripper) http.RoundTripper {
 		return &tc3.Transport{Source: tc3.Static(key), Service: service, Base: api}
@@ -91,23 +91,23 @@ func TestScopedRulesHoldOnAnyHostIfTheServiceIsKnown(t *testing.T) {
 				if row.base != nil {
 					base = row.base(base)
 				}
-				var told probe.Events
+				var events probe.Events
 				policy := tcretry.Policy{Codes: map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}}}
-				rt := tcretry.New(base, append(row.opts, tcretry.WithPolicy(policy), tcretry.WithHooks(told.Hooks()))...)
+				rt := tcretry.New(base, append(row.opts, tcretry.WithPolicy(policy), tcretry.WithHooks(events.Hooks()))...)
 				req := toGateway(t, "RunInstances")
 				if row.authorization != "" {
 					req.Header.Set("Authorization", row.authorization)
 				}
 				_, err := rt.RoundTrip(req)
 				require.NoError(t, err)
-				require.Equal(t, row.attempts, told.Done[0].Attempts)
-				require.Equal(t, row.service, told.Done[0].Service)
+				require.Equal(t, row.attempts, events.Done[0].Attempts)
+				require.Equal(t, row.service, events.Done[0].Service)
 			})
 		})
 	}
 }
 
-func TestATokenIsGivenOnAnyHostIfTheBaseKnowsTheService(t *testing.T) {
+func TestATokenIsAddedOnAnyHostIfTheUnderlyingRoundTripperReportsTheService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("RunInstances", tctest.DropAfterExecution(), tctest.OK(nil))
@@ -150,12 +150,12 @@ func TestAnUnknownServiceIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 					row.action = "RunInstances"
 				}
 				api := probe.Always(append(row.answer, tctest.Fail("InternalError", ""))[0])
-				var told probe.Events
-				rt := tcretry.New(api, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(tcretry.Policy{Codes: row.rules}))
+				var events probe.Events
+				rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(tcretry.Policy{Codes: row.rules}))
 				_, err := rt.RoundTrip(toGateway(t, row.action))
 				require.NoError(t, err)
-				require.Equal(t, row.attempts, told.Done[0].Attempts)
-				require.Equal(t, row.reason, told.Done[0].Reason)
+				require.Equal(t, row.attempts, events.Done[0].Attempts)
+				require.Equal(t, row.reason, events.Done[0].Reason)
 			})
 		})
 	}
@@ -165,15 +165,15 @@ func TestAnUnknownServiceIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 func TestAnUnknownActionIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 	for service, attempts := range map[string]int{"cvm": 1, "vpc": 4} {
 		synctest.Test(t, func(t *testing.T) {
-			var told probe.Events
-			rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(tcretry.Policy{
+			var events probe.Events
+			rt := tcretry.New(probe.Always(tctest.Fail("InternalError", "")), tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(tcretry.Policy{
 				Codes: scopedRule("cvm.RunInstances:InternalError", tcretry.Rule{Class: tcretry.Terminal}),
 			}))
 			req := probe.SDKRequest(t, "", strings.NewReader("{}"))
 			req.URL.Host, req.Host = service+".tencentcloudapi.com", ""
 			_, err := rt.RoundTrip(req)
 			require.NoError(t, err)
-			require.Equal(t, attempts, told.Done[0].Attempts, service)
+			require.Equal(t, attempts, events.Done[0].Attempts, service)
 		})
 	}
 }

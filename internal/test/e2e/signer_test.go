@@ -28,7 +28,7 @@ var everyMinute = tcretry.WithPolicy(tcretry.Policy{
 
 // The official SDK signs, whatever is below it. Under tc3 that signature is not
 // sent, so the call may last as long as its policy says.
-func TestACallUnderABaseThatSignsAnewOutlivesItsSignature(t *testing.T) {
+func TestACallOutsideASignerOutlivesItsSignature(t *testing.T) {
 	key := tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"}
 	forwarding := func(base http.RoundTripper) http.RoundTripper { return logged{base.(tcretry.Signer)} }
 	for name, row := range map[string]struct {
@@ -49,16 +49,16 @@ func TestACallUnderABaseThatSignsAnewOutlivesItsSignature(t *testing.T) {
 			if row.wrap != nil {
 				base = row.wrap(base)
 			}
-			var told probe.Events
-			rt := tcretry.New(base, tcretry.WithHooks(told.Hooks()), everyMinute)
+			var events probe.Events
+			rt := tcretry.New(base, tcretry.WithHooks(events.Hooks()), everyMinute)
 			req := probe.SDKRequest(t, "DescribeInstances", strings.NewReader(`{}`))
 			req.Header.Set("X-TC-Timestamp", probe.Timestamp(time.Now()))
 			req.Header.Set("Authorization", row.authorization)
 			resp, err := rt.RoundTrip(req)
 			require.NoError(t, err, name)
 			probe.RequireCode(t, "InternalError", tcretry.CheckResponse(resp))
-			require.Equal(t, row.reason, told.Done[0].Reason, name)
-			require.Equal(t, row.attempts, told.Done[0].Attempts, name)
+			require.Equal(t, row.reason, events.Done[0].Reason, name)
+			require.Equal(t, row.attempts, events.Done[0].Attempts, name)
 		})
 	}
 }
@@ -71,7 +71,7 @@ func hidden(base http.RoundTripper) http.RoundTripper { return probe.RoundTrippe
 
 // A signature made above covers the body; under a base that signs anew the body
 // may be another one.
-func TestASignedRequestIsGivenATokenUnderABaseThatSignsAnew(t *testing.T) {
+func TestASignedRequestReceivesATokenOutsideASigner(t *testing.T) {
 	key := tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"}
 	synctest.Test(t, func(t *testing.T) {
 		for given, authorization := range map[bool]string{

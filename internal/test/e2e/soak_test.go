@@ -152,8 +152,8 @@ func (s *soak) disturb(ctx context.Context) {
 
 // call makes one call of the given id and does something with its answer.
 func (s *soak) call(rng *rand.Rand, id string) {
-	var told atomic.Int64
-	ctx := context.WithValue(context.Background(), soakKey{}, &told)
+	var events atomic.Int64
+	ctx := context.WithValue(context.Background(), soakKey{}, &events)
 	cancel := func() {}
 	switch d := time.Duration(rng.IntN(300)) * time.Millisecond; rng.IntN(5) {
 	case 0:
@@ -166,7 +166,7 @@ func (s *soak) call(rng *rand.Rand, id string) {
 	}
 	defer cancel()
 	resp, err := s.transports[rng.IntN(len(s.transports))].RoundTrip(s.request(ctx, rng, id))
-	if told.Load() != 1 {
+	if events.Load() != 1 {
 		s.undone.Add(1)
 	}
 	if err != nil {
@@ -199,7 +199,7 @@ func (s *soak) check(t *testing.T) {
 			require.Zero(t, b.Deferred)
 		}
 	}
-	require.Zero(t, s.undone.Load(), "calls whose CallDone was not told once")
+	require.Zero(t, s.undone.Load(), "calls whose CallDone was not events once")
 	s.checkExecutions(t)
 	t.Logf("%d calls, %d attempts, %d retries; ended: %s", s.calls.Load(), s.attempts.Load(), s.retries.Load(), s.ends())
 }

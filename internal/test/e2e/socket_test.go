@@ -20,10 +20,10 @@ import (
 // told.
 func socketCall(t *testing.T, address, action, body string) (*http.Response, probe.Events, error) {
 	t.Helper()
-	var told probe.Events
+	var events probe.Events
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
-	rt := tcretry.New(base, tcretry.WithHooks(told.Hooks()), tcretry.WithPolicy(probe.Quick()))
+	rt := tcretry.New(base, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(probe.Quick()))
 	req := probe.SDKRequest(t, action, strings.NewReader(body))
 	var err error
 	req.URL, err = url.Parse(address)
@@ -32,7 +32,7 @@ func socketCall(t *testing.T, address, action, body string) (*http.Response, pro
 	if err == nil {
 		t.Cleanup(func() { _ = resp.Body.Close() })
 	}
-	return resp, told, err
+	return resp, events, err
 }
 
 func TestAnUntrustedCertificateIsTerminal(t *testing.T) {
@@ -40,44 +40,44 @@ func TestAnUntrustedCertificateIsTerminal(t *testing.T) {
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake's failure is meant
 	srv.StartTLS()
 	defer srv.Close()
-	_, told, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
+	_, events, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
 	require.ErrorContains(t, err, "certificate")
-	require.Len(t, told.Attempts, 1)
-	require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+	require.Len(t, events.Attempts, 1)
+	require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)
 }
 
-func TestARefusedConnectionIsRepeatedForEveryAction(t *testing.T) {
+func TestARefusedConnectionIsRetriedForEveryAction(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := "http://" + listener.Addr().String()
 	require.NoError(t, listener.Close())
-	_, told, err := socketCall(t, address, "RunInstances", `{}`)
+	_, events, err := socketCall(t, address, "RunInstances", `{}`)
 	require.ErrorContains(t, err, "refused")
-	require.Len(t, told.Attempts, 4)
-	require.Equal(t, tcretry.Transient, told.Attempts[0].Class)
-	require.Equal(t, tcretry.StopMaxAttempts, told.Done[0].Reason)
+	require.Len(t, events.Attempts, 4)
+	require.Equal(t, tcretry.Transient, events.Attempts[0].Class)
+	require.Equal(t, tcretry.StopMaxAttempts, events.Done[0].Reason)
 }
 
-func TestAFailedHandshakeIsRepeatedForEveryAction(t *testing.T) {
+func TestAFailedHandshakeIsRetriedForEveryAction(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler()) // speaks no TLS
 	defer srv.Close()
-	_, told, err := socketCall(t, strings.Replace(srv.URL, "http", "https", 1), "RunInstances", `{}`)
+	_, events, err := socketCall(t, strings.Replace(srv.URL, "http", "https", 1), "RunInstances", `{}`)
 	require.Error(t, err)
-	require.Len(t, told.Attempts, 4)
-	require.Equal(t, tcretry.Transient, told.Attempts[0].Class)
+	require.Len(t, events.Attempts, 4)
+	require.Equal(t, tcretry.Transient, events.Attempts[0].Class)
 }
 
 func TestABadSchemeIsTerminal(t *testing.T) {
-	_, told, err := socketCall(t, "ftp://127.0.0.1/", "DescribeInstances", `{}`)
+	_, events, err := socketCall(t, "ftp://127.0.0.1/", "DescribeInstances", `{}`)
 	require.ErrorContains(t, err, "unsupported protocol scheme")
-	require.Len(t, told.Attempts, 1)
+	require.Len(t, events.Attempts, 1)
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	srv := httptest.NewServer(http.RedirectHandler("http://elsewhere.invalid/", http.StatusFound))
 	defer srv.Close()
-	resp, told, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
+	resp, events, err := socketCall(t, srv.URL, "DescribeInstances", `{}`)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusFound, resp.StatusCode)
-	require.Len(t, told.Attempts, 1)
+	require.Len(t, events.Attempts, 1)
 }

@@ -37,11 +37,11 @@ func TestAnErrorIsATaskReportOnlyWithDataBesideIt(t *testing.T) {
 	} {
 		t.Run(row.neighbours+row.code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told probe.Events
+				var events probe.Events
 				api := tctest.NewAPI(beside(row.neighbours, row.code), tctest.OK(nil))
-				probe.RoundTrip(t, tcretry.New(api, tcretry.WithHooks(told.Hooks())), probe.SDKRequest(t, "RunInstances", nil))
-				require.Equal(t, row.class, told.Attempts[0].Class)
-				require.Equal(t, row.class != tcretry.Terminal, len(told.Retries) == 1)
+				probe.RoundTrip(t, tcretry.New(api, tcretry.WithHooks(events.Hooks())), probe.SDKRequest(t, "RunInstances", nil))
+				require.Equal(t, row.class, events.Attempts[0].Class)
+				require.Equal(t, row.class != tcretry.Terminal, len(events.Retries) == 1)
 			})
 		})
 	}
@@ -58,12 +58,12 @@ func TestACodeOfTheAPIsLayerIsNeverATaskReport(t *testing.T) {
 	probe.ReadJSON(t, "../../../testdata/vectors/common_codes.json", &common)
 	for _, c := range common {
 		synctest.Test(t, func(t *testing.T) {
-			var told probe.Events
+			var events probe.Events
 			rule := tcretry.Policy{Codes: map[string]tcretry.Rule{c.Code: {Class: tcretry.Busy}}}
 			api := tctest.NewAPI(beside(`"Status":"FAILED",`, c.Code), tctest.OK(nil))
-			rt := tcretry.New(api, tcretry.WithPolicy(rule), tcretry.WithHooks(told.Hooks()))
+			rt := tcretry.New(api, tcretry.WithPolicy(rule), tcretry.WithHooks(events.Hooks()))
 			probe.RoundTrip(t, rt, probe.SDKRequest(t, "DescribeInstances", nil))
-			require.Equal(t, slices.Contains(products, c.Code), told.Attempts[0].Class == tcretry.Terminal, c.Code)
+			require.Equal(t, slices.Contains(products, c.Code), events.Attempts[0].Class == tcretry.Terminal, c.Code)
 		})
 	}
 }

@@ -82,7 +82,7 @@ func plainRequest(t *testing.T) *http.Request {
 	return req
 }
 
-func TestAnAttemptThatHangsIsEndedAtTheServerAndTheNextOneAnswers(t *testing.T) {
+func TestAnAttemptThatHangsIsEndedAtTheServerAndTheNextOneSucceeds(t *testing.T) {
 	start, ended, requests := time.Time{}, time.Duration(0), 0
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		if requests++; requests == 1 {
@@ -95,18 +95,18 @@ func TestAnAttemptThatHangsIsEndedAtTheServerAndTheNextOneAnswers(t *testing.T) 
 	}
 	overPipes(t, handler, func(t *testing.T, base *http.Transport) {
 		requests, start = 0, time.Now()
-		var told probe.Events
+		var events probe.Events
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		rt := tcretry.New(base, tcretry.WithAttemptTimeout(10*time.Second), tcretry.WithHooks(told.Hooks()))
+		rt := tcretry.New(base, tcretry.WithAttemptTimeout(10*time.Second), tcretry.WithHooks(events.Hooks()))
 		resp, err := rt.RoundTrip(plainRequest(t).WithContext(ctx))
 		require.NoError(t, err)
 		require.NoError(t, tcretry.CheckResponse(resp))
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, 10*time.Second, ended)
-		require.Len(t, told.Attempts, 2)
-		require.EqualError(t, told.Attempts[0].Err, "tcretry: attempt timed out after 10s (WithAttemptTimeout)")
-		require.NoError(t, told.Attempts[1].Err)
+		require.Len(t, events.Attempts, 2)
+		require.EqualError(t, events.Attempts[0].Err, "tcretry: attempt timed out after 10s (WithAttemptTimeout)")
+		require.NoError(t, events.Attempts[1].Err)
 		require.NoError(t, ctx.Err(), "the call goes on")
 	})
 }
@@ -125,9 +125,9 @@ func slowly(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestAnAttemptsTimeEndsWithItsAnswer: what a caller does with the body is its
+// TestAnAttemptsTimeEndsWithItsResponse: what a caller does with the body is its
 // own affair, and frees what the attempt held.
-func TestAnAttemptsTimeEndsWithItsAnswer(t *testing.T) {
+func TestAnAttemptsTimeEndsWithItsResponse(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		use   func(*testing.T, *http.Response)
@@ -189,7 +189,7 @@ func TestAnAttemptThatEndsInTimeLeavesNoTimer(t *testing.T) {
 }
 
 // The API has answered, though the end of the answer never comes.
-func TestAnEnvelopeThatCameInTimeIsTheAnswer(t *testing.T) {
+func TestAnAPIErrorThatArrivedInTimeIsTheResponse(t *testing.T) {
 	said := failure("AuthFailure", "m", "r")
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, said)
@@ -197,16 +197,16 @@ func TestAnEnvelopeThatCameInTimeIsTheAnswer(t *testing.T) {
 		<-r.Context().Done()
 	}
 	overPipes(t, handler, func(t *testing.T, base *http.Transport) {
-		var told probe.Events
-		rt := tcretry.New(base, tcretry.WithAttemptTimeout(10*time.Second), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(base, tcretry.WithAttemptTimeout(10*time.Second), tcretry.WithHooks(events.Hooks()))
 		resp, err := rt.RoundTrip(plainRequest(t))
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
 		require.Equal(t, said, string(body))
 		require.EqualError(t, err, "tcretry: attempt timed out after 10s (WithAttemptTimeout)")
 		require.NoError(t, resp.Body.Close())
-		require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
-		require.Equal(t, "AuthFailure", told.Done[0].Code)
+		require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)
+		require.Equal(t, "AuthFailure", events.Done[0].Code)
 	})
 }
 
@@ -215,13 +215,13 @@ func TestACallersCancellationIsNotAnAttemptsTimeout(t *testing.T) {
 	overPipes(t, hang, func(t *testing.T, base *http.Transport) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Second, cancel)
-		var told probe.Events
+		var events probe.Events
 		start := time.Now()
-		rt := tcretry.New(base, tcretry.WithAttemptTimeout(10*time.Second), tcretry.WithHooks(told.Hooks()))
+		rt := tcretry.New(base, tcretry.WithAttemptTimeout(10*time.Second), tcretry.WithHooks(events.Hooks()))
 		_, err := rt.RoundTrip(plainRequest(t).WithContext(ctx))
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, 3*time.Second, time.Since(start))
-		require.Equal(t, tcretry.StopCanceled, told.Done[0].Reason)
+		require.Equal(t, tcretry.StopCanceled, events.Done[0].Reason)
 	})
 }
 
@@ -229,19 +229,19 @@ func TestAttemptTimeoutEndsOneAttemptOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.Delay(time.Hour, tctest.OK(nil)), tctest.OK(nil))
-		var told probe.Events
-		rt := tcretry.New(api, tcretry.WithAttemptTimeout(3*time.Second), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(api, tcretry.WithAttemptTimeout(3*time.Second), tcretry.WithHooks(events.Hooks()))
 		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
-		require.ErrorIs(t, told.Attempts[0].Err, context.DeadlineExceeded)
-		require.Equal(t, tcretry.Ambiguous, told.Attempts[0].Class)
-		require.Equal(t, 3*time.Second, told.Attempts[0].Duration)
+		require.ErrorIs(t, events.Attempts[0].Err, context.DeadlineExceeded)
+		require.Equal(t, tcretry.Ambiguous, events.Attempts[0].Class)
+		require.Equal(t, 3*time.Second, events.Attempts[0].Duration)
 		time.Sleep(time.Hour)
 		require.NoError(t, tcretry.CheckResponse(resp), "the body is still readable")
 	})
 }
 
-func TestAnAttemptThatTimesOutIsNotRepeatedForAWrite(t *testing.T) {
+func TestAnAttemptThatTimesOutIsNotRetriedForAWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("RunInstances", tctest.Delay(time.Hour, tctest.OK(nil)))

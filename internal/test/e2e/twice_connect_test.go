@@ -62,7 +62,7 @@ var unconnected = map[string]func(*testing.T) dialFunc{
 	},
 }
 
-func TestWhatWasNotConnectedIsRepeatedForEveryAction(t *testing.T) {
+func TestARequestWithoutAConnectionIsRetriedForEveryAction(t *testing.T) {
 	for name, fault := range unconnected {
 		eachRequest(slices.Sorted(maps.Keys(wires)), func(request, wire, shape, kind string) {
 			if wire == "HTTP/1.1" && slices.Contains([]string{"the TLS handshake fails", "the connection ends in the TLS handshake"}, name) {
@@ -109,7 +109,7 @@ func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 					base.TLSClientConfig.ServerName = "example.com"
 				}
 				closed := make(chan struct{}, 2)
-				base.DialContext = dialTold(srv.Listener.Addr().String(), closed)
+				base.DialContext = dialObserved(srv.Listener.Addr().String(), closed)
 				useConnection(t, scheme, base)
 				srv.CloseClientConnections()
 				<-closed
@@ -123,29 +123,29 @@ func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 	}
 }
 
-// dialTold dials one address, and tells when the client closes a connection: it
+// dialObserved dials one address, and tells when the client closes a connection: it
 // has seen by then that the server did.
-func dialTold(address string, closed chan<- struct{}) dialFunc {
+func dialObserved(address string, closed chan<- struct{}) dialFunc {
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		conn, err := dialOnly(address)(ctx, network, host)
-		return &toldConn{Conn: conn, tell: sync.OnceFunc(func() { closed <- struct{}{} })}, err
+		return &observedConn{Conn: conn, tell: sync.OnceFunc(func() { closed <- struct{}{} })}, err
 	}
 }
 
-type toldConn struct {
+type observedConn struct {
 	net.Conn
 	tell func()
 }
 
-func (c *toldConn) Close() error {
+func (c *observedConn) Close() error {
 	defer c.tell()
 	return c.Conn.Close()
 }
 
-// TestAnOrderThatMetAConnectionEndingIsNotRepeated is the price: a request that
+// TestANonIdempotentRequestWhoseConnectionEndedIsNotRetried is the price: a request that
 // meets the end of its connection half-way looks like one that was executed.
 // Nothing but reads and orders with a token are sent again.
-func TestAnOrderThatMetAConnectionEndingIsNotRepeated(t *testing.T) {
+func TestANonIdempotentRequestWhoseConnectionEndedIsNotRetried(t *testing.T) {
 	for _, wire := range []string{"HTTP/1.1", "HTTP/1.1 over TLS"} {
 		eachRequest([]string{wire}, func(request, wire, shape, kind string) {
 			t.Run(request, func(t *testing.T) {

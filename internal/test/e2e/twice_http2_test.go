@@ -60,9 +60,9 @@ func relayedCall(t *testing.T, api *tctest.API, fault http2Fault, used bool, sha
 	return twiceCall("https", base, shapes[shape](t, ask.action, ask.params))
 }
 
-// TestWhatHTTP2DidNotProcessIsRepeatedForEveryAction: the server says so. Most of
+// TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction: the server says so. Most of
 // these net/http repeats by itself, and the call sees one attempt.
-func TestWhatHTTP2DidNotProcessIsRepeatedForEveryAction(t *testing.T) {
+func TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction(t *testing.T) {
 	for name, fault := range map[string]http2Fault{
 		"REFUSED_STREAM":                          {frame: reset(codeRefused)},
 		"GOAWAY before our stream":                {frame: goAway(2, codeNone)},

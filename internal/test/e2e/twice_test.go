@@ -194,10 +194,10 @@ func TestNothingIsExecutedTwice(t *testing.T) {
 	}
 }
 
-// TestAnAttemptThatTimedOutIsNotRepeated is the case that takes real time: all
+// TestAnAttemptThatTimedOutIsNotRetried is the case that takes real time: all
 // requests of the table are made at once. Their time is long enough for a slow
 // machine to make the attempts that are answered.
-func TestAnAttemptThatTimedOutIsNotRepeated(t *testing.T) {
+func TestAnAttemptThatTimedOutIsNotRetried(t *testing.T) {
 	var calls sync.WaitGroup
 	var checks []func()
 	eachRequest(slices.Sorted(maps.Keys(wires)), func(name, wire, shape, kind string) {

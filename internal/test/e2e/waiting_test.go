@@ -69,7 +69,7 @@ func TestAWaitingCallTakesNoGoroutineOfOursAndLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestACallThatIsCanceledAsItsTurnComesLeavesNothing(t *testing.T) {
+func TestACallThatIsCanceledAtItsSlotLeavesNothing(t *testing.T) {
 	for after := range 40 {
 		synctest.Test(t, func(t *testing.T) {
 			rt := rarely(t)

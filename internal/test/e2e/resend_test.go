@@ -51,9 +51,9 @@ func onTheWire(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper, req
 	return raw.String()
 }
 
-// TestAnOrderByGETIsTheSameOnTheWire sets fields that net/http ignores for some
+// TestANonIdempotentGETIsTheSameOnTheWire sets fields that net/http ignores for some
 // of the requests, too.
-func TestAnOrderByGETIsTheSameOnTheWire(t *testing.T) {
+func TestANonIdempotentGETIsTheSameOnTheWire(t *testing.T) {
 	bare := func(base http.RoundTripper) http.RoundTripper { return base }
 	ours := func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }
 	for _, method := range []string{"", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace} {
@@ -70,7 +70,7 @@ func TestAnOrderByGETIsTheSameOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAnOrderByGETWithALengthAndNoBodyIsRefusedAsWithoutUs(t *testing.T) {
+func TestANonIdempotentGETWithALengthAndNoBodyIsRejectedAsWithoutUs(t *testing.T) {
 	req := getRequest(t, "RunInstances")
 	req.ContentLength = 5
 	base := &http.Transport{DialContext: dialOnly(listen(t, func(conn net.Conn) {}))}
@@ -79,7 +79,7 @@ func TestAnOrderByGETWithALengthAndNoBodyIsRefusedAsWithoutUs(t *testing.T) {
 	require.ErrorContains(t, err, want.Error())
 }
 
-func TestAnOrderByGETHasNoBodyOverHTTP2(t *testing.T) {
+func TestANonIdempotentGETHasNoBodyOverHTTP2(t *testing.T) {
 	var header http.Header
 	var body []byte
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
@@ -100,8 +100,8 @@ func TestAnOrderByGETHasNoBodyOverHTTP2(t *testing.T) {
 	require.NotContains(t, header, "Transfer-Encoding")
 }
 
-// handedOver returns the request that the base gets.
-func handedOver(t *testing.T, req *http.Request, opts ...tcretry.Option) (sent *http.Request) {
+// sentRequest returns the request that the base gets.
+func sentRequest(t *testing.T, req *http.Request, opts ...tcretry.Option) (sent *http.Request) {
 	base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		sent = req
 		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
@@ -111,36 +111,36 @@ func handedOver(t *testing.T, req *http.Request, opts ...tcretry.Option) (sent *
 	return sent
 }
 
-func TestARequestThatIsHarmlessIsHandedOverAsItIs(t *testing.T) {
+func TestAnIdempotentRequestIsSentAsItIs(t *testing.T) {
 	for _, action := range []string{"DescribeInstances", "RunInstances&ClientToken=order-1"} {
 		req := getRequest(t, action)
-		require.Nil(t, handedOver(t, req).Body, action)
+		require.Nil(t, sentRequest(t, req).Body, action)
 		req.Body = http.NoBody
-		require.Equal(t, http.NoBody, handedOver(t, req).Body, action)
+		require.Equal(t, http.NoBody, sentRequest(t, req).Body, action)
 	}
 	read := probe.SDKRequest(t, "DescribeInstances", strings.NewReader(`{}`))
 	read.Method = http.MethodGet
-	require.NotNil(t, handedOver(t, read).GetBody)
+	require.NotNil(t, sentRequest(t, read).GetBody)
 }
 
-func TestAnOrderThatNetHTTPWouldNotResendKeepsItsGetBody(t *testing.T) {
+func TestANonIdempotentRequestThatNetHTTPWouldNotResendKeepsItsGetBody(t *testing.T) {
 	order := probe.SDKRequest(t, "RunInstances", strings.NewReader(`{}`))
-	require.NotNil(t, handedOver(t, order).GetBody)
+	require.NotNil(t, sentRequest(t, order).GetBody)
 }
 
-func TestTheUsersRuleSaysWhatIsAnOrder(t *testing.T) {
+func TestTheUsersRuleDecidesWhatIsIdempotent(t *testing.T) {
 	keyed := probe.SDKRequest(t, "DescribeInstances", strings.NewReader(`{}`))
 	keyed.Header.Set("Idempotency-Key", "k")
 	for _, harmless := range []bool{true, false} {
 		asked := 0
 		rule := tcretry.WithIdempotency(func(*http.Request) bool { asked++; return harmless })
-		require.Equal(t, harmless, handedOver(t, getRequest(t, "DescribeInstances"), rule).Body == nil)
-		require.Equal(t, harmless, handedOver(t, keyed, rule).GetBody != nil)
+		require.Equal(t, harmless, sentRequest(t, getRequest(t, "DescribeInstances"), rule).Body == nil)
+		require.Equal(t, harmless, sentRequest(t, keyed, rule).GetBody != nil)
 		require.Equal(t, 2, asked, "once a call")
 	}
 }
 
-func TestAReadCostsNoAllocationToTell(t *testing.T) {
+func TestAReadOnlyRequestIsRecognisedWithoutAllocation(t *testing.T) {
 	body := probe.Success(4 << 10)
 	base := probe.MemoryBase(body, int64(len(body)))
 	if race.Enabled {
@@ -160,7 +160,7 @@ func TestAReadCostsNoAllocationToTell(t *testing.T) {
 
 // tc3 reads a body that has no GetBody before it signs, and keeps a copy for its
 // own second attempt. What keeps an order by GET from being resent needs neither.
-func TestTc3MendsTheClockForAnOrderByGETAndResendsNothing(t *testing.T) {
+func TestTc3CorrectsTheClockForANonIdempotentGETAndResendsNothing(t *testing.T) {
 	api := tctest.NewAPI()
 	api.CheckSignatures(map[string]string{"id": "key"})
 	api.SetClock(-10 * time.Minute)

@@ -60,7 +60,7 @@ func failedJobs(t *testing.T, p tcretry.Policy) int {
 	return int(failed.Load())
 }
 
-func TestJobsAtOnceSucceedWithARuleOfLongDelays(t *testing.T) {
+func TestConcurrentJobsSucceedWithARuleOfLongDelays(t *testing.T) {
 	require.Empty(t, longDelays.Lint())
 	require.Positive(t, failedJobs(t, tcretry.Policy{}), "the defaults give up before")
 	for range 20 {
@@ -70,7 +70,7 @@ func TestJobsAtOnceSucceedWithARuleOfLongDelays(t *testing.T) {
 
 // The README names the codes of the catalogue that are limits of jobs at once, and
 // each of them is what it says.
-func TestTheREADMENamesTheLimitsOfJobsAtOnce(t *testing.T) {
+func TestTheREADMENamesTheLimitsOfConcurrentJobs(t *testing.T) {
 	text, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	_, section, _ := strings.Cut(string(text), "### Limits of jobs at once")

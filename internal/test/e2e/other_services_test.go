@@ -37,9 +37,9 @@ func TestTheEnvelopeOfAnotherServiceMeansNothing(t *testing.T) {
 			_, _ = io.WriteString(w, answer)
 		}))
 		defer shop.Close()
-		var told probe.Events
+		var events probe.Events
 		ctx, trace := tcretry.Trace(t.Context())
-		client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(told.Hooks()))}
+		client := &http.Client{Transport: tcretry.New(nil, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(events.Hooks()))}
 		resp, err := client.Do(otherRequest(t, "POST", shop.URL+"/orders", strings.NewReader(`{}`)).WithContext(ctx))
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
@@ -47,8 +47,8 @@ func TestTheEnvelopeOfAnotherServiceMeansNothing(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, answer, string(body))
 		require.EqualValues(t, 1, orders.Load())
-		require.Empty(t, told.Attempts, "not counted")
-		require.Empty(t, told.Done)
+		require.Empty(t, events.Attempts, "not counted")
+		require.Empty(t, events.Done)
 		require.Empty(t, trace.Calls())
 	}
 }
@@ -78,9 +78,9 @@ func TestTheStatusesOfAnotherServiceSlowAndCountNothing(t *testing.T) {
 	}
 }
 
-// TestTheRequestOfAnotherServiceIsTheBases: the very same request, not a copy, so
+// TestTheRequestOfAnotherServiceIsPassedThrough: the very same request, not a copy, so
 // neither its context nor its body is another.
-func TestTheRequestOfAnotherServiceIsTheBases(t *testing.T) {
+func TestTheRequestOfAnotherServiceIsPassedThrough(t *testing.T) {
 	upload := io.NopCloser(strings.NewReader("part"))
 	for _, method := range []string{"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "CONNECT"} {
 		req := otherRequest(t, method, "https://bucket-1250000000.cos.ap-guangzhou.myqcloud.com/key?uploads", upload)

@@ -34,8 +34,8 @@ type emptyReader struct{}
 
 func (emptyReader) Read([]byte) (int, error) { return 0, nil }
 
-// TestOddBases: what a base must not do has a clear outcome too.
-func TestOddBases(t *testing.T) {
+// TestOddRoundTrippers: what a base must not do has a clear outcome too.
+func TestOddRoundTrippers(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		resp   *http.Response
@@ -56,7 +56,7 @@ func TestOddBases(t *testing.T) {
 		{"an error that cannot be compared", nil, errorList{"a", "b"}, tcretry.Ambiguous, tcretry.StopMaxAttempts},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var told probe.Events
+			var events probe.Events
 			base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
 				if row.resp == nil {
 					return nil, row.err
@@ -64,16 +64,16 @@ func TestOddBases(t *testing.T) {
 				resp := *row.resp
 				return &resp, row.err
 			})
-			rt := tcretry.New(base, tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(told.Hooks()))
+			rt := tcretry.New(base, tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(events.Hooks()))
 			resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
-			require.Equal(t, row.class, told.Done[0].Class)
-			require.Equal(t, row.reason, told.Done[0].Reason)
+			require.Equal(t, row.class, events.Done[0].Class)
+			require.Equal(t, row.reason, events.Done[0].Reason)
 			require.Equal(t, resp == nil, err != nil)
 		})
 	}
 }
 
-func TestTheAnswerBesideAnErrorIsClosed(t *testing.T) {
+func TestTheResponseBesideAnErrorIsClosed(t *testing.T) {
 	body := &probe.CloseCounter{Reader: strings.NewReader("{}")}
 	base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Body: body}, io.ErrUnexpectedEOF
@@ -90,27 +90,27 @@ func TestAnErrorThatCannotBeComparedEndsACanceledCall(t *testing.T) {
 		cancel()
 		return nil, errorList{"a", "b"}
 	})
-	var told probe.Events
-	rt := tcretry.New(base, tcretry.WithHooks(told.Hooks()))
+	var events probe.Events
+	rt := tcretry.New(base, tcretry.WithHooks(events.Hooks()))
 	_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
 	var e *tcretry.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, context.Canceled, e.Err)
 	require.Equal(t, errorList{"a", "b"}, e.LastErr)
-	require.Equal(t, tcretry.StopCanceled, told.Done[0].Reason)
+	require.Equal(t, tcretry.StopCanceled, events.Done[0].Reason)
 }
 
 // A nil pointer in an error is a common bug. It is the caller's to see, where he
 // sees it without us.
 func TestAnErrorThatCannotBePrintedIsPassedOn(t *testing.T) {
 	base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, (*nilError)(nil) })
-	var told probe.Events
+	var events probe.Events
 	var log bytes.Buffer
 	ctx, trace := tcretry.Trace(t.Context())
-	rt := tcretry.New(base, tcretry.WithHooks(told.Hooks()), tcretry.WithHooks(tcretry.LogHooks(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))))
+	rt := tcretry.New(base, tcretry.WithHooks(events.Hooks()), tcretry.WithHooks(tcretry.LogHooks(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))))
 	_, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil).WithContext(ctx))
 	require.Equal(t, (*nilError)(nil), err)
-	require.Equal(t, tcretry.StopTerminal, told.Done[0].Reason)
+	require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)
 	require.Contains(t, trace.String(), "terminal")
 	require.Contains(t, log.String(), "terminal")
 }
@@ -155,7 +155,7 @@ func TestAbsurdRetryAfter(t *testing.T) {
 		{"two values: the first counts", func() []string { return []string{"8", "99999"} }, 8 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { askedToWait(t, row.values(), row.want) })
+			synctest.Test(t, func(t *testing.T) { withRetryAfter(t, row.values(), row.want) })
 		})
 	}
 }
@@ -163,24 +163,24 @@ func TestAbsurdRetryAfter(t *testing.T) {
 // none is the wait of a call that ends with the answer that it has.
 const none = -1 * time.Second
 
-// askedToWait makes a call whose first answer has the given Retry-After.
-func askedToWait(t *testing.T, values []string, want time.Duration) {
+// withRetryAfter makes a call whose first answer has the given Retry-After.
+func withRetryAfter(t *testing.T, values []string, want time.Duration) {
 	start := time.Now()
 	api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Retry-After"] = values
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
-	var told probe.Events
-	rt := tcretry.New(api, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(told.Hooks()), tcretry.WithoutRateLimiter())
+	var events probe.Events
+	rt := tcretry.New(api, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(events.Hooks()), tcretry.WithoutRateLimiter())
 	resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	if want == none {
-		require.Equal(t, tcretry.StopRetryAfterTooLong, told.Done[0].Reason)
+		require.Equal(t, tcretry.StopRetryAfterTooLong, events.Done[0].Reason)
 		require.Equal(t, http.StatusTooManyRequests, resp.StatusCode)
 		return
 	}
-	require.Equal(t, tcretry.StopSuccess, told.Done[0].Reason)
+	require.Equal(t, tcretry.StopSuccess, events.Done[0].Reason)
 	require.GreaterOrEqual(t, time.Since(start), want)
 	require.Less(t, time.Since(start), want+2*time.Second)
 }

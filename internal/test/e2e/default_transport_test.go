@@ -104,7 +104,7 @@ func mustURL(t *testing.T, address string) *url.URL {
 
 // What the default transport is later does not matter to a Transport that was
 // made, or used, before.
-func TestANilBaseIsTheDefaultTransportOfItsTime(t *testing.T) {
+func TestANilRoundTripperIsTheDefaultTransportOfItsTime(t *testing.T) {
 	count := func(n *atomic.Int32) http.RoundTripper { return instrumented{tctest.NewAPI(), n} }
 	var before, after, last atomic.Int32
 	setDefault(t, count(&before))
@@ -127,7 +127,7 @@ func closing(base *http.Transport) *atomic.Int32 {
 	dial, closed := base.DialContext, new(atomic.Int32)
 	base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		return &toldConn{Conn: conn, tell: func() { closed.Add(1) }}, err
+		return &observedConn{Conn: conn, tell: func() { closed.Add(1) }}, err
 	}
 	return closed
 }
