@@ -44,7 +44,7 @@ func TestABudgetReceivesWhatBecameOfEachRetry(t *testing.T) {
 	}
 	internal := tctest.Fail("InternalError", "")
 	for name, row := range map[string]struct {
-		answers []tctest.Reply
+		replies []tctest.Reply
 		cancel  time.Duration
 		reports []budget.Report
 	}{
@@ -52,22 +52,22 @@ func TestABudgetReceivesWhatBecameOfEachRetry(t *testing.T) {
 			reports: []budget.Report{ended(0, budget.Success, 0)},
 		},
 		"a second retry that succeeds returns both": {
-			answers: []tctest.Reply{internal, internal},
+			replies: []tctest.Reply{internal, internal},
 			reports: []budget.Report{failed, retried, ended(2, budget.Success, 2)},
 		},
 		"any other response does too, and what follows is a new account": {
-			answers: []tctest.Reply{internal, tctest.Throttle(), internal},
+			replies: []tctest.Reply{internal, tctest.Throttle(), internal},
 			reports: []budget.Report{
 				failed, ended(1, budget.Success, 1), failed, ended(3, budget.Success, 1),
 			},
 		},
 		"a retry that is not made returns its own": {
-			answers: []tctest.Reply{internal},
+			replies: []tctest.Reply{internal},
 			cancel:  100 * time.Millisecond,
 			reports: []budget.Report{failed, ended(1, budget.Unused, 1)},
 		},
 		"a retry that the caller canceled": {
-			answers: []tctest.Reply{internal, tctest.Delay(time.Hour, tctest.OK(nil))},
+			replies: []tctest.Reply{internal, tctest.Delay(time.Hour, tctest.OK(nil))},
 			cancel:  time.Minute,
 			reports: []budget.Report{failed, ended(1, budget.Canceled, 0)},
 		},
@@ -75,7 +75,7 @@ func TestABudgetReceivesWhatBecameOfEachRetry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				retries := new(reportedBudget)
-				rt := tcretry.New(tctest.NewAPI(row.answers...), tcretry.WithBudget(retries), tcretry.WithPolicy(probe.Exact()))
+				rt := tcretry.New(tctest.NewAPI(row.replies...), tcretry.WithBudget(retries), tcretry.WithPolicy(probe.Exact()))
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				if row.cancel > 0 {
@@ -150,11 +150,11 @@ func BenchmarkDeferredRetry(b *testing.B) {
 				return nil, context.Cause(req.Context())
 			})
 			for b.Loop() {
-				bare := waiting(b, timeout, hangs, func() int { return int(inBase.Load()) })
+				plain := waiting(b, timeout, hangs, func() int { return int(inBase.Load()) })
 				failDescribe(retries)
 				ours := waiting(b, timeout, tcretry.New(lost, tcretry.WithBudget(retries)), func() int { return retries.States()[0].Deferred })
-				b.ReportMetric((ours.bytes-bare.bytes)/waitingCalls, "B/retry")
-				b.ReportMetric((ours.goroutines-bare.goroutines)/waitingCalls, "goroutines/retry")
+				b.ReportMetric((ours.bytes-plain.bytes)/waitingCalls, "B/retry")
+				b.ReportMetric((ours.goroutines-plain.goroutines)/waitingCalls, "goroutines/retry")
 			}
 		})
 	}

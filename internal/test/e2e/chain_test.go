@@ -85,17 +85,17 @@ func TestAChainMakesAsManyAttemptsAsOneTransport(t *testing.T) {
 }
 
 // The outermost decides: the attempt is passed through by the inner one whole,
-// whose hooks, pacer and budget are not used.
+// whose hooks, rate limiter and budget are not used.
 func TestTheInnerTransportOfAChainPassesTheAttemptThrough(t *testing.T) {
 	var inner, outer probe.Events
-	pacer := &countingPacer{}
+	limiter := &countingPacer{}
 	hooks := inner.Hooks()
 	hooks.OutOfScope = func(context.Context, tcretry.OutOfScopeInfo) { t.Error("it is in scope") }
 	var between, sent *http.Request
 	rt := tcretry.New(probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		sent = req
 		return probe.Always(tctest.Fail("InternalError", "")).RoundTrip(req)
-	}), tcretry.WithHooks(hooks), tcretry.WithRateLimiter(pacer))
+	}), tcretry.WithHooks(hooks), tcretry.WithRateLimiter(limiter))
 	chain := tcretry.New(probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		between = req
 		require.False(t, rt.InScope(req))
@@ -108,12 +108,12 @@ func TestTheInnerTransportOfAChainPassesTheAttemptThrough(t *testing.T) {
 	require.Same(t, between, sent)
 	require.Len(t, outer.Attempts, 1, "the inner policy does not count")
 	require.Empty(t, inner.Attempts)
-	require.Zero(t, *pacer)
+	require.Zero(t, *limiter)
 	require.Empty(t, rt.Budgets())
 }
 
 // What stands between may call the API itself with the context of the attempt: a
-// signer that asks STS for credentials does. Such a call is one like any other.
+// signer that gets credentials from STS does. Such a call is one like any other.
 func TestACallThatTheUnderlyingRoundTripperMakesWithTheContextOfAnAttemptIsRetried(t *testing.T) {
 	for name, nested := range map[string]func(req *http.Request){
 		"another action":             func(req *http.Request) { req.Header["X-Tc-Action"] = []string{"AssumeRole"} },
@@ -141,7 +141,7 @@ func TestACallThatTheUnderlyingRoundTripperMakesWithTheContextOfAnAttemptIsRetri
 	}
 }
 
-// The attempt of a request that only its scope marks is told by its address.
+// The attempt of a request that only its scope identifies is recognised by its address.
 func TestAnAttemptWithoutAnActionIsRecognisedByItsAddress(t *testing.T) {
 	everything := func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithPolicy(probe.Quick()), tcretry.WithScope(func(*http.Request) bool { return true }))

@@ -25,7 +25,7 @@ import (
 // tokenPattern is the form that the official SDK gives a token.
 const tokenPattern = `^[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[89AB][0-9A-F]{3}-[0-9A-F]{12}$`
 
-// sentBody is the body that reaches the base of a Transport that gives tokens.
+// sentBody is the body that reaches the underlying RoundTripper of a Transport that adds tokens.
 func sentBody(t *testing.T, req *http.Request, opts ...tcretry.Option) string {
 	t.Helper()
 	api := tctest.NewAPI()
@@ -165,7 +165,7 @@ func TestNoTokenIsAddedWhereItIsNotDocumentedToProtect(t *testing.T) {
 		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(8), tcretry.WithHooks(events.Hooks()),
 			tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 2})).RoundTrip(req)
 		require.ErrorContains(t, err, "no network", name)
-		require.True(t, before.Body == sent.Body, "%s: the body is handed over", name)
+		require.True(t, before.Body == sent.Body, "%s: the body is passed on", name)
 		require.Equal(t, before.ContentLength, sent.ContentLength, name)
 		require.Empty(t, events.Done[0].ClientToken, name)
 	}
@@ -183,7 +183,7 @@ func TestNoTokenIsGivenToACallOfOneAttempt(t *testing.T) {
 		req := probe.APIRequest(t, "cvm", "RunInstances", `{}`)
 		req.GetBody, req.ContentLength = nil, -1
 		base := probe.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
-			require.True(t, req.Body == r.Body, "the body is handed over")
+			require.True(t, req.Body == r.Body, "the body is passed on")
 			return nil, errors.New("no network")
 		})
 		_, err := tcretry.New(base, tcretry.WithClientTokens(), opt).RoundTrip(req)

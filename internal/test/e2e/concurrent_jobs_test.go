@@ -19,7 +19,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// jobsAtOnce is an API that takes so many jobs at once, each of which lasts a while.
+// jobsAtOnce is an API that takes so many concurrent jobs, each of which lasts a while.
 func jobsAtOnce(most int32, lasts time.Duration) http.RoundTripper {
 	var running atomic.Int32
 	return probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -32,7 +32,7 @@ func jobsAtOnce(most int32, lasts time.Duration) http.RoundTripper {
 	})
 }
 
-// longDelays is the policy that the README shows for limits of jobs at once.
+// longDelays is the policy that the README shows for limits of concurrent jobs.
 var longDelays = tcretry.Policy{Codes: map[string]tcretry.Rule{
 	"RequestLimitExceeded.JobNumExceed": {
 		MaxElapsed: 10 * time.Minute,
@@ -40,7 +40,7 @@ var longDelays = tcretry.Policy{Codes: map[string]tcretry.Rule{
 	},
 }}
 
-// failedJobs makes twenty calls at once that last ten seconds each, of which five may
+// failedJobs makes twenty concurrent calls that last ten seconds each, of which five may
 // run, and returns how many fail.
 func failedJobs(t *testing.T, p tcretry.Policy) int {
 	var failed atomic.Int32
@@ -68,7 +68,7 @@ func TestConcurrentJobsSucceedWithARuleOfLongDelays(t *testing.T) {
 	}
 }
 
-// The README names the codes of the catalogue that are limits of jobs at once, and
+// The README names the codes of the catalogue that are limits of concurrent jobs, and
 // each of them is what it says.
 func TestTheREADMENamesTheLimitsOfConcurrentJobs(t *testing.T) {
 	text, err := os.ReadFile("../../../README.md")

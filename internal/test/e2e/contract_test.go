@@ -35,7 +35,7 @@ func TestRoundTripperContractWithEveryOption(t *testing.T) {
 	})
 }
 
-// lockedEvents counts what hooks are told, from many goroutines.
+// lockedEvents counts the events of hooks, from many goroutines.
 type lockedEvents struct{ attempts, retries, done atomic.Int64 }
 
 func (l *lockedEvents) hooks() tcretry.Hooks {
@@ -124,7 +124,7 @@ func TestTheClientsTimeoutBoundsAllAttempts(t *testing.T) {
 	})
 }
 
-// limiterFunc is a pacer with one lane whose Wait is the function.
+// limiterFunc is a rate limiter for one key whose Wait is the function.
 type limiterFunc func(context.Context) error
 
 func (f limiterFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }
@@ -138,14 +138,14 @@ func (f limiterFunc) Accepted() uint64 { return 0 }
 func TestASlotThatIsTooLateReturnsTheLastResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := 0
-		pacer := limiterFunc(func(context.Context) error {
+		limiter := limiterFunc(func(context.Context) error {
 			if turns++; turns == 2 {
 				return ratelimit.ErrTooLate
 			}
 			return nil
 		})
 		var events probe.Events
-		rt := tcretry.New(probe.Always(tctest.Throttle()), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(events.Hooks()))
+		rt := tcretry.New(probe.Always(tctest.Throttle()), tcretry.WithRateLimiter(limiter), tcretry.WithHooks(events.Hooks()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx))
@@ -160,10 +160,10 @@ func TestASlotThatIsTooLateReturnsTheLastResponse(t *testing.T) {
 	})
 }
 
-// Neither a gateway's page nor an answer that was cut short is looked at to its
+// Neither a gateway's page nor a response that was cut short is peeked at to its
 // end; while its connection is free for others, the caller can still have it.
 func TestASlotThatIsTooLateReturnsAResponseThatWasNotPeekedAt(t *testing.T) {
-	for name, answer := range map[string]tctest.Reply{
+	for name, reply := range map[string]tctest.Reply{
 		"a page":                tctest.GatewayError(http.StatusBadGateway),
 		"a page without length": tctest.Chunked(tctest.GatewayError(http.StatusBadGateway)),
 		"an answer cut short":   tctest.Truncate(20, tctest.OK(nil)),
@@ -171,17 +171,17 @@ func TestASlotThatIsTooLateReturnsAResponseThatWasNotPeekedAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				turns := 0
-				pacer := limiterFunc(func(context.Context) error {
+				limiter := limiterFunc(func(context.Context) error {
 					if turns++; turns == 2 {
 						return ratelimit.ErrTooLate
 					}
 					return nil
 				})
-				want, err := probe.Always(answer).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
+				want, err := probe.Always(reply).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 				require.NoError(t, err)
 				body, end := io.ReadAll(want.Body)
 
-				rt := tcretry.New(probe.Always(answer), tcretry.WithRateLimiter(pacer))
+				rt := tcretry.New(probe.Always(reply), tcretry.WithRateLimiter(limiter))
 				resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 				require.NoError(t, err)
 				require.Equal(t, want.StatusCode, resp.StatusCode)
@@ -199,14 +199,14 @@ func TestASlotThatIsTooLateReturnsAResponseThatWasNotPeekedAt(t *testing.T) {
 func TestASlotThatIsTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := 0
-		pacer := limiterFunc(func(context.Context) error {
+		limiter := limiterFunc(func(context.Context) error {
 			if turns++; turns%2 == 0 {
 				return ratelimit.ErrTooLate
 			}
 			return nil
 		})
 		lost := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
-		_, err := tcretry.New(lost, tcretry.WithRateLimiter(pacer)).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
+		_, err := tcretry.New(lost, tcretry.WithRateLimiter(limiter)).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.Equal(t, &tcretry.Error{
 			Reason: tcretry.StopMaxElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: io.ErrUnexpectedEOF,
 		}, err)
@@ -217,7 +217,7 @@ func TestASlotThatIsTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}}, Body: read}, nil
 		})
 		for _, base := range []http.RoundTripper{long, slow} {
-			_, err = tcretry.New(base, tcretry.WithRateLimiter(pacer)).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
+			_, err = tcretry.New(base, tcretry.WithRateLimiter(limiter)).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			require.Equal(t, &tcretry.Error{
 				Reason: tcretry.StopMaxElapsed, Attempts: 1, Action: "DescribeInstances", OutcomeUnknown: true, Err: ratelimit.ErrTooLate,
 			}, err)
@@ -225,7 +225,7 @@ func TestASlotThatIsTooLateAfterTheOnlyAttemptKeepsItsError(t *testing.T) {
 	})
 }
 
-// A page that is not looked at keeps its body open: whether its call is paced or
+// A page that is not peeked at keeps its body open: whether its call is paced or
 // not, it is closed once before the next attempt.
 func TestThePageOfAThrottledAttemptIsClosedBeforeTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -246,16 +246,16 @@ func TestThePageOfAThrottledAttemptIsClosedBeforeTheNextAttempt(t *testing.T) {
 	})
 }
 
-// panicking is a base with a bug.
+// panicking is an underlying RoundTripper with a bug.
 type panicking struct{}
 
 func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a bug in the base") }
 
 func TestAPanicOfTheUnderlyingRoundTripperLeavesTheQueue(t *testing.T) {
-	pacer := &countingPacer{}
-	rt := tcretry.New(panicking{}, tcretry.WithRateLimiter(pacer))
+	limiter := &countingPacer{}
+	rt := tcretry.New(panicking{}, tcretry.WithRateLimiter(limiter))
 	require.Panics(t, func() { _, _ = rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil)) })
-	require.Equal(t, 1, pacer.done)
+	require.Equal(t, 1, limiter.done)
 }
 
 type countingPacer struct{ done int }

@@ -127,7 +127,7 @@ func closing(base *http.Transport) *atomic.Int32 {
 	dial, closed := base.DialContext, new(atomic.Int32)
 	base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		return &observedConn{Conn: conn, tell: func() { closed.Add(1) }}, err
+		return &observedConn{Conn: conn, onClose: func() { closed.Add(1) }}, err
 	}
 	return closed
 }

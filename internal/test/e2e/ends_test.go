@@ -23,8 +23,8 @@ import (
 
 // What calls that wait owe and are owed when things end, through whole Transports.
 
-// throttled returns an API with a quota for DescribeInstances and a Transport that
-// has learnt it.
+// throttled returns an API with a rate limit for DescribeInstances and a Transport that
+// has learned it.
 func throttled(t *testing.T, perSecond int, opts ...tcretry.Option) (*tctest.API, *tcretry.Transport) {
 	api := tctest.NewAPI()
 	api.RateLimit("DescribeInstances", perSecond, tctest.FixedWindow)
@@ -38,7 +38,7 @@ func throttled(t *testing.T, perSecond int, opts ...tcretry.Option) (*tctest.API
 	return api, rt
 }
 
-// describe makes a call and returns the code of its answer.
+// describe makes a call and returns the code of its response.
 func describe(ctx context.Context, t *testing.T, rt http.RoundTripper) (string, error) {
 	resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", strings.NewReader("{}")).WithContext(ctx))
 	if err != nil {
@@ -145,15 +145,15 @@ func TestAMillionActionsTakeBoundedMemory(t *testing.T) {
 	p := new(ratelimit.Adaptive)
 	storm := func(from, to int) uint64 {
 		for i := from; i < to; i++ {
-			lane := p.ForKey(ratelimit.Key{Host: "cvm.tencentcloudapi.com", Action: strconv.Itoa(i)})
-			if err := lane.Wait(t.Context(), ratelimit.WaitOptions{}); err != nil {
+			key := p.ForKey(ratelimit.Key{Host: "cvm.tencentcloudapi.com", Action: strconv.Itoa(i)})
+			if err := key.Wait(t.Context(), ratelimit.WaitOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			r := ratelimit.Result{Verdict: ratelimit.Accepted}
 			if i%2 == 0 {
 				r = ratelimit.Result{Verdict: ratelimit.Throttled, Code: "RequestLimitExceeded", Count: 21, Limit: 20}
 			}
-			lane.Done(r)
+			key.Done(r)
 		}
 		return probe.LiveHeap()
 	}

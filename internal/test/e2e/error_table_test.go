@@ -55,7 +55,7 @@ func failingThen(first, then error) http.RoundTripper {
 	})
 }
 
-// scripted is an API that gives an answer to every attempt.
+// scripted is an API that gives a response to every attempt.
 func scripted(a tctest.Reply) http.RoundTripper { return probe.Always(a) }
 
 // unreplayable returns the request with a body that can be read once.
@@ -117,7 +117,7 @@ func endings() []ending {
 	}
 }
 
-// waitingThen is a base that takes its time to fail.
+// waitingThen is an underlying RoundTripper that takes its time to fail.
 func waitingThen(d time.Duration, err error) http.RoundTripper {
 	return probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
 		time.Sleep(d)

@@ -36,7 +36,7 @@ func signedForm(age time.Duration) string {
 	}.Encode()
 }
 
-// patient repeats every minute, for twelve.
+// patient retries every minute, for twelve.
 func patient() tcretry.Option {
 	minute := tcretry.Backoff{Initial: time.Minute, Max: time.Minute, Jitter: tcretry.NoJitter}
 	return tcretry.WithPolicy(tcretry.Policy{
@@ -172,22 +172,22 @@ func TestAFormThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 }
 
 // A form that waits for its first attempt must not get too old either, whose
-// Timestamp nobody has read yet.
+// Timestamp has not been read yet.
 func TestAFormDoesNotWaitForItsFirstAttemptUntilItIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var latest time.Duration
 		start := time.Now()
-		pacer := slotFunc(func(turn ratelimit.WaitOptions) error {
+		limiter := slotFunc(func(turn ratelimit.WaitOptions) error {
 			latest = turn.NotAfter.Sub(start)
 			return nil
 		})
-		rt := tcretry.New(tctest.NewAPI(), patient(), tcretry.WithRateLimiter(pacer))
+		rt := tcretry.New(tctest.NewAPI(), patient(), tcretry.WithRateLimiter(limiter))
 		probe.RoundTrip(t, rt, formRequest(t, strings.NewReader(signedForm(0))))
 		require.Equal(t, 290*time.Second, latest)
 	})
 }
 
-// slotFunc is a pacer with one lane whose Wait gets the turn.
+// slotFunc is a rate limiter for one key whose Wait is the function, called with the slot.
 type slotFunc func(ratelimit.WaitOptions) error
 
 func (f slotFunc) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return f }

@@ -19,7 +19,7 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-// fuzzResponse is what a base leads to, again and again.
+// fuzzResponse is what an underlying RoundTripper returns for every attempt.
 type fuzzResponse struct {
 	status int
 	header http.Header
@@ -27,7 +27,7 @@ type fuzzResponse struct {
 	chunk  int   // the most bytes of a Read
 	length int64 // Content-Length
 	end    error // after the body
-	err    error // in place of an answer, if not nil
+	err    error // in place of a response, if not nil
 	bodies []*fuzzBody
 }
 
@@ -39,25 +39,25 @@ func (a *fuzzResponse) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.err != nil {
 		return nil, a.err
 	}
-	body := &fuzzBody{rest: a.body, answer: a}
+	body := &fuzzBody{rest: a.body, reply: a}
 	a.bodies = append(a.bodies, body)
 	return &http.Response{
 		StatusCode: a.status, Header: a.header.Clone(), Body: body, ContentLength: a.length, Request: req,
 	}, nil
 }
 
-// fuzzBody is the body of one answer.
+// fuzzBody is the body of one response.
 type fuzzBody struct {
 	rest   []byte
-	answer *fuzzResponse
+	reply  *fuzzResponse
 	closes int
 }
 
 func (b *fuzzBody) Read(p []byte) (int, error) {
-	n := copy(p[:min(len(p), b.answer.chunk)], b.rest)
+	n := copy(p[:min(len(p), b.reply.chunk)], b.rest)
 	b.rest = b.rest[n:]
 	if len(b.rest) == 0 {
-		return n, b.answer.end
+		return n, b.reply.end
 	}
 	return n, nil
 }
@@ -77,8 +77,8 @@ func headerOf(lines string) http.Header {
 	return h
 }
 
-// FuzzRoundTrip: whatever the answer, a call with retries or without ends once,
-// without a panic, with the answer as it came, and tells what can be shown.
+// FuzzRoundTrip requires that, whatever the response, a call with or without retries ends once,
+// without a panic, with the response unchanged, and reports what can be shown.
 func FuzzRoundTrip(f *testing.F) {
 	var vectors []struct {
 		Status      int    `json:"http_status"`
@@ -141,7 +141,7 @@ func fuzzCall(t *testing.T, a *fuzzResponse, action string, opts []tcretry.Optio
 	require.Equal(t, inUse, bodytest.InUse())
 }
 
-// requireUnchanged requires that resp is the answer of a, whole.
+// requireUnchanged requires that resp is the response of a, whole.
 func requireUnchanged(t *testing.T, a *fuzzResponse, resp *http.Response) {
 	t.Helper()
 	require.Equal(t, a.status, resp.StatusCode)

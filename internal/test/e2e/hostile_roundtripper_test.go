@@ -24,7 +24,7 @@ type errorList []string
 
 func (e errorList) Error() string { return strings.Join(e, ", ") }
 
-// nilError is an error whose text cannot be asked of a nil one.
+// nilError is an error whose method panics if it is nil.
 type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
@@ -34,7 +34,7 @@ type emptyReader struct{}
 
 func (emptyReader) Read([]byte) (int, error) { return 0, nil }
 
-// TestOddRoundTrippers: what a base must not do has a clear outcome too.
+// TestOddRoundTrippers: what an underlying RoundTripper must not do has a clear outcome too.
 func TestOddRoundTrippers(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -115,7 +115,7 @@ func TestAnErrorThatCannotBePrintedIsPassedOn(t *testing.T) {
 	require.Contains(t, log.String(), "terminal")
 }
 
-// The whole limit of a caller who wants every answer judged must not be taken
+// The whole limit of a caller who wants every response classified must not be allocated
 // because a server says that it will fill it.
 func TestALengthThatIsALieCostsNoMemory(t *testing.T) {
 	base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
@@ -129,8 +129,8 @@ func TestALengthThatIsALieCostsNoMemory(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 }
 
-// TestAbsurdRetryAfter: a wait that is asked for is never shortened, one beyond
-// Policy.MaxDelay ends the call, and what cannot be read asks for none.
+// TestAbsurdRetryAfter: a Retry-After is never shortened, one beyond
+// Policy.MaxDelay ends the call, and what cannot be parsed is none.
 func TestAbsurdRetryAfter(t *testing.T) {
 	far := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	for _, row := range []struct {
@@ -160,10 +160,10 @@ func TestAbsurdRetryAfter(t *testing.T) {
 	}
 }
 
-// none is the wait of a call that ends with the answer that it has.
+// none is the wait of a call that ends with the response that it has.
 const none = -1 * time.Second
 
-// withRetryAfter makes a call whose first answer has the given Retry-After.
+// withRetryAfter makes a call whose first response has the given Retry-After.
 func withRetryAfter(t *testing.T, values []string, want time.Duration) {
 	start := time.Now()
 	api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -15,7 +15,7 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-// drip writes head at once and rest a byte a second, then hangs.
+// drip writes head immediately and rest one byte per second, then hangs.
 func drip(head, rest string) func(io.Writer) {
 	return func(w io.Writer) {
 		_, err := io.WriteString(w, head)
@@ -30,10 +30,10 @@ func drip(head, rest string) func(io.Writer) {
 	}
 }
 
-// slowCase is an answer that takes its time, and what it leads to.
+// slowCase is a response that takes its time, and what it leads to.
 type slowCase struct {
 	name           string
-	answer         func(io.Writer)
+	respond        func(io.Writer)
 	timeout        time.Duration // of an attempt
 	deadline       time.Duration // of the call
 	attempts       int
@@ -50,49 +50,49 @@ func slowRows() []slowCase {
 	const headers = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	page := "HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\nContent-Length: 50000\r\n\r\n"
 	long := strings.Repeat("x", 50000)
-	envelope := `{"x":"` + long // as far as one can tell
-	said := failure("AuthFailure", "m", "r")
-	promised := fmt.Sprintf(headers+"Content-Length: %d\r\n\r\n", len(said)+1)
+	envelope := `{"x":"` + long // as far as can be seen
+	text := failure("AuthFailure", "m", "r")
+	promised := fmt.Sprintf(headers+"Content-Length: %d\r\n\r\n", len(text)+1)
 	return []slowCase{
 		{
-			name: "headers, with a time for attempts", answer: drip(headers, long), timeout: 10500 * time.Millisecond,
+			name: "headers, with a time for attempts", respond: drip(headers, long), timeout: 10500 * time.Millisecond,
 			attempts: 2, reason: tcretry.StopMaxAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
 		},
 		{
-			name: "headers, with a deadline", answer: drip(headers, long), deadline: 10500 * time.Millisecond,
+			name: "headers, with a deadline", respond: drip(headers, long), deadline: 10500 * time.Millisecond,
 			attempts: 1, reason: tcretry.StopDeadlineExceeded, err: context.DeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 		},
 		{
-			name: "a body, with a time for attempts", answer: drip(headers+"\r\n", envelope), timeout: 10500 * time.Millisecond,
+			name: "a body, with a time for attempts", respond: drip(headers+"\r\n", envelope), timeout: 10500 * time.Millisecond,
 			attempts: 2, reason: tcretry.StopMaxAttempts, err: context.DeadlineExceeded, least: 21 * time.Second, atMost: 22 * time.Second,
 		},
 		{
-			name: "a body, with a deadline", answer: drip(headers+"\r\n", envelope), deadline: 10500 * time.Millisecond,
+			name: "a body, with a deadline", respond: drip(headers+"\r\n", envelope), deadline: 10500 * time.Millisecond,
 			attempts: 1, reason: tcretry.StopDeadlineExceeded, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 			body: envelope[:10], bodyErr: context.DeadlineExceeded, answeredStatus: 200,
 		},
 		{
-			name: "a body that ends", answer: drip(headers+fmt.Sprintf("Content-Length: %d\r\n\r\n", len(said)), said),
-			attempts: 1, reason: tcretry.StopTerminal, code: "AuthFailure", body: said, answeredStatus: 200,
-			least: time.Duration(len(said)) * time.Second, atMost: time.Duration(len(said)) * time.Second,
+			name: "a body that ends", respond: drip(headers+fmt.Sprintf("Content-Length: %d\r\n\r\n", len(text)), text),
+			attempts: 1, reason: tcretry.StopTerminal, code: "AuthFailure", body: text, answeredStatus: 200,
+			least: time.Duration(len(text)) * time.Second, atMost: time.Duration(len(text)) * time.Second,
 		},
 		{
-			name: "a whole envelope without an end, with a time for attempts", answer: drip(promised+said, ""), timeout: 10500 * time.Millisecond,
-			attempts: 1, reason: tcretry.StopTerminal, code: "AuthFailure", body: said, bodyErr: context.DeadlineExceeded,
+			name: "a whole envelope without an end, with a time for attempts", respond: drip(promised+text, ""), timeout: 10500 * time.Millisecond,
+			attempts: 1, reason: tcretry.StopTerminal, code: "AuthFailure", body: text, bodyErr: context.DeadlineExceeded,
 			answeredStatus: 200, least: 10500 * time.Millisecond, atMost: 10500 * time.Millisecond,
 		},
 		{
-			name: "a page that is given up", answer: drip(page, long), attempts: 2, reason: tcretry.StopMaxAttempts,
+			name: "a page that is given up", respond: drip(page, long), attempts: 2, reason: tcretry.StopMaxAttempts,
 			answeredStatus: 502, atMost: 2 * time.Second,
 		},
 		{
-			name: "a page that is given up, with a time for attempts", answer: drip(page, long), timeout: 10500 * time.Millisecond, attempts: 2,
+			name: "a page that is given up, with a time for attempts", respond: drip(page, long), timeout: 10500 * time.Millisecond, attempts: 2,
 			reason: tcretry.StopMaxAttempts, answeredStatus: 502, atMost: 2 * time.Second,
 		},
 	}
 }
 
-// TestSlowResponses: an answer that comes a byte a second takes the time that the
+// TestSlowResponses: a response that arrives at one byte per second takes the time that the
 // caller gave, and no more.
 func TestSlowResponses(t *testing.T) {
 	for _, row := range slowRows() {
@@ -104,7 +104,7 @@ func TestSlowResponses(t *testing.T) {
 
 // slowCall makes the call of a row.
 func slowCall(t *testing.T, row slowCase) {
-	w := &wire{answer: row.answer}
+	w := &wire{respond: row.respond}
 	var events probe.Events
 	opts := []tcretry.Option{tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(events.Hooks())}
 	if row.timeout > 0 {
@@ -119,7 +119,7 @@ func slowCall(t *testing.T, row slowCase) {
 	base := w.pipe(t)
 	defer func() {
 		base.CloseIdleConnections()
-		time.Sleep(2 * time.Second) // the servers see that nobody reads
+		time.Sleep(2 * time.Second) // the servers see that nothing reads
 	}()
 	req := probe.SDKRequest(t, "DescribeInstances", nil).WithContext(ctx)
 	req.URL.Scheme = "http"

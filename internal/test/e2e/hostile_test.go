@@ -25,11 +25,11 @@ import (
 
 // wire serves connections with whatever bytes a row writes.
 type wire struct {
-	answer func(w io.Writer) // writes the answer to one request; an error of w ends it
-	read   atomic.Int64      // bytes that the clients have read
+	respond func(w io.Writer) // writes the response to one request; an error of w ends it
+	read    atomic.Int64      // bytes that the clients have read
 }
 
-// socket returns a base whose every connection is answered by w over a loopback
+// socket returns an underlying RoundTripper whose every connection is served by w over a loopback
 // socket.
 func (w *wire) socket(t *testing.T) *http.Transport {
 	t.Helper()
@@ -71,12 +71,12 @@ func (w *wire) transport(t *testing.T, dial func(context.Context) (net.Conn, err
 	return base
 }
 
-// serve answers one request, and ends when the client does.
+// serve responds to one request, and ends when the client does.
 func (w *wire) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	req := make([]byte, 4<<10)
 	if _, err := conn.Read(req); err == nil {
-		w.answer(conn)
+		w.respond(conn)
 	}
 }
 
@@ -97,7 +97,7 @@ func text(s string) func(io.Writer) {
 	return func(w io.Writer) { _, _ = io.WriteString(w, s) }
 }
 
-// endless writes head, then s until nobody reads any more.
+// endless writes head, then s until nothing reads any more.
 func endless(head, s string) func(io.Writer) {
 	block := bytes.Repeat([]byte(s), 1+4096/len(s))
 	return func(w io.Writer) {
@@ -108,16 +108,16 @@ func endless(head, s string) func(io.Writer) {
 	}
 }
 
-// jsonHead begins an answer of JSON whose end is that of the connection.
+// jsonHead begins a response of JSON whose end is that of the connection.
 const jsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 
-// sized is an answer of JSON with a Content-Length that is off by so much.
+// sized is a response of JSON with a Content-Length that is off by so much.
 func sized(off int, body string) func(io.Writer) {
 	return text(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"+
 		"Content-Length: %d\r\n\r\n%s", len(body)+off, body))
 }
 
-// coded is an answer of JSON with a Content-Encoding.
+// coded is a response of JSON with a Content-Encoding.
 func coded(coding string, body []byte) func(io.Writer) {
 	return text("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Encoding: " +
 		coding + "\r\n\r\n" + string(body))
@@ -151,10 +151,10 @@ func deflated(t testing.TB, s string) []byte {
 	return b.Bytes()
 }
 
-// hostileCase is an answer and what it leads to.
+// hostileCase is a response and what it leads to.
 type hostileCase struct {
 	name     string
-	answer   func(io.Writer)
+	respond  func(io.Writer)
 	action   string // DescribeInstances if empty
 	attempts int    // 1 if 0
 	class    tcretry.Class
@@ -166,7 +166,7 @@ type hostileCase struct {
 	body, bodyErr string
 }
 
-// The limits of what one attempt may read of the wire: what is looked at, what is
+// The limits of what one attempt may read of the wire: what is peeked at, what is
 // discarded and what net/http reads ahead; and of what a call may allocate in
 // all. Half of that is for a header of 64 KiB in the hands of net/http.
 const (
@@ -182,51 +182,51 @@ func hostileRows(t *testing.T) []hostileCase {
 	escape := "\x1b[2J\x1b]0;owned\x07"
 	ok := "HTTP/1.1 200 OK\r\n"
 	return []hostileCase{
-		{name: "headers without end", answer: endless(ok, "X-A: b\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
-		{name: "a header line without end", answer: endless(ok+"X-A: ", "b"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
-		{name: "a status line without end", answer: endless("HTTP/1.1 200 ", "OK"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
-		{name: "a flood of 1xx answers", answer: endless("", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
-		{name: "headers without end, for a write", answer: endless(ok, "X-A: b\r\n"), action: "RunInstances", class: ambiguous, reason: tcretry.StopNotIdempotent, err: "headers exceeded"},
-		{name: "no HTTP", answer: text(escape + "\r\n\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "malformed HTTP response"},
-		{name: "a status of 999", answer: text("HTTP/1.1 999 \r\nContent-Length: 0\r\n\r\n"), attempts: 2, class: ambiguous, reason: twice},
-		{name: "a status of 000", answer: text("HTTP/1.1 000 \r\nContent-Length: 0\r\n\r\n"), class: success, reason: answered},
-		{name: "two Content-Lengths", answer: text(ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}"), attempts: 2, class: ambiguous, reason: twice, err: "Content-Length"},
-		{name: "JSON without end", answer: endless(jsonHead+`{"Response":{"A":[`, `{"Error":{"Code":"InternalError"}},`), class: success, reason: answered, body: `{"Response":{"A":[{`, bodyErr: "endless"},
-		{name: "white space without end", answer: endless(jsonHead, " \n"), class: success, reason: answered, body: " \n", bodyErr: "endless"},
-		{name: "nesting without end", answer: endless(jsonHead+`{"Response":{"Error":`, `{"Error":[`), class: success, reason: answered, body: `{"Response":{"Error":{`, bodyErr: "endless"},
-		{name: "a code without end", answer: endless(jsonHead+`{"Response":{"Error":{"Code":"`, "InternalError."), class: success, reason: answered, body: `{"Response":{"Error"`, bodyErr: "endless"},
-		{name: "a page without end", answer: endless("HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n", "<p>"), attempts: 2, class: ambiguous, reason: twice, body: "<p>", bodyErr: "endless"},
-		{name: "nesting of 30,000", answer: sized(0, `{"Response":{"Error":{"Code":"InternalError"},"A":`+strings.Repeat("[", 30000)+strings.Repeat("]", 30000)+`}}`), class: success, reason: answered},
-		{name: "a bomb of gzip", answer: coded("gzip", gzipped(t, large)), class: success, reason: answered, body: string(gzipped(t, large))},
-		{name: "a bomb of deflate", answer: coded("deflate", deflated(t, large)), class: success, reason: answered, body: string(deflated(t, large))},
-		{name: "gzip in gzip", answer: coded("gzip", []byte(nested)), class: success, reason: answered, body: nested},
-		{name: "a stack of codings", answer: coded("gzip, gzip, deflate", []byte(nested)), class: success, reason: answered, body: nested},
-		{name: "a coding that is none", answer: coded(escape, []byte("x")), attempts: 2, class: ambiguous, reason: twice, err: "malformed MIME header"},
-		{name: "thousands of empty members", answer: coded("gzip", bytes.Repeat(gzipped(t, ""), 2000)), class: success, reason: answered, body: string(bytes.Repeat(gzipped(t, ""), 2000))},
-		{name: "gzip that is none", answer: coded("gzip", []byte(failure("InternalError", "m", "r"))), class: success, reason: answered, body: failure("InternalError", "m", "r")},
-		{name: "a length that is too long", answer: sized(400, `{"Response":`), attempts: 2, class: ambiguous, reason: twice, body: `{"Response":`, bodyErr: "unexpected EOF"},
-		{name: "a length that is too long, for a write", answer: sized(400, `{"Response":`), action: "RunInstances", class: ambiguous, reason: tcretry.StopNotIdempotent, body: `{"Response":`, bodyErr: "unexpected EOF"},
-		{name: "a length that is too long, behind an envelope", answer: sized(400, failure("AuthFailure", "m", "r")), class: tcretry.Terminal, reason: terminal, code: "AuthFailure", body: failure("AuthFailure", "m", "r"), bodyErr: "unexpected EOF"},
-		{name: "a length that is too short", answer: sized(-60, failure("InternalError", "m", "r")), class: success, reason: answered, body: failure("InternalError", "m", "r")[:len(failure("InternalError", "m", "r"))-60]},
-		{name: "a chunk that is none", answer: text(ok + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"), attempts: 2, class: ambiguous, reason: twice, bodyErr: "invalid"},
-		{name: "a message of a megabyte", answer: sized(0, failure("InternalError", strings.Repeat("m", 1<<20), "r")), class: success, reason: answered, body: failure("InternalError", strings.Repeat("m", 1<<20), "r")},
-		{name: "a code of 60,000 labels", answer: sized(0, failure(strings.Repeat("a.", 30000), "m", "")), class: tcretry.Terminal, reason: terminal, code: strings.Repeat("a.", 62) + "a…"},
-		{name: "escapes of a terminal", answer: text(jsonHead + failure(`InternalError.\u001b[2J`, `\u001b]0;owned\u0007\u202e`, `\u0000\r\n`)), attempts: 2, class: transient, reason: twice, code: "InternalError.\ufffd[2J"},
-		{name: "raw bytes that are no text", answer: text(jsonHead + failure("InternalError.\xff\xfe\u202e", "\xc0\x80", "\xff")), attempts: 2, class: transient, reason: twice, code: "InternalError.\ufffd\ufffd\ufffd"},
-		{name: "keys that come twice", answer: text(jsonHead + `{"Response":{"Error":{"Code":"InternalError"}},"Response":{"Error":{"Code":"A"},"Error":{"Code":"B","Code":"C"}}}`), class: tcretry.Terminal, reason: terminal, code: "C"},
-		{name: "a failure that a later key takes back", answer: text(jsonHead + `{"Response":{"Error":{"Code":"InternalError"}},"Response":{}}`), class: success, reason: answered},
-		{name: "numbers beyond any type", answer: text(jsonHead + `{"code":` + strings.Repeat("9", 60000) + `,"codeDesc":"InternalError"}`), class: success, reason: answered},
-		{name: "an exponent beyond any type", answer: text(jsonHead + `{"code":1e999999999,"codeDesc":"InternalError"}`), class: success, reason: answered},
+		{name: "headers without end", respond: endless(ok, "X-A: b\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
+		{name: "a header line without end", respond: endless(ok+"X-A: ", "b"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
+		{name: "a status line without end", respond: endless("HTTP/1.1 200 ", "OK"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
+		{name: "a flood of 1xx answers", respond: endless("", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "headers exceeded"},
+		{name: "headers without end, for a write", respond: endless(ok, "X-A: b\r\n"), action: "RunInstances", class: ambiguous, reason: tcretry.StopNotIdempotent, err: "headers exceeded"},
+		{name: "no HTTP", respond: text(escape + "\r\n\r\n"), attempts: 2, class: ambiguous, reason: twice, err: "malformed HTTP response"},
+		{name: "a status of 999", respond: text("HTTP/1.1 999 \r\nContent-Length: 0\r\n\r\n"), attempts: 2, class: ambiguous, reason: twice},
+		{name: "a status of 000", respond: text("HTTP/1.1 000 \r\nContent-Length: 0\r\n\r\n"), class: success, reason: answered},
+		{name: "two Content-Lengths", respond: text(ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}"), attempts: 2, class: ambiguous, reason: twice, err: "Content-Length"},
+		{name: "JSON without end", respond: endless(jsonHead+`{"Response":{"A":[`, `{"Error":{"Code":"InternalError"}},`), class: success, reason: answered, body: `{"Response":{"A":[{`, bodyErr: "endless"},
+		{name: "white space without end", respond: endless(jsonHead, " \n"), class: success, reason: answered, body: " \n", bodyErr: "endless"},
+		{name: "nesting without end", respond: endless(jsonHead+`{"Response":{"Error":`, `{"Error":[`), class: success, reason: answered, body: `{"Response":{"Error":{`, bodyErr: "endless"},
+		{name: "a code without end", respond: endless(jsonHead+`{"Response":{"Error":{"Code":"`, "InternalError."), class: success, reason: answered, body: `{"Response":{"Error"`, bodyErr: "endless"},
+		{name: "a page without end", respond: endless("HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n", "<p>"), attempts: 2, class: ambiguous, reason: twice, body: "<p>", bodyErr: "endless"},
+		{name: "nesting of 30,000", respond: sized(0, `{"Response":{"Error":{"Code":"InternalError"},"A":`+strings.Repeat("[", 30000)+strings.Repeat("]", 30000)+`}}`), class: success, reason: answered},
+		{name: "a bomb of gzip", respond: coded("gzip", gzipped(t, large)), class: success, reason: answered, body: string(gzipped(t, large))},
+		{name: "a bomb of deflate", respond: coded("deflate", deflated(t, large)), class: success, reason: answered, body: string(deflated(t, large))},
+		{name: "gzip in gzip", respond: coded("gzip", []byte(nested)), class: success, reason: answered, body: nested},
+		{name: "a stack of codings", respond: coded("gzip, gzip, deflate", []byte(nested)), class: success, reason: answered, body: nested},
+		{name: "a coding that is none", respond: coded(escape, []byte("x")), attempts: 2, class: ambiguous, reason: twice, err: "malformed MIME header"},
+		{name: "thousands of empty members", respond: coded("gzip", bytes.Repeat(gzipped(t, ""), 2000)), class: success, reason: answered, body: string(bytes.Repeat(gzipped(t, ""), 2000))},
+		{name: "gzip that is none", respond: coded("gzip", []byte(failure("InternalError", "m", "r"))), class: success, reason: answered, body: failure("InternalError", "m", "r")},
+		{name: "a length that is too long", respond: sized(400, `{"Response":`), attempts: 2, class: ambiguous, reason: twice, body: `{"Response":`, bodyErr: "unexpected EOF"},
+		{name: "a length that is too long, for a write", respond: sized(400, `{"Response":`), action: "RunInstances", class: ambiguous, reason: tcretry.StopNotIdempotent, body: `{"Response":`, bodyErr: "unexpected EOF"},
+		{name: "a length that is too long, behind an envelope", respond: sized(400, failure("AuthFailure", "m", "r")), class: tcretry.Terminal, reason: terminal, code: "AuthFailure", body: failure("AuthFailure", "m", "r"), bodyErr: "unexpected EOF"},
+		{name: "a length that is too short", respond: sized(-60, failure("InternalError", "m", "r")), class: success, reason: answered, body: failure("InternalError", "m", "r")[:len(failure("InternalError", "m", "r"))-60]},
+		{name: "a chunk that is none", respond: text(ok + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"), attempts: 2, class: ambiguous, reason: twice, bodyErr: "invalid"},
+		{name: "a message of a megabyte", respond: sized(0, failure("InternalError", strings.Repeat("m", 1<<20), "r")), class: success, reason: answered, body: failure("InternalError", strings.Repeat("m", 1<<20), "r")},
+		{name: "a code of 60,000 labels", respond: sized(0, failure(strings.Repeat("a.", 30000), "m", "")), class: tcretry.Terminal, reason: terminal, code: strings.Repeat("a.", 62) + "a…"},
+		{name: "escapes of a terminal", respond: text(jsonHead + failure(`InternalError.\u001b[2J`, `\u001b]0;owned\u0007\u202e`, `\u0000\r\n`)), attempts: 2, class: transient, reason: twice, code: "InternalError.\ufffd[2J"},
+		{name: "raw bytes that are no text", respond: text(jsonHead + failure("InternalError.\xff\xfe\u202e", "\xc0\x80", "\xff")), attempts: 2, class: transient, reason: twice, code: "InternalError.\ufffd\ufffd\ufffd"},
+		{name: "keys that come twice", respond: text(jsonHead + `{"Response":{"Error":{"Code":"InternalError"}},"Response":{"Error":{"Code":"A"},"Error":{"Code":"B","Code":"C"}}}`), class: tcretry.Terminal, reason: terminal, code: "C"},
+		{name: "a failure that a later key takes back", respond: text(jsonHead + `{"Response":{"Error":{"Code":"InternalError"}},"Response":{}}`), class: success, reason: answered},
+		{name: "numbers beyond any type", respond: text(jsonHead + `{"code":` + strings.Repeat("9", 60000) + `,"codeDesc":"InternalError"}`), class: success, reason: answered},
+		{name: "an exponent beyond any type", respond: text(jsonHead + `{"code":1e999999999,"codeDesc":"InternalError"}`), class: success, reason: answered},
 	}
 }
 
 // TestHostileResponses: whatever comes, a call ends with a clear outcome, reads and
-// keeps a bounded part of it, gives the caller the bytes as they came, and tells
+// keeps a bounded part of it, returns the bytes to the caller unchanged, and reports
 // hooks and logs what can be shown.
 func TestHostileResponses(t *testing.T) {
 	for _, row := range hostileRows(t) {
 		t.Run(row.name, func(t *testing.T) {
-			w := &wire{answer: row.answer}
+			w := &wire{respond: row.respond}
 			var events probe.Events
 			var log bytes.Buffer
 			rt := tcretry.New(w.socket(t), tcretry.WithPolicy(hasty(2)), tcretry.WithHooks(events.Hooks()), tcretry.WithHooks(
@@ -289,7 +289,7 @@ func hasty(n int) tcretry.Policy {
 	return p
 }
 
-// requireShowable requires that what hooks were told can be shown to a person.
+// requireShowable requires that what hooks receive can be shown to a person.
 func requireShowable(tb testing.TB, t *probe.Events) {
 	tb.Helper()
 	for _, a := range t.Attempts {

@@ -139,7 +139,7 @@ type relayed struct {
 	ended bool       // guarded by mu
 }
 
-// begin hands on what begins a connection: the preface of the client, and the
+// begin forwards what begins a connection: the preface of the client, and the
 // settings of the server, before which no frame may come.
 func (c *relayed) begin() error {
 	if _, err := io.CopyN(c.server, c.client, int64(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {

@@ -22,9 +22,9 @@ func TestALimitExceededWithTheTextOfAThrottleIsOne(t *testing.T) {
 	for _, text := range []string{probe.PerSecondZH, probe.PerSecondEN} {
 		synctest.Test(t, func(t *testing.T) {
 			var events probe.Events
-			answers := slices.Repeat([]tctest.Reply{tctest.Fail("LimitExceeded", text)}, 9)
-			rt := tcretry.New(tctest.NewAPI(answers...), tcretry.WithHooks(events.Hooks()))
-			resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader("{}"))) // an order, too
+			replies := slices.Repeat([]tctest.Reply{tctest.Fail("LimitExceeded", text)}, 9)
+			rt := tcretry.New(tctest.NewAPI(replies...), tcretry.WithHooks(events.Hooks()))
+			resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", strings.NewReader("{}"))) // a non-idempotent request, too
 			require.NoError(t, err)
 			require.NoError(t, tcretry.CheckResponse(resp))
 			require.Equal(t, 10, events.Done[0].Attempts, "as any throttle, it does not count against MaxAttempts")
@@ -68,13 +68,13 @@ func TestALimitExceededOfThingsStaysTerminal(t *testing.T) {
 // The text says it of the very code: a sub-code, and other codes, mean what the
 // catalogue says. So does a failed task that a response reports.
 func TestTheTextOfAThrottleChangesNoOtherCode(t *testing.T) {
-	for _, answer := range []tctest.Reply{
+	for _, reply := range []tctest.Reply{
 		tctest.Fail("LimitExceeded.New", probe.PerSecondZH),
 		tctest.Fail("InvalidParameter", probe.PerSecondZH),
 		tctest.FailTask("LimitExceeded", probe.PerSecondZH, map[string]any{"Status": 3}),
 	} {
 		var events probe.Events
-		rt := tcretry.New(tctest.NewAPI(answer), tcretry.WithHooks(events.Hooks()))
+		rt := tcretry.New(tctest.NewAPI(reply), tcretry.WithHooks(events.Hooks()))
 		_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)

@@ -56,11 +56,11 @@ func TestASignatureIsSentUntilTenSecondsBeforeItsEnd(t *testing.T) {
 }
 
 func TestTheDefaultLimitsAreTheOnesThatAreStated(t *testing.T) {
-	// An answer of 64 KiB is looked at, one byte more is an answer.
+	// A response of 64 KiB is peeked at, a longer one is a success.
 	for size, reason := range map[int]tcretry.StopReason{64 << 10: tcretry.StopTerminal, 64<<10 + 1: tcretry.StopSuccess} {
 		var events probe.Events
-		answer := failure("AuthFailure", strings.Repeat("m", size-len(failure("AuthFailure", "", ""))), "")
-		api := probe.Always(tctest.RawBody("application/json", []byte(answer)))
+		reply := failure("AuthFailure", strings.Repeat("m", size-len(failure("AuthFailure", "", ""))), "")
+		api := probe.Always(tctest.RawBody("application/json", []byte(reply)))
 		resp, err := tcretry.New(api, tcretry.WithHooks(events.Hooks())).RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 		require.NoError(t, err)
 		require.EqualValues(t, size, resp.ContentLength)

@@ -27,14 +27,14 @@ func otherRequest(t *testing.T, method, address string, body io.Reader) *http.Re
 }
 
 func TestTheEnvelopeOfAnotherServiceMeansNothing(t *testing.T) {
-	for _, answer := range []string{
+	for _, reply := range []string{
 		`{"code":4400,"message":"order limit"}`,
 		`{"Response":{"Error":{"Code":"InternalError","Message":"of a shop"},"RequestId":"1"}}`,
 	} {
-		var orders atomic.Int32
+		var writes atomic.Int32
 		shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			orders.Add(1)
-			_, _ = io.WriteString(w, answer)
+			writes.Add(1)
+			_, _ = io.WriteString(w, reply)
 		}))
 		defer shop.Close()
 		var events probe.Events
@@ -45,8 +45,8 @@ func TestTheEnvelopeOfAnotherServiceMeansNothing(t *testing.T) {
 		body, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		require.Equal(t, answer, string(body))
-		require.EqualValues(t, 1, orders.Load())
+		require.Equal(t, reply, string(body))
+		require.EqualValues(t, 1, writes.Load())
 		require.Empty(t, events.Attempts, "not counted")
 		require.Empty(t, events.Done)
 		require.Empty(t, trace.Calls())
@@ -63,8 +63,8 @@ func TestTheStatusesOfAnotherServiceSlowAndCountNothing(t *testing.T) {
 			}
 		}))
 		defer files.Close()
-		pacer := &countingPacer{}
-		rt := tcretry.New(nil, tcretry.WithRateLimiter(pacer))
+		limiter := &countingPacer{}
+		rt := tcretry.New(nil, tcretry.WithRateLimiter(limiter))
 		client := &http.Client{Transport: rt}
 		for i := range 10 {
 			resp, err := client.Do(otherRequest(t, "GET", fmt.Sprintf("%s/file/%d", files.URL, i), nil))
@@ -73,7 +73,7 @@ func TestTheStatusesOfAnotherServiceSlowAndCountNothing(t *testing.T) {
 			require.Equal(t, i == 0, resp.StatusCode == status)
 		}
 		require.EqualValues(t, 10, requests.Load())
-		require.Zero(t, *pacer, "not paced")
+		require.Zero(t, *limiter, "not paced")
 		require.Empty(t, rt.Budgets(), "no budget")
 	}
 }
@@ -85,15 +85,15 @@ func TestTheRequestOfAnotherServiceIsPassedThrough(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "CONNECT"} {
 		req := otherRequest(t, method, "https://bucket-1250000000.cos.ap-guangzhou.myqcloud.com/key?uploads", upload)
 		var sent *http.Request
-		answer := &http.Response{StatusCode: 500, Body: http.NoBody}
+		reply := &http.Response{StatusCode: 500, Body: http.NoBody}
 		resp, err := tcretry.New(probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			sent = req
-			return answer, nil
+			return reply, nil
 		}), tcretry.WithAttemptTimeout(time.Hour), tcretry.WithClientTokens()).RoundTrip(req)
 		require.NoError(t, err)
 		require.Same(t, req, sent)
 		require.Equal(t, upload, sent.Body)
-		require.Same(t, answer, resp)
+		require.Same(t, reply, resp)
 	}
 }
 
@@ -121,8 +121,8 @@ func TestAnUploadToAnObjectStoreAllocatesNothingOfOurs(t *testing.T) {
 	put(base)
 	require.Less(t, put(tcretry.New(base)), uint64(1<<20))
 
-	answer := &http.Response{}
-	memory := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return answer, nil })
+	reply := &http.Response{}
+	memory := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return reply, nil })
 	other, rt := otherRequest(t, "PUT", "https://store.example/key", nil), tcretry.New(memory)
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = rt.RoundTrip(other) }))
 }

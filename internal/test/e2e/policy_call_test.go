@@ -27,7 +27,7 @@ func TestCallsObeyTheRules(t *testing.T) {
 		action   string
 		rules    map[string]tcretry.Rule
 		bound    time.Duration // MaxDelay
-		answers  []tctest.Reply
+		replies  []tctest.Reply
 		attempts int
 		delays   []time.Duration // not compared if nil
 		reason   tcretry.StopReason
@@ -38,70 +38,70 @@ func TestCallsObeyTheRules(t *testing.T) {
 				"RequestLimitExceeded": {MaxAttempts: 3, Backoff: tcretry.Backoff{Initial: s, Max: 9 * s, Multiplier: 2, Jitter: tcretry.NoJitter}},
 				"InternalError":        {MaxAttempts: 2, Backoff: tcretry.Backoff{Initial: 5 * s, Max: 5 * s, Jitter: tcretry.NoJitter}},
 			},
-			answers:  []tctest.Reply{throttled, internal, throttled, tctest.OK(nil)},
+			replies:  []tctest.Reply{throttled, internal, throttled, tctest.OK(nil)},
 			attempts: 4, delays: []time.Duration{s, 5 * s, 2 * s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name:     "the second InternalError is the last, whatever else came between",
 			rules:    map[string]tcretry.Rule{"InternalError": {MaxAttempts: 2, Backoff: constant}, "RequestLimitExceeded": {Backoff: constant}},
-			answers:  []tctest.Reply{internal, throttled, internal},
+			replies:  []tctest.Reply{internal, throttled, internal},
 			attempts: 3, delays: []time.Duration{s, s}, reason: tcretry.StopMaxAttempts,
 		},
 		{
 			name:    "a default turned off",
 			rules:   map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}},
-			answers: []tctest.Reply{fail("InternalError.ServerBusy")}, attempts: 1, reason: tcretry.StopTerminal,
+			replies: []tctest.Reply{fail("InternalError.ServerBusy")}, attempts: 1, reason: tcretry.StopTerminal,
 		},
 		{
 			name:    "another code turned on",
 			rules:   map[string]tcretry.Rule{"ServiceUnavailable": {Class: tcretry.Transient, Backoff: constant}},
-			answers: []tctest.Reply{fail("ServiceUnavailable"), tctest.OK(nil)}, attempts: 2,
+			replies: []tctest.Reply{fail("ServiceUnavailable"), tctest.OK(nil)}, attempts: 2,
 			delays: []time.Duration{s}, reason: tcretry.StopSuccess,
 		},
 		{
 			name:   "no InternalError repeated for writes",
 			action: "RunInstances", rules: tcretry.ConservativePolicy().Codes,
-			answers: []tctest.Reply{internal}, attempts: 1, reason: tcretry.StopNotIdempotent,
+			replies: []tctest.Reply{internal}, attempts: 1, reason: tcretry.StopNotIdempotent,
 		},
 		{
 			name:    "but for reads",
 			rules:   tcretry.ConservativePolicy().Codes,
-			answers: []tctest.Reply{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
+			replies: []tctest.Reply{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
 			name:    "a rule for the request's service",
 			rules:   map[string]tcretry.Rule{"cvm:ResourceInUse": {Class: tcretry.Terminal}},
-			answers: []tctest.Reply{fail("ResourceInUse")}, attempts: 1, reason: tcretry.StopTerminal,
+			replies: []tctest.Reply{fail("ResourceInUse")}, attempts: 1, reason: tcretry.StopTerminal,
 		},
 		{
 			name:    "a rule for another service",
 			rules:   map[string]tcretry.Rule{"vpc:ResourceInUse": {Class: tcretry.Terminal}},
-			answers: []tctest.Reply{fail("ResourceInUse"), tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
+			replies: []tctest.Reply{fail("ResourceInUse"), tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
 			name:   "a rule for the request's action",
 			action: "RunInstances", rules: map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}},
-			answers: []tctest.Reply{internal}, attempts: 1, reason: tcretry.StopTerminal,
+			replies: []tctest.Reply{internal}, attempts: 1, reason: tcretry.StopTerminal,
 		},
 		{
 			name:    "a rule for another action",
 			rules:   map[string]tcretry.Rule{"cvm.RunInstances:InternalError": {Class: tcretry.Terminal}},
-			answers: []tctest.Reply{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
+			replies: []tctest.Reply{internal, tctest.OK(nil)}, attempts: 2, reason: tcretry.StopSuccess,
 		},
 		{
 			name: "a sequence of one's own, whose Stop ends the call",
 			rules: map[string]tcretry.Rule{"InternalError": {Backoff: tcretry.Backoff{New: func() backoff.BackOff {
 				return backoff.WithMaxRetries(backoff.NewConstantBackOff(3*s), 1)
 			}}}},
-			answers: []tctest.Reply{internal, internal}, attempts: 2, delays: []time.Duration{3 * s}, reason: tcretry.StopMaxAttempts,
+			replies: []tctest.Reply{internal, internal}, attempts: 2, delays: []time.Duration{3 * s}, reason: tcretry.StopMaxAttempts,
 		},
 		{
 			name: "a documented wait that MaxDelay does not allow", bound: 30 * s,
-			answers: []tctest.Reply{minute}, attempts: 1, reason: tcretry.StopRetryAfterTooLong,
+			replies: []tctest.Reply{minute}, attempts: 1, reason: tcretry.StopRetryAfterTooLong,
 		},
 		{
 			name: "a documented wait that it does", bound: time.Minute,
-			answers: []tctest.Reply{minute, tctest.OK(nil)}, attempts: 2,
+			replies: []tctest.Reply{minute, tctest.OK(nil)}, attempts: 2,
 			delays: []time.Duration{time.Minute}, reason: tcretry.StopSuccess,
 		},
 	}
@@ -112,7 +112,7 @@ func TestCallsObeyTheRules(t *testing.T) {
 					row.action = "DescribeInstances"
 				}
 				api := tctest.NewAPI()
-				api.Script(row.action, row.answers...)
+				api.Script(row.action, row.replies...)
 				policy := tcretry.Policy{MaxDelay: row.bound, Codes: row.rules}
 				var events probe.Events
 				rt := tcretry.New(api, tcretry.WithPolicy(policy), tcretry.WithHooks(events.Hooks()))

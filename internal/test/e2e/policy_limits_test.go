@@ -60,14 +60,14 @@ func TestARulesNumberIsThatOfItsCodeAndSubCodesTogether(t *testing.T) {
 func TestOtherCodesKeepTheirAttemptsWhileOneIsBusyForMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
-		var answers []tctest.Reply
+		var replies []tctest.Reply
 		for range 3 {
-			answers = append(answers, tctest.Fail("InternalError", ""))
+			replies = append(replies, tctest.Fail("InternalError", ""))
 			for range 9 {
-				answers = append(answers, tctest.Fail(inOperating, ""))
+				replies = append(replies, tctest.Fail(inOperating, ""))
 			}
 		}
-		api.Script("DescribeInstances", append(answers, tctest.OK(nil))...)
+		api.Script("DescribeInstances", append(replies, tctest.OK(nil))...)
 		events := probe.CallOf(t, tcretry.Policy{Codes: map[string]tcretry.Rule{inOperating: {MaxAttempts: 30}}}, api)
 		require.Equal(t, 31, events.Done[0].Attempts)
 		require.Equal(t, tcretry.StopSuccess, events.Done[0].Reason)

@@ -19,7 +19,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// connectProxy answers each CONNECT with the next of the status lines, and opens
+// connectProxy responds to each CONNECT with the next of the status lines, and opens
 // a tunnel to the address once there are none left.
 func connectProxy(t *testing.T, address string, lines ...string) (proxy *url.URL, connects *atomic.Int32) {
 	connects = new(atomic.Int32)
@@ -47,7 +47,7 @@ func connectProxy(t *testing.T, address string, lines ...string) (proxy *url.URL
 	return mustURL(t, srv.URL), connects
 }
 
-// An order meets a proxy that refuses to connect, over TLS as the API is.
+// A non-idempotent request meets a proxy that refuses to connect, over TLS as the API is.
 func TestARefusalOfTheProxyIsTerminal(t *testing.T) {
 	for line, attempts := range map[string]int{
 		"407 Proxy Authentication Required":                             1,
@@ -108,12 +108,12 @@ func TestAProxyInItsOwnWordsIsTerminalIfTheProgramSaysSo(t *testing.T) {
 	}
 }
 
-// refusal is an error that no other attempt mends.
+// refusal is an error that no retry corrects.
 type refusal struct{ error }
 
 func (refusal) Terminal() bool { return true }
 
-// To a request that is not encrypted a proxy answers itself: that is a response.
+// A proxy responds itself to a request that is not encrypted: that is a response.
 func TestTheRefusalOfAProxyWithoutATunnelIsAResponse(t *testing.T) {
 	requests := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -44,7 +44,7 @@ func TestARuleSetsThatACodeIsNotRateLimited(t *testing.T) {
 	}
 }
 
-// A Pacer of one's own is given no throttle, and no success either: of a code of the
+// The user's Limiter receives no throttle, and no success either: of a code of the
 // API's own layer nothing is said, while a product answered within the limit.
 func TestALimiterGetsNoReportOfACodeThatIsNotRateLimited(t *testing.T) {
 	for code, want := range map[string]ratelimit.Verdict{
@@ -53,12 +53,12 @@ func TestALimiterGetsNoReportOfACodeThatIsNotRateLimited(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var results []ratelimit.Result
-			pacer := reportPacer(func(r ratelimit.Result) { results = append(results, r) })
-			probe.CallOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.NotRateLimited}), tctest.NewAPI(tctest.Fail(code, probe.PerSecondEN)), tcretry.WithRateLimiter(pacer))
+			limiter := reportPacer(func(r ratelimit.Result) { results = append(results, r) })
+			probe.CallOf(t, limiting(code, tcretry.Rule{RateLimit: tcretry.NotRateLimited}), tctest.NewAPI(tctest.Fail(code, probe.PerSecondEN)), tcretry.WithRateLimiter(limiter))
 			require.Equal(t, []ratelimit.Result{{Verdict: want}, {Verdict: ratelimit.Accepted}}, results)
 
 			results = nil
-			probe.CallOf(t, tcretry.Policy{}, tctest.NewAPI(tctest.Fail(code, probe.PerSecondEN)), tcretry.WithRateLimiter(pacer))
+			probe.CallOf(t, tcretry.Policy{}, tctest.NewAPI(tctest.Fail(code, probe.PerSecondEN)), tcretry.WithRateLimiter(limiter))
 			require.Equal(t, ratelimit.Result{Verdict: ratelimit.Throttled, Code: code, Count: 6, Limit: 5}, results[0])
 		})
 	}
@@ -97,12 +97,12 @@ func TestAMoreSpecificRuleRateLimitsAgain(t *testing.T) {
 // A rule for a code holds as well if an HTTP status says what the code means.
 func TestARuleHoldsForACodeThatA429Explains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answer := tctest.Status(429, failure("Mine", "", ""))
-		events := probe.CallOf(t, limiting("Mine", tcretry.Rule{RateLimit: tcretry.NotRateLimited, MaxAttempts: 2}), probe.Always(answer))
+		reply := tctest.Status(429, failure("Mine", "", ""))
+		events := probe.CallOf(t, limiting("Mine", tcretry.Rule{RateLimit: tcretry.NotRateLimited, MaxAttempts: 2}), probe.Always(reply))
 		require.Equal(t, tcretry.Throttled, events.Attempts[0].Class)
 		require.Equal(t, 2, events.Done[0].Attempts)
 		require.False(t, events.Retries[0].RateLimited)
-		require.True(t, probe.CallOf(t, tcretry.Policy{}, probe.Always(answer)).Retries[0].RateLimited)
+		require.True(t, probe.CallOf(t, tcretry.Policy{}, probe.Always(reply)).Retries[0].RateLimited)
 	})
 }
 

@@ -108,7 +108,7 @@ func TestAGetBodyThatFailsEndsTheCallWithItsResponse(t *testing.T) {
 }
 
 // A GetBody is the caller's code: one that does what it must not is no reason to
-// lose an answer, or to send a request without its body.
+// lose a response, or to send a request without its body.
 func TestAGetBodyThatReturnsNilEndsTheCallWithItsResponse(t *testing.T) {
 	for name, getBody := range map[string]func() (io.ReadCloser, error){
 		"nothing": func() (io.ReadCloser, error) { return nil, nil },
@@ -149,8 +149,8 @@ func TestABodyIsClosedWhenTheCallEndsBeforeAnAttempt(t *testing.T) {
 	cancel()
 	body := &probe.CloseCounter{Reader: strings.NewReader("{}")}
 	var events probe.Events
-	pacer := limiterFunc(func(ctx context.Context) error { return context.Cause(ctx) })
-	rt := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(pacer), tcretry.WithHooks(events.Hooks()))
+	limiter := limiterFunc(func(ctx context.Context) error { return context.Cause(ctx) })
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithRateLimiter(limiter), tcretry.WithHooks(events.Hooks()))
 	_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", body).WithContext(ctx))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, body.Closed)

@@ -54,18 +54,18 @@ func onTheWire(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper, req
 // TestANonIdempotentGETIsTheSameOnTheWire sets fields that net/http ignores for some
 // of the requests, too.
 func TestANonIdempotentGETIsTheSameOnTheWire(t *testing.T) {
-	bare := func(base http.RoundTripper) http.RoundTripper { return base }
+	plain := func(base http.RoundTripper) http.RoundTripper { return base }
 	ours := func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }
 	for _, method := range []string{"", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace} {
 		for _, encoding := range [][]string{nil, {"chunked"}} {
 			req := getRequest(t, "RunInstances")
 			req.Header.Set("X-TC-Action", "RunInstances")
 			req.Method, req.TransferEncoding = method, encoding
-			want := onTheWire(t, bare, req)
+			want := onTheWire(t, plain, req)
 			require.Contains(t, want, "Action=RunInstances")
 			require.Equal(t, want, onTheWire(t, ours, req))
 			req.Body, req.ContentLength = http.NoBody, 5
-			require.Equal(t, onTheWire(t, bare, req), onTheWire(t, ours, req))
+			require.Equal(t, onTheWire(t, plain, req), onTheWire(t, ours, req))
 		}
 	}
 }
@@ -100,7 +100,7 @@ func TestANonIdempotentGETHasNoBodyOverHTTP2(t *testing.T) {
 	require.NotContains(t, header, "Transfer-Encoding")
 }
 
-// sentRequest returns the request that the base gets.
+// sentRequest returns the request that the underlying RoundTripper gets.
 func sentRequest(t *testing.T, req *http.Request, opts ...tcretry.Option) (sent *http.Request) {
 	base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		sent = req
@@ -124,18 +124,18 @@ func TestAnIdempotentRequestIsSentAsItIs(t *testing.T) {
 }
 
 func TestANonIdempotentRequestThatNetHTTPWouldNotResendKeepsItsGetBody(t *testing.T) {
-	order := probe.SDKRequest(t, "RunInstances", strings.NewReader(`{}`))
-	require.NotNil(t, sentRequest(t, order).GetBody)
+	write := probe.SDKRequest(t, "RunInstances", strings.NewReader(`{}`))
+	require.NotNil(t, sentRequest(t, write).GetBody)
 }
 
 func TestTheUsersRuleDecidesWhatIsIdempotent(t *testing.T) {
 	keyed := probe.SDKRequest(t, "DescribeInstances", strings.NewReader(`{}`))
 	keyed.Header.Set("Idempotency-Key", "k")
-	for _, harmless := range []bool{true, false} {
+	for _, idempotent := range []bool{true, false} {
 		asked := 0
-		rule := tcretry.WithIdempotency(func(*http.Request) bool { asked++; return harmless })
-		require.Equal(t, harmless, sentRequest(t, getRequest(t, "DescribeInstances"), rule).Body == nil)
-		require.Equal(t, harmless, sentRequest(t, keyed, rule).GetBody != nil)
+		rule := tcretry.WithIdempotency(func(*http.Request) bool { asked++; return idempotent })
+		require.Equal(t, idempotent, sentRequest(t, getRequest(t, "DescribeInstances"), rule).Body == nil)
+		require.Equal(t, idempotent, sentRequest(t, keyed, rule).GetBody != nil)
 		require.Equal(t, 2, asked, "once a call")
 	}
 }
@@ -159,7 +159,7 @@ func TestAReadOnlyRequestIsRecognisedWithoutAllocation(t *testing.T) {
 }
 
 // tc3 reads a body that has no GetBody before it signs, and keeps a copy for its
-// own second attempt. What keeps an order by GET from being resent needs neither.
+// own second attempt. What keeps a non-idempotent GET from being resent needs neither.
 func TestTc3CorrectsTheClockForANonIdempotentGETAndResendsNothing(t *testing.T) {
 	api := tctest.NewAPI()
 	api.CheckSignatures(map[string]string{"id": "key"})

@@ -39,10 +39,10 @@ func TestARetryableClientJudgesOtherServicesAsItDoesWithoutUs(t *testing.T) {
 				_, _ = io.WriteString(w, row.body)
 			}))
 			defer srv.Close()
-			bare := retryablehttp.NewClient()
-			bare.Logger, bare.RetryMax = nil, 2
-			bare.RetryWaitMin, bare.RetryWaitMax = 1, 1
-			bare.ErrorHandler = retryablehttp.PassthroughErrorHandler
+			plain := retryablehttp.NewClient()
+			plain.Logger, plain.RetryMax = nil, 2
+			plain.RetryWaitMin, plain.RetryWaitMax = 1, 1
+			plain.ErrorHandler = retryablehttp.PassthroughErrorHandler
 			count := func(client *retryablehttp.Client) int32 {
 				requests.Store(0)
 				resp, err := client.Post(srv.URL, "application/json", []byte(`{}`))
@@ -55,9 +55,9 @@ func TestARetryableClientJudgesOtherServicesAsItDoesWithoutUs(t *testing.T) {
 				}
 				return requests.Load()
 			}
-			want := count(bare)
-			bare.CheckRetry, bare.Backoff = tcretry.CheckRetry(nil), tcretry.RetryableBackoff(tcretry.Policy{})
-			require.Equal(t, want, count(bare))
+			want := count(plain)
+			plain.CheckRetry, plain.Backoff = tcretry.CheckRetry(nil), tcretry.RetryableBackoff(tcretry.Policy{})
+			require.Equal(t, want, count(plain))
 		})
 	}
 }
@@ -72,7 +72,7 @@ func TestRetryableBackoffLeavesOtherServicesTheirDelays(t *testing.T) {
 	require.Equal(t, 7*time.Second, ours(time.Second, 10*time.Second, 0, other))
 }
 
-// Without a response nothing tells whose it is: neither side's delay is shortened.
+// Without a response, nothing shows whose it is: neither side's delay is shortened.
 func TestRetryableBackoffWithoutAResponseTakesTheLongerDelay(t *testing.T) {
 	delay := tcretry.RetryableBackoff(tcretry.Policy{})
 	require.Equal(t, 4*time.Second, delay(time.Second, time.Minute, 2, nil))
@@ -89,9 +89,9 @@ func TestCheckRetryWithoutAResponseGoesByTheMethodAndTheURL(t *testing.T) {
 		{"Get", "https://example.com/", true}, // as without us
 		{"Put", "https://example.com/", true},
 		{"Delete", "https://example.com/", true},
-		{"Post", "https://example.com/", false}, // may be an order at an endpoint of one's own
+		{"Post", "https://example.com/", false}, // may be a non-idempotent request at an endpoint of one's own
 		{"Post", "https://cvm.tencentcloudapi.com/", false},
-		{"Get", "https://cvm.tencentcloudapi.com/", false}, // the API takes orders by GET
+		{"Get", "https://cvm.tencentcloudapi.com/", false}, // the API accepts non-idempotent requests by GET
 		{"Get", "https://gateway.example/?Action=RunInstances&SecretId=AKIDEXAMPLE&Signature=0", false},
 		{"Get", "https://example.com/?Action=Buy", true},
 		{"Get", "https://exa mple.com/", false},

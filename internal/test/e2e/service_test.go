@@ -29,7 +29,7 @@ type selfWrapping struct{ http.RoundTripper }
 
 func (e selfWrapping) Unwrap() http.RoundTripper { return e }
 
-// toGateway returns a request to a host that tells nothing of the service.
+// toGateway returns a request to a host that does not name the service.
 func toGateway(t *testing.T, action string) *http.Request {
 	req := probe.SDKRequest(t, action, strings.NewReader("{}"))
 	req.URL.Host, req.Host = "gateway.local", "gateway.local"
@@ -120,13 +120,13 @@ func TestATokenIsAddedOnAnyHostIfTheUnderlyingRoundTripperReportsTheService(t *t
 	})
 }
 
-// What forbids a retry to one service is not lifted because nothing tells the
+// What forbids a retry to one service is not lifted because nothing names the
 // service, and what permits one is not given.
 func TestAnUnknownServiceIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 	for name, row := range map[string]struct {
 		rules    map[string]tcretry.Rule
 		action   string
-		answer   []tctest.Reply // InternalError if it is nil
+		reply    []tctest.Reply // InternalError if it is nil
 		attempts int
 		reason   tcretry.StopReason
 	}{
@@ -139,8 +139,8 @@ func TestAnUnknownServiceIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 		"ambiguous, a read":               {rules: scopedRule("cvm:InternalError", tcretry.Rule{Class: tcretry.Ambiguous}), action: "DescribeZones", attempts: 4, reason: tcretry.StopMaxAttempts},
 		"fewer attempts":                  {rules: scopedRule("cvm:InternalError", tcretry.Rule{MaxAttempts: 2}), attempts: 2, reason: tcretry.StopMaxAttempts},
 		"more attempts":                   {rules: scopedRule("cvm:InternalError", tcretry.Rule{MaxAttempts: 9}), attempts: 4, reason: tcretry.StopMaxAttempts},
-		"another code is turned on":       {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Busy}), answer: []tctest.Reply{tctest.Fail("Mine", "")}, attempts: 1, reason: tcretry.StopTerminal},
-		"terminal, with HTTP status 429":  {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Terminal}), answer: []tctest.Reply{tctest.Status(429, `{"Response":{"Error":{"Code":"Mine"}}}`)}, attempts: 1, reason: tcretry.StopTerminal},
+		"another code is turned on":       {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Busy}), reply: []tctest.Reply{tctest.Fail("Mine", "")}, attempts: 1, reason: tcretry.StopTerminal},
+		"terminal, with HTTP status 429":  {rules: scopedRule("cvm:Mine", tcretry.Rule{Class: tcretry.Terminal}), reply: []tctest.Reply{tctest.Status(429, `{"Response":{"Error":{"Code":"Mine"}}}`)}, attempts: 1, reason: tcretry.StopTerminal},
 		"two services, the strictest":     {rules: map[string]tcretry.Rule{"cvm:InternalError": {MaxAttempts: 3}, "vpc:InternalError": {MaxAttempts: 2}}, attempts: 2, reason: tcretry.StopMaxAttempts},
 		"a narrower rule for the service": {rules: map[string]tcretry.Rule{"cvm:InternalError": {Class: tcretry.Terminal}, "cvm.RunInstances:InternalError": {Class: tcretry.Transient}, "vpc:InternalError": {MaxAttempts: 3}}, attempts: 3, reason: tcretry.StopMaxAttempts},
 	} {
@@ -149,7 +149,7 @@ func TestAnUnknownServiceIsTreatedAsTheStrictestThatItMayBe(t *testing.T) {
 				if row.action == "" {
 					row.action = "RunInstances"
 				}
-				api := probe.Always(append(row.answer, tctest.Fail("InternalError", ""))[0])
+				api := probe.Always(append(row.reply, tctest.Fail("InternalError", ""))[0])
 				var events probe.Events
 				rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()), tcretry.WithPolicy(tcretry.Policy{Codes: row.rules}))
 				_, err := rt.RoundTrip(toGateway(t, row.action))

@@ -63,7 +63,7 @@ func TestATransportUnderSiegeStartsNoMoreThanTheLimit(t *testing.T) {
 	})
 }
 
-// besiege lets callers, who give up after 2 ms and ask again, call for d.
+// besiege makes callers, who give up after 2 ms and call again, call for d.
 func besiege(t *testing.T, rt http.RoundTripper, callers int, d time.Duration) {
 	t.Helper()
 	end := time.Now().Add(d)

@@ -17,7 +17,7 @@ import (
 
 var _ tcretry.Signer = (*tc3.Transport)(nil)
 
-// everyMinute repeats an InternalError every minute, for nine
+// everyMinute retries an InternalError every minute, for nine
 // minutes.
 var everyMinute = tcretry.WithPolicy(tcretry.Policy{
 	MaxAttempts: 100, MaxElapsed: 9 * time.Minute, MaxDelay: time.Hour,
@@ -69,7 +69,7 @@ type logged struct{ tcretry.Signer }
 // hidden wraps a transport and forwards nothing.
 func hidden(base http.RoundTripper) http.RoundTripper { return probe.RoundTripperFunc(base.RoundTrip) }
 
-// A signature made above covers the body; under a base that signs anew the body
+// A signature made above covers the body; under an underlying RoundTripper that signs anew the body
 // may be another one.
 func TestASignedRequestReceivesATokenOutsideASigner(t *testing.T) {
 	key := tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"}

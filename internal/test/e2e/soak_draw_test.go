@@ -86,13 +86,13 @@ func (s *soak) request(ctx context.Context, rng *rand.Rand, id string) *http.Req
 	if rng.IntN(4) == 0 {
 		req.Header.Set("Accept-Encoding", "gzip")
 	}
-	// The quota is counted by host: a few of them, so that not all calls wait for
+	// The rate limit is counted by host: a few of them, so that not all calls wait for
 	// one.
 	req.Header.Set("Authorization", fmt.Sprintf("TC3-HMAC-SHA256 Credential=AKID%d/2026-01-01/cvm/tc3_request, …", rng.IntN(500)))
 	return req
 }
 
-// useBody reads an answer's body as callers do: to its end, a part of it or nothing,
+// useBody reads a response's body as callers do: to its end, a part of it or nothing,
 // and closes it once, twice or, at its end, not at all.
 func useBody(rng *rand.Rand, body io.ReadCloser) {
 	how := rng.IntN(5)

@@ -29,7 +29,7 @@ var (
 	soakSeed = flag.Uint64("soak.seed", 0, "what TestSoak draws from; 0 means a new one")
 )
 
-// soakCallers is how many goroutines make calls at once.
+// soakCallers is how many goroutines make concurrent calls.
 const soakCallers = 200
 
 // TestSoak lets hundreds of goroutines call a server that fails in every way that
@@ -67,7 +67,7 @@ type soak struct {
 	server            *httptest.Server
 	open              atomic.Int64 // connections at the server
 	transports        []*tcretry.Transport
-	calls, undone     atomic.Int64 // undone: not told of exactly once
+	calls, undone     atomic.Int64 // undone: without exactly one CallDone
 	attempts, retries atomic.Int64
 	others            goleak.Option // the goroutines before the round
 	buffers           int64
@@ -150,7 +150,7 @@ func (s *soak) disturb(ctx context.Context) {
 	}
 }
 
-// call makes one call of the given id and does something with its answer.
+// call makes one call of the given id and does something with its response.
 func (s *soak) call(rng *rand.Rand, id string) {
 	var events atomic.Int64
 	ctx := context.WithValue(context.Background(), soakKey{}, &events)
@@ -214,7 +214,7 @@ func (s *soak) ends() string {
 }
 
 // checkExecutions requires that no write ran twice: those without a ClientToken
-// because they were not repeated, the others because the API knows them by it.
+// because they were not retried, the others because the API recognises them by it.
 func (s *soak) checkExecutions(t *testing.T) {
 	t.Helper()
 	executed := map[string]int{}

@@ -16,8 +16,8 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-// socketCall makes one call to a real address and returns what its hooks were
-// told.
+// socketCall makes one call to a real address and returns the events of its
+// hooks.
 func socketCall(t *testing.T, address, action, body string) (*http.Response, probe.Events, error) {
 	t.Helper()
 	var events probe.Events

@@ -52,7 +52,7 @@ var codings = map[string]func(http.ResponseWriter) coder{
 }
 
 // streaming serves three lines, each when the one before has been received, in the
-// coding that the request asks for.
+// coding that the request accepts.
 func streaming(t *testing.T, contentType, line string, received <-chan struct{}) *httptest.Server {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header()["Content-Type"] = []string{contentType}

@@ -14,7 +14,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// beside answers with an error that has neighbours in the envelope.
+// beside responses with an error that has neighbours in the envelope.
 func beside(neighbours, code string) tctest.Reply {
 	return tctest.RawBody("application/json", fmt.Appendf(nil,
 		`{"Response":{%s"Error":{"Code":%q,"Message":"m"},"RequestId":"r"}}`, neighbours, code))

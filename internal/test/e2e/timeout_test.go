@@ -17,7 +17,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// overPipes runs a test in a bubble, once for each version of HTTP, with a base
+// overPipes runs a test in a bubble, once for each version of HTTP, with an underlying RoundTripper
 // that reaches handler over pipes.
 func overPipes(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, base *http.Transport)) {
 	t.Helper()
@@ -111,7 +111,7 @@ func TestAnAttemptThatHangsIsEndedAtTheServerAndTheNextOneSucceeds(t *testing.T)
 	})
 }
 
-// slowly sends an answer that is not looked at, part by part, a minute apart.
+// slowly sends a response that is not peeked at, part by part, a minute apart.
 func slowly(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	for range 5 {
@@ -188,11 +188,11 @@ func TestAnAttemptThatEndsInTimeLeavesNoTimer(t *testing.T) {
 	}
 }
 
-// The API has answered, though the end of the answer never comes.
+// The API error has arrived, though the end of the response never does.
 func TestAnAPIErrorThatArrivedInTimeIsTheResponse(t *testing.T) {
-	said := failure("AuthFailure", "m", "r")
+	text := failure("AuthFailure", "m", "r")
 	handler := func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, said)
+		_, _ = io.WriteString(w, text)
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}
@@ -202,7 +202,7 @@ func TestAnAPIErrorThatArrivedInTimeIsTheResponse(t *testing.T) {
 		resp, err := rt.RoundTrip(plainRequest(t))
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
-		require.Equal(t, said, string(body))
+		require.Equal(t, text, string(body))
 		require.EqualError(t, err, "tcretry: attempt timed out after 10s (WithAttemptTimeout)")
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, tcretry.StopTerminal, events.Done[0].Reason)

@@ -69,7 +69,7 @@ func TestARequestWithoutAConnectionIsRetriedForEveryAction(t *testing.T) {
 				return
 			}
 			t.Run(name+"/"+request, func(t *testing.T) {
-				api, ask := tctest.NewAPI(), asked[kind]
+				api, ask := tctest.NewAPI(), kinds[kind]
 				scheme, base := wires[wire](t, api)
 				failing, dial := fault(t), base.DialContext
 				var dials atomic.Int32
@@ -90,12 +90,12 @@ func TestARequestWithoutAConnectionIsRetriedForEveryAction(t *testing.T) {
 }
 
 // A server may close a connection that is kept for later. The client sees that
-// and makes another: nothing is repeated.
+// and makes another: nothing is retried.
 func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 	for _, protocol := range []string{"HTTP/1.1", "HTTP/1.1 over TLS", "HTTP/2"} {
 		eachRequest([]string{protocol}, func(request, _, shape, kind string) {
 			t.Run(request, func(t *testing.T) {
-				api, ask := tctest.NewAPI(), asked[kind]
+				api, ask := tctest.NewAPI(), kinds[kind]
 				srv := httptest.NewUnstartedServer(api.Handler())
 				srv.EnableHTTP2 = protocol == "HTTP/2"
 				scheme, start := "https", srv.StartTLS
@@ -123,38 +123,38 @@ func TestAConnectionThatWasClosedWhileIdleCostsNothing(t *testing.T) {
 	}
 }
 
-// dialObserved dials one address, and tells when the client closes a connection: it
+// dialObserved dials one address, and reports when the client closes a connection: it
 // has seen by then that the server did.
 func dialObserved(address string, closed chan<- struct{}) dialFunc {
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		conn, err := dialOnly(address)(ctx, network, host)
-		return &observedConn{Conn: conn, tell: sync.OnceFunc(func() { closed <- struct{}{} })}, err
+		return &observedConn{Conn: conn, onClose: sync.OnceFunc(func() { closed <- struct{}{} })}, err
 	}
 }
 
 type observedConn struct {
 	net.Conn
-	tell func()
+	onClose func()
 }
 
 func (c *observedConn) Close() error {
-	defer c.tell()
+	defer c.onClose()
 	return c.Conn.Close()
 }
 
 // TestANonIdempotentRequestWhoseConnectionEndedIsNotRetried is the price: a request that
 // meets the end of its connection half-way looks like one that was executed.
-// Nothing but reads and orders with a token are sent again.
+// Only read-only requests and non-idempotent requests with a token are sent again.
 func TestANonIdempotentRequestWhoseConnectionEndedIsNotRetried(t *testing.T) {
 	for _, wire := range []string{"HTTP/1.1", "HTTP/1.1 over TLS"} {
 		eachRequest([]string{wire}, func(request, wire, shape, kind string) {
 			t.Run(request, func(t *testing.T) {
-				api, ask := tctest.NewAPI(), asked[kind]
+				api, ask := tctest.NewAPI(), kinds[kind]
 				api.Script(ask.action, tctest.DropBeforeExecution(), tctest.OK(nil))
 				scheme, base := wires[wire](t, api)
 				useConnection(t, scheme, base)
 				o := twiceCall(scheme, base, shapes[shape](t, ask.action, ask.params))
-				if ask.order {
+				if ask.write {
 					require.Equal(t, "an error", o.gets)
 					require.Zero(t, api.Executions(ask.action))
 					return

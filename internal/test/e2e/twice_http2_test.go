@@ -24,9 +24,9 @@ func goAway(before, code uint32) func(uint32) frame {
 // http2Lost are the ways of HTTP/2 in which a server that has executed a request
 // fails to say so.
 var http2Lost = map[string]struct {
-	answer tctest.Reply
-	fault  http2Fault
-	gets   string
+	reply tctest.Reply
+	fault http2Fault
+	gets  string
 }{
 	"the stream is reset with INTERNAL_ERROR":        {tctest.DropAfterExecution(), http2Fault{frame: reset(codeInternal)}, "an error"},
 	"the stream is reset with CANCEL":                {tctest.DropAfterExecution(), http2Fault{frame: reset(codeCancel)}, "an error"},
@@ -40,8 +40,8 @@ func TestNothingIsExecutedTwiceOverHTTP2(t *testing.T) {
 	for name, row := range http2Lost {
 		eachRequest([]string{"HTTP/2"}, func(request, _, shape, kind string) {
 			t.Run(name+"/"+request, func(t *testing.T) {
-				api, ask := tctest.NewAPI(), asked[kind]
-				api.Script(ask.action, row.answer, tctest.OK(nil))
+				api, ask := tctest.NewAPI(), kinds[kind]
+				api.Script(ask.action, row.reply, tctest.OK(nil))
 				o := relayedCall(t, api, row.fault, true, shape, kind)
 				requireOutcome(t, api, o, kind, row.gets)
 			})
@@ -56,12 +56,12 @@ func relayedCall(t *testing.T, api *tctest.API, fault http2Fault, used bool, sha
 		useConnection(t, "https", base)
 	}
 	relay.armed.Store(true)
-	ask := asked[kind]
+	ask := kinds[kind]
 	return twiceCall("https", base, shapes[shape](t, ask.action, ask.params))
 }
 
 // TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction: the server says so. Most of
-// these net/http repeats by itself, and the call sees one attempt.
+// these net/http resends by itself, and the call sees one attempt.
 func TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction(t *testing.T) {
 	for name, fault := range map[string]http2Fault{
 		"REFUSED_STREAM":                          {frame: reset(codeRefused)},
@@ -76,7 +76,7 @@ func TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction(t *testing.T) {
 					api := tctest.NewAPI()
 					o := relayedCall(t, api, fault, used, shape, kind)
 					require.Equal(t, "success", o.gets)
-					require.Equal(t, 1, api.Executions(asked[kind].action))
+					require.Equal(t, 1, api.Executions(kinds[kind].action))
 					for _, attempt := range o.Attempts[:len(o.Attempts)-1] {
 						require.Equal(t, tcretry.Transient, attempt.Class)
 					}
@@ -89,7 +89,7 @@ func TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction(t *testing.T) {
 // TestAStreamResetWithPROTOCOLERRORIsResentByNetHTTP is the exception: net/http
 // takes that code for one of a server which did not process the request
 // (go.dev/issue/47635), and resends what has a GetBody. A server may have
-// executed it all the same. A base that must not resend a POST is given one
+// executed it all the same. An underlying RoundTripper that must not resend a POST is given one
 // without GetBody: the call keeps the body itself.
 func TestAStreamResetWithPROTOCOLERRORIsResentByNetHTTP(t *testing.T) {
 	for shape, executions := range map[string]int{

@@ -101,11 +101,11 @@ func multipartRequest(t *testing.T, action string, params map[string]string) *ht
 	return req
 }
 
-// asked are the three kinds of requests that a lost answer tells apart.
-var asked = map[string]struct {
+// kinds are the three kinds of requests that a lost response distinguishes.
+var kinds = map[string]struct {
 	action string
 	params map[string]string
-	order  bool // executing it twice does harm
+	write  bool // executing it twice does harm
 }{
 	"order":            {"RunInstances", map[string]string{"InstanceCount": "1"}, true},
 	"order with token": {"RunInstances", map[string]string{"InstanceCount": "1", "ClientToken": "order-1"}, false},
@@ -116,21 +116,21 @@ var asked = map[string]struct {
 func eachRequest(wires []string, do func(name, wire, shape, kind string)) {
 	for _, wire := range wires {
 		for _, shape := range slices.Sorted(maps.Keys(shapes)) {
-			for _, kind := range slices.Sorted(maps.Keys(asked)) {
+			for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 				do(wire+"/"+shape+"/"+kind, wire, shape, kind)
 			}
 		}
 	}
 }
 
-// outcome is what a call led to: what its hooks were told, and what the caller
+// outcome is what a call led to: what its hooks received, and what the caller
 // got in words.
 type outcome struct {
 	probe.Events
 	gets string
 }
 
-// twiceCall makes one call and reads its answer to the end.
+// twiceCall makes one call and reads its response to the end.
 func twiceCall(scheme string, base http.RoundTripper, req *http.Request, opts ...tcretry.Option) outcome {
 	var o outcome
 	policy := tcretry.WithPolicy(tcretry.Policy{MaxDelay: time.Millisecond})
@@ -159,11 +159,11 @@ func got(resp *http.Response, err error) string {
 }
 
 // lost are the ways in which a server that has executed a request fails to say
-// so, and what the caller of an order gets then.
+// so, and what the caller of a non-idempotent request gets then.
 var lost = map[string]struct {
-	answer tctest.Reply
-	used   bool // the connection was used before: net/http trusts it less
-	gets   string
+	reply tctest.Reply
+	used  bool // the connection was used before: net/http trusts it less
+	gets  string
 }{
 	"the connection is closed before the answer":      {tctest.DropAfterExecution(), false, "an error"},
 	"the used connection is closed before the answer": {tctest.DropAfterExecution(), true, "an error"},
@@ -181,8 +181,8 @@ func TestNothingIsExecutedTwice(t *testing.T) {
 	for name, row := range lost {
 		eachRequest(slices.Sorted(maps.Keys(wires)), func(request, wire, shape, kind string) {
 			t.Run(name+"/"+request, func(t *testing.T) {
-				api, ask := tctest.NewAPI(), asked[kind]
-				api.Script(ask.action, row.answer, tctest.OK(nil))
+				api, ask := tctest.NewAPI(), kinds[kind]
+				api.Script(ask.action, row.reply, tctest.OK(nil))
 				scheme, base := wires[wire](t, api)
 				if row.used {
 					useConnection(t, scheme, base)
@@ -201,7 +201,7 @@ func TestAnAttemptThatTimedOutIsNotRetried(t *testing.T) {
 	var calls sync.WaitGroup
 	var checks []func()
 	eachRequest(slices.Sorted(maps.Keys(wires)), func(name, wire, shape, kind string) {
-		api, ask := tctest.NewAPI(), asked[kind]
+		api, ask := tctest.NewAPI(), kinds[kind]
 		api.Script(ask.action, tctest.Delay(time.Hour, tctest.OK(nil)), tctest.OK(nil))
 		scheme, base := wires[wire](t, api)
 		req := shapes[shape](t, ask.action, ask.params)
@@ -237,13 +237,13 @@ func useConnection(t *testing.T, scheme string, base http.RoundTripper) {
 }
 
 // requireOutcome checks a call whose first attempt was executed and not answered
-// as it should. An order without a token is executed once, and its caller gets
-// what came. A read is executed again; an order with a token is sent again, and
+// as it should. A non-idempotent request without a token is executed once, and its caller gets
+// what arrived. A read-only request is executed again; a non-idempotent request with a token is sent again, and
 // the API answers with the result of its one execution.
 func requireOutcome(t *testing.T, api *tctest.API, o outcome, kind, gets string) {
 	t.Helper()
-	ask := asked[kind]
-	if ask.order {
+	ask := kinds[kind]
+	if ask.write {
 		require.Equal(t, tcretry.Ambiguous, o.Attempts[0].Class)
 		require.Equal(t, 1, api.Executions(ask.action))
 		require.Equal(t, gets, o.gets)

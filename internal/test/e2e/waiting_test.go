@@ -81,7 +81,7 @@ func TestACallThatIsCanceledAtItsSlotLeavesNothing(t *testing.T) {
 			cancel := make(chan struct{})
 			//lint:ignore SA1019 http.Client.Timeout sets it
 			req.Cancel = cancel
-			// Where nothing cancels, the call returns when its turn has come.
+			// Where nothing cancels, the call returns when its slot has come.
 			_, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
 			require.NoError(t, err)
 			turn = time.Since(began)
@@ -102,7 +102,7 @@ func TestACallThatIsCanceledAtItsSlotLeavesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkWaiting measures what a call costs while it waits for its turn, the
+// BenchmarkWaiting measures what a call costs while it waits for its slot, the
 // goroutine of its caller included.
 func BenchmarkWaiting(b *testing.B) {
 	const calls = 10_000

@@ -16,7 +16,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Events records the events of calls.
+// Events records the events of calls. It is for one goroutine.
 type Events struct {
 	Attempts []tcretry.AttemptInfo
 	Retries  []tcretry.RetryInfo
@@ -24,25 +24,25 @@ type Events struct {
 }
 
 // Hooks returns hooks that record.
-func (t *Events) Hooks() tcretry.Hooks {
+func (e *Events) Hooks() tcretry.Hooks {
 	return tcretry.Hooks{
-		AttemptDone:    func(_ context.Context, i tcretry.AttemptInfo) { t.Attempts = append(t.Attempts, i) },
-		RetryScheduled: func(_ context.Context, i tcretry.RetryInfo) { t.Retries = append(t.Retries, i) },
-		CallDone:       func(_ context.Context, i tcretry.CallInfo) { t.Done = append(t.Done, i) },
+		AttemptDone:    func(_ context.Context, i tcretry.AttemptInfo) { e.Attempts = append(e.Attempts, i) },
+		RetryScheduled: func(_ context.Context, i tcretry.RetryInfo) { e.Retries = append(e.Retries, i) },
+		CallDone:       func(_ context.Context, i tcretry.CallInfo) { e.Done = append(e.Done, i) },
 	}
 }
 
 // Delays returns the delays of the retries.
-func (t *Events) Delays() []time.Duration {
+func (e *Events) Delays() []time.Duration {
 	var delays []time.Duration
-	for _, r := range t.Retries {
+	for _, r := range e.Retries {
 		delays = append(delays, r.Delay)
 	}
 	return delays
 }
 
-// Exact are delays without a random part, one second and doubling, for the codes
-// that the rows below use.
+// Exact is a policy with delays without jitter for the three retried families: one
+// second, doubling.
 func Exact() tcretry.Policy {
 	b := tcretry.Backoff{Initial: time.Second, Max: time.Minute, Multiplier: 2, Jitter: tcretry.NoJitter}
 	return tcretry.Policy{Codes: map[string]tcretry.Rule{
@@ -50,7 +50,7 @@ func Exact() tcretry.Policy {
 	}}
 }
 
-// Quick are delays of a nanosecond for the three families.
+// Quick is a policy with delays of a nanosecond for the three retried families.
 func Quick() tcretry.Policy {
 	b := tcretry.Backoff{Initial: 1, Max: 1, Multiplier: 1, Jitter: tcretry.NoJitter}
 	return tcretry.Policy{Codes: map[string]tcretry.Rule{
@@ -58,7 +58,7 @@ func Quick() tcretry.Policy {
 	}}
 }
 
-// Every is a sequence of delays that are all d.
+// Every is a backoff whose delays are all d.
 func Every(d time.Duration) tcretry.Backoff {
 	return tcretry.Backoff{Initial: d, Max: d, Jitter: tcretry.NoJitter}
 }
@@ -75,8 +75,8 @@ func RequireCode(t *testing.T, code string, err error) {
 	require.Equal(t, code, envelope.Code)
 }
 
-// RequirePrintable requires that s has at most limit bytes, all of characters that
-// print or are among others.
+// RequirePrintable requires that s has at most limit bytes, all of printable characters
+// or of those in others.
 func RequirePrintable(tb testing.TB, s string, limit int, others string) {
 	tb.Helper()
 	require.LessOrEqual(tb, len(s), limit)
@@ -88,26 +88,26 @@ func RequirePrintable(tb testing.TB, s string, limit int, others string) {
 	}
 }
 
-// Judged is what a client is told to do about an answer, and the answer with its
-// body read, as the client leaves it before it asks for the delay.
-func Judged(t *testing.T, action string, answer tctest.Reply) (*http.Response, bool) {
+// Judged returns a response and whether CheckRetry retries it. The body of the response
+// has been read, as a retryablehttp.Client leaves it before it computes the delay.
+func Judged(t *testing.T, action string, reply tctest.Reply) (*http.Response, bool) {
 	t.Helper()
-	resp, err := Always(answer).RoundTrip(SDKRequest(t, action, nil))
+	resp, err := Always(reply).RoundTrip(SDKRequest(t, action, nil))
 	require.NoError(t, err)
-	again, err := tcretry.CheckRetry(nil)(t.Context(), resp, nil)
+	retry, err := tcretry.CheckRetry(nil)(t.Context(), resp, nil)
 	require.NoError(t, err)
 	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp, again
+	return resp, retry
 }
 
-// CallOf makes one call that reads, and returns what the hooks were told.
+// CallOf makes one call of a read-only action and returns its events.
 func CallOf(t *testing.T, p tcretry.Policy, api *tctest.API, opts ...tcretry.Option) Events {
 	t.Helper()
-	var told Events
-	rt := tcretry.New(api, append(opts, tcretry.WithPolicy(p), tcretry.WithHooks(told.Hooks()))...)
+	var events Events
+	rt := tcretry.New(api, append(opts, tcretry.WithPolicy(p), tcretry.WithHooks(events.Hooks()))...)
 	_, err := rt.RoundTrip(SDKRequest(t, "DescribeInstances", strings.NewReader("{}")))
 	require.NoError(t, err)
-	return told
+	return events
 }
 
 // APIRequest is a POST of a JSON body to a service of the API.
@@ -121,7 +121,7 @@ func APIRequest(t testing.TB, service, action, body string) *http.Request {
 	return req
 }
 
-// Hanging is a base that waits for the end of the call.
+// Hanging is an underlying RoundTripper that waits for the end of the call.
 func Hanging() http.RoundTripper {
 	return RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()

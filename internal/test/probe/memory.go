@@ -13,8 +13,8 @@ import (
 	"github.com/tcretry/tcretry/internal/test/race"
 )
 
-// MemoryBase answers every request with a JSON body out of memory, and reads the
-// request's body, as a real base does.
+// MemoryBase is an underlying RoundTripper that returns a JSON body from memory for every
+// request. It reads the body of the request, as a real one does.
 func MemoryBase(body []byte, length int64) http.RoundTripper {
 	return RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
@@ -35,8 +35,10 @@ func MemoryBase(body []byte, length int64) http.RoundTripper {
 	})
 }
 
+// ReadBuffers are the buffers of ReadAll.
 var ReadBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
+// ReadAll reads r to its end, into buf.
 func ReadAll(r io.Reader, buf []byte) error {
 	for {
 		if _, err := r.Read(buf); err != nil {
@@ -48,7 +50,7 @@ func ReadAll(r io.Reader, buf []byte) error {
 	}
 }
 
-// Success is an answer without a failure, of about n bytes.
+// Success is the body of a success, of about n bytes.
 func Success(n int) []byte {
 	item := `{"InstanceId":"ins-1a2b3c4d","InstanceState":"RUNNING","CPU":4,"Memory":8,"Zone":"ap-guangzhou-3"},`
 	var b strings.Builder
@@ -60,7 +62,7 @@ func Success(n int) []byte {
 	return []byte(b.String())
 }
 
-// RoundTrip makes one call over rt and reads its answer.
+// RoundTrip makes one call through rt and reads its response.
 func RoundTrip(tb testing.TB, rt http.RoundTripper, req *http.Request) {
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
@@ -74,7 +76,7 @@ func RoundTrip(tb testing.TB, rt http.RoundTripper, req *http.Request) {
 	_ = resp.Body.Close()
 }
 
-// Pattern is an upload that has a GetBody and no memory of its own.
+// Pattern is a body of zeros that needs no memory.
 type Pattern struct{ Left int64 }
 
 func (p *Pattern) Read(b []byte) (int, error) {

@@ -24,18 +24,18 @@ type RoundTripperFunc func(*http.Request) (*http.Response, error)
 
 func (f RoundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// Failing is a base that only fails.
+// Failing is an underlying RoundTripper that always fails.
 func Failing(err error) http.RoundTripper {
 	return RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, err })
 }
 
-// RefusedConn is what net/http returns when nobody listens.
+// RefusedConn is the error that net/http returns when a connection is refused.
 var RefusedConn = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 
-// Always returns an API that gives one answer whatever it is asked.
-func Always(a tctest.Reply) *tctest.API {
+// Always returns an API that returns reply for every request.
+func Always(reply tctest.Reply) *tctest.API {
 	api := tctest.NewAPI()
-	api.Default(a)
+	api.Default(reply)
 	return api
 }
 
@@ -50,9 +50,6 @@ func (c *CloseCounter) Close() error {
 	return nil
 }
 
-// NoBudget has no token.
-type NoBudget struct{}
-
 // SDKRequest is a request as the official SDK makes it.
 func SDKRequest(tb testing.TB, action string, body io.Reader) *http.Request {
 	tb.Helper()
@@ -65,10 +62,10 @@ func SDKRequest(tb testing.TB, action string, body io.Reader) *http.Request {
 	return req
 }
 
-// Timestamp returns t as X-TC-Timestamp has it.
+// Timestamp returns t in the form of X-TC-Timestamp.
 func Timestamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// ReadJSON reads a file of JSON.
+// ReadJSON decodes a file of JSON.
 func ReadJSON(t testing.TB, path string, to any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -76,5 +73,11 @@ func ReadJSON(t testing.TB, path string, to any) {
 	require.NoError(t, json.Unmarshal(text, to))
 }
 
+// NoBudget is a budget that permits no retry.
+type NoBudget struct{}
+
+// Acquire returns budget.ErrExhausted.
 func (NoBudget) Acquire(context.Context, budget.Request) error { return budget.ErrExhausted }
-func (NoBudget) Record(budget.Report)                          {}
+
+// Record does nothing.
+func (NoBudget) Record(budget.Report) {}
