@@ -9,7 +9,7 @@ import (
 	"github.com/tcretry/tcretry/bench/scene"
 )
 
-// bench plays scenes and writes down what comes of them.
+// bench plays scenes and prints their results.
 type bench struct {
 	t     *testing.T
 	seeds int
@@ -20,7 +20,7 @@ func newBench(t *testing.T, seeds int) *bench { return &bench{t: t, seeds: max(s
 
 func (b *bench) printf(format string, args ...any) { fmt.Fprintf(&b.text, format, args...) }
 
-// numbers are those of one figure, a seed each.
+// numbers are the values of one figure, one per seed.
 type numbers []float64
 
 func (n numbers) mean() float64 {
@@ -34,10 +34,10 @@ func (n numbers) mean() float64 {
 func (n numbers) max() float64 { return slices.Max(n) }
 func (n numbers) min() float64 { return slices.Min(n) }
 
-// results are those of a scene, a seed each.
+// results are the results of a scene, one per seed.
 type results[R any] []R
 
-// of returns one figure of all results.
+// of returns a figure of each result.
 func (r results[R]) of(figure func(R) float64) numbers {
 	n := make(numbers, len(r))
 	for i := range r {
@@ -46,15 +46,15 @@ func (r results[R]) of(figure func(R) float64) numbers {
 	return n
 }
 
-// queued are the results of a scene of a quota.
-type queued = results[scene.Queued]
+// rateLimitResults are the results of a scene with a rate limit.
+type rateLimitResults = results[scene.RateLimitResult]
 
-func makespan(q scene.Queued) float64 { return q.Slowness() }
-func rejected(q scene.Queued) float64 { return 100 * q.Waste() }
-func failed(q scene.Queued) float64   { return 100 * float64(q.Failed) / float64(q.Calls) }
-func fairness(q scene.Queued) float64 { return q.Fairness() }
+func completion(q scene.RateLimitResult) float64 { return q.Slowness() }
+func throttled(q scene.RateLimitResult) float64  { return 100 * q.ThrottledPerCall() }
+func failed(q scene.RateLimitResult) float64     { return 100 * float64(q.Failed) / float64(q.Calls) }
+func fairness(q scene.RateLimitResult) float64   { return q.Fairness() }
 
-// play plays a scene once for each of the first n seeds, several at a time.
+// play plays a scene once for each of the first n seeds, several concurrently.
 func play[R any](b *bench, name string, n int, once func(t *testing.T, seed uint64) R) []R {
 	results := make([]R, n)
 	b.t.Run(name, func(t *testing.T) {
@@ -69,6 +69,6 @@ func play[R any](b *bench, name string, n int, once func(t *testing.T, seed uint
 	return results
 }
 
-func (b *bench) queue(q scene.Quota, s scene.Strategy) queued {
-	return play(b, q.Name+"/"+s.Name, b.seeds, func(t *testing.T, seed uint64) scene.Queued { return q.Play(t, s, seed) })
+func (b *bench) queue(q scene.RateLimit, s scene.Strategy) rateLimitResults {
+	return play(b, q.Name+"/"+s.Name, b.seeds, func(t *testing.T, seed uint64) scene.RateLimitResult { return q.Play(t, s, seed) })
 }

@@ -26,17 +26,17 @@ func (c *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.api.RoundTrip(req)
 }
 
-func TestEveryStrategyRepeatsWhatPasses(t *testing.T) {
+func TestEveryStrategyRetriesTransientErrors(t *testing.T) {
 	cases := []struct {
 		strategies []scene.Strategy
-		answers    []tctest.Reply
+		replies    []tctest.Reply
 	}{
 		{
-			[]scene.Strategy{officialSDK, retryableDefaults, constantSecond, backoffDefaults, toldLimiter, tcretryAsItComes, tcretrySlow},
+			[]scene.Strategy{officialSDK, retryableDefaults, constantSecond, backoffDefaults, configuredLimiter, tcretryDefaults, tcretrySlow},
 			[]tctest.Reply{tctest.Throttle(), tctest.Throttle()},
 		},
 		{
-			[]scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryAsItComes},
+			[]scene.Strategy{threeRetries, retryableDefaults, backoffDefaults, withoutBudget, tcretryDefaults},
 			[]tctest.Reply{tctest.DropBeforeExecution(), tctest.GatewayError(503)},
 		},
 	}
@@ -44,7 +44,7 @@ func TestEveryStrategyRepeatsWhatPasses(t *testing.T) {
 		for _, s := range c.strategies {
 			t.Run(s.Name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					base := &counted{api: tctest.NewAPI(c.answers...)}
+					base := &counted{api: tctest.NewAPI(c.replies...)}
 					require.NoError(t, s.New(base, 20)())
 					require.Equal(t, 3, base.attempts)
 				})
@@ -54,7 +54,7 @@ func TestEveryStrategyRepeatsWhatPasses(t *testing.T) {
 }
 
 func TestACallThatFailsInTheEndCountsAsFailed(t *testing.T) {
-	for _, s := range []scene.Strategy{officialSDK, retryableDefaults, threeRetries, tcretryAsItComes} {
+	for _, s := range []scene.Strategy{officialSDK, retryableDefaults, threeRetries, tcretryDefaults} {
 		t.Run(s.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := tctest.NewAPI()

@@ -1,16 +1,16 @@
-// Command bench plays callers against a quota and through outages, in virtual
-// time, and prints what comes of it: for tcretry as it comes, and beside it for
-// plain strategies built on the libraries that people use.
+// Command bench plays callers against a rate limit and through outages, in virtual time,
+// and prints the results: of tcretry with its defaults, and of plain strategies built on
+// widely used libraries.
 //
 //	go run ./bench                  the tables, on standard output
 //	go run ./bench -write bench     bench/FIGURES.md and two pictures
 //	go run ./bench -seeds 2         fewer runs
-//	go run ./bench -neighbours      what other numbers of the budget lead to
+//	go run ./bench -neighbours      the results of other parameters of the retry budget
 //
-// No number of tcretry was chosen on these seeds. The times are virtual and what
-// the scenes draw follows from the seeds; what the libraries draw themselves, and
-// the order in which goroutines run that wake in the same moment, does not, so
-// that figures differ from run to run in the last digit.
+// The seeds are held out: no constant of tcretry was chosen on them. The times are
+// virtual, and what the scenes draw follows from the seeds. What the libraries draw
+// themselves does not, nor does the order of goroutines that wake at the same time, so
+// that figures differ between runs in the last digit.
 package main
 
 import (
@@ -21,15 +21,15 @@ import (
 	"testing"
 )
 
-// firstSeed is far from those of the tests, and from any that a constant was chosen on.
+// firstSeed is the first of the held-out seeds. The tests use others.
 const firstSeed = 3001
 
 func main() {
-	// Virtual time is to be had in tests only, so that this program is one:
-	// testing.Main is what go test does. Its words are not ours.
-	seeds := flag.Int("seeds", 5, "how many `runs` of each scene of a quota, and half as many of an outage")
+	// Virtual time exists in tests only, so this program is one: testing.Main is what go
+	// test calls. Its output goes to standard error.
+	seeds := flag.Int("seeds", 5, "how many `runs` of each scene with a rate limit, and half as many of an outage")
 	dir := flag.String("write", "", "write FIGURES.md, quota.svg and outage.svg to this `folder`")
-	others := flag.Bool("neighbours", false, "print what other numbers of the budget lead to, and nothing else")
+	others := flag.Bool("neighbours", false, "print the results of other parameters of the retry budget, and nothing else")
 	stdout := os.Stdout
 	os.Stdout = os.Stderr
 	everything := func(string, string) (bool, error) { return true, nil }
@@ -45,7 +45,7 @@ func main() {
 			return
 		}
 		for name, content := range map[string]string{
-			"FIGURES.md": text, "quota.svg": b.quotaPicture(), "outage.svg": b.outagePicture(),
+			"FIGURES.md": text, "quota.svg": b.rateLimitPicture(), "outage.svg": b.outagePicture(),
 		} {
 			if err := os.WriteFile(filepath.Join(*dir, name), []byte(content), 0o644); err != nil {
 				t.Fatal(err)

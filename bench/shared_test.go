@@ -17,13 +17,13 @@ var (
 )
 
 // The scenes are drawn at random: limits, windows, wordings, loads, processes, and
-// what other programs send. No constant was chosen on the seeds from 20001 on. More of
+// what other programs send. The seeds from 20001 on are held out. More of
 // them: go test -run TestNoCallFailsThatTheLimitHasRoomFor -v ./bench -shared.scenes 2000
 func TestNoCallFailsThatTheLimitHasRoomFor(t *testing.T) {
 	if race.Enabled {
-		t.Skip("hundreds of calls at once in virtual time crash Go's race detector, go.dev/issue/78156: go test ./bench")
+		t.Skip("hundreds of concurrent calls in virtual time crash Go's race detector, go.dev/issue/78156: go test ./bench")
 	}
-	var outs, crowded, documented []scene.Outcome
+	var outs, crowded, documented []scene.SharedResult
 	for i := range *sharedScenes {
 		seed := *sharedSeed + uint64(i)
 		s := scene.DrawShared(seed)

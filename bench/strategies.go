@@ -18,16 +18,16 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// tcretryAsItComes has no option.
-var tcretryAsItComes = scene.Ours("**tcretry**")
+// tcretryDefaults has no option.
+var tcretryDefaults = scene.Tcretry("**tcretry**")
 
-// tcretrySlow starts slowly.
-var tcretrySlow = scene.Ours("**tcretry**, slow start", func() tcretry.Option {
+// tcretrySlow has slow start.
+var tcretrySlow = scene.Tcretry("**tcretry**, slow start", func() tcretry.Option {
 	return tcretry.WithRateLimiter(&ratelimit.Adaptive{SlowStart: true})
 })
 
-// The strategies beside it. All of them know which answers pass: that is not what
-// is compared here.
+// The other strategies. All of them recognise retryable responses: that is not what is
+// compared here.
 var (
 	constantSecond = scene.Strategy{Name: "constant 1 s, unlimited", New: func(base http.RoundTripper, _ float64) scene.Call {
 		return retried(base, func() backoff.BackOff { return backoff.NewConstantBackOff(time.Second) })
@@ -43,19 +43,19 @@ var (
 		})
 	}}
 	retryableDefaults = scene.Strategy{Name: "go-retryablehttp defaults", New: retryable}
-	toldLimiter       = scene.Strategy{Name: "x/time/rate, *told* the quota", New: limited}
+	configuredLimiter = scene.Strategy{Name: "x/time/rate, limit *configured*", New: limited}
 	officialSDK       = scene.Strategy{Name: "official SDK, 10 retries (1, 2, 4 … s)", New: sdk}
 )
 
-// retried repeats whatever failed with the delays of backoff/v4.
+// retried retries every failure with the delays of backoff/v4.
 func retried(base http.RoundTripper, delays func() backoff.BackOff) scene.Call {
 	return func() error {
 		return backoff.Retry(func() error { return scene.Send(base) }, delays())
 	}
 }
 
-// retryable is go-retryablehttp with its own delays, number of attempts and
-// policy, but for envelopes: its own sees success in each of them.
+// retryable is go-retryablehttp with its own delays, number of attempts and policy, except
+// for API errors, which its own policy takes for successes.
 func retryable(base http.RoundTripper, _ float64) scene.Call {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: base}
@@ -71,10 +71,10 @@ func retryable(base http.RoundTripper, _ float64) scene.Call {
 	return func() error { return scene.Send(rt) }
 }
 
-// limited is what waits for x/time/rate before each attempt, and tries again as
-// often as it takes.
-func limited(base http.RoundTripper, quota float64) scene.Call {
-	limiter := rate.NewLimiter(rate.Limit(quota), 1)
+// limited waits for x/time/rate before each attempt, and retries API errors without
+// limit.
+func limited(base http.RoundTripper, limit float64) scene.Call {
+	limiter := rate.NewLimiter(rate.Limit(limit), 1)
 	return func() error {
 		for {
 			if err := limiter.Wait(context.Background()); err != nil {

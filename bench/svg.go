@@ -9,16 +9,16 @@ import (
 	"github.com/tcretry/tcretry/bench/scene"
 )
 
-// The picture of one strategy is a panel: a bar a second, what was rejected on
-// top of what was accepted.
+// The picture of one strategy is a panel: a bar per second, with the throttled attempts on
+// top of the accepted ones.
 const (
 	panelLeft, panelWidth = 46.0, 720.0
 	panelTop, panelHeight = 64.0, 76.0
 	panelGap              = 46.0
 )
 
-// style reads in light and in dark. What failed is told by a pattern as well as
-// by a colour.
+// style is legible in light and in dark. Failed attempts differ in pattern as well as in
+// colour.
 const style = `<style>
 text{font:12px system-ui,sans-serif;fill:#1f2328}
 .title{font-size:15px;font-weight:600}.name{font-weight:600}.small{fill:#59636e;font-size:11px}
@@ -35,11 +35,11 @@ type panel struct {
 	attempts      []scene.Attempt
 }
 
-// picture is panels one below the other, with the same axes.
+// picture is a column of panels with the same axes.
 type picture struct {
 	title, subtitle string
 	seconds, most   int
-	line            int // the quota, or the load
+	line            int // the rate limit, or the load
 	from, to        int // when the API is down; 0 and 0 if it is not
 	panels          []panel
 }

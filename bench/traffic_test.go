@@ -25,7 +25,7 @@ var (
 // unchanged is a Transport with its defaults.
 func unchanged(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) }
 
-// playTraffic plays a scene and holds it to its numbers.
+// playTraffic plays a scene and requires its targets.
 func playTraffic(t *testing.T, target scene.TrafficTarget, seed uint64) {
 	t.Helper()
 	out := target.Play(t, seed, unchanged)

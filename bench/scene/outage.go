@@ -10,59 +10,60 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Outage is a scene of calls that come at an even rate, whatever becomes of the
-// ones before, to an API that fails for some time.
+// Outage is a scene of calls that start at an even rate, independently of each other, to
+// an API that fails for some time.
 type Outage struct {
 	Name string
-	// Rate is how many calls start a second; 0 means 100.
+	// Rate is how many calls start per second; 0 means 100.
 	Rate int
 	// Length is how long calls start.
 	Length time.Duration
 	// From and To are when the API fails.
 	From, To time.Duration
-	// Part is how many of the attempts fail between From and To; 0 means all.
+	// Part is the fraction of attempts that fail between From and To; 0 means all.
 	Part float64
-	// Capacity is how many attempts a second a back end behind the API serves,
-	// which stops between From and To; 0 means that there is none. See backEnd.
+	// Capacity is how many attempts per second a back end behind the API serves. It
+	// stops between From and To. 0 means that there is none. See backEnd.
 	Capacity int
 }
 
-// Survived is what became of an Outage.
-type Survived struct {
+// OutageResult is the result of an Outage.
+type OutageResult struct {
 	Outage
 	// Calls are in the order of their start, Attempts in that of their arrival.
-	Calls    []Ended
+	Calls    []CallResult
 	Attempts []Attempt
 }
 
-// Ended is one call.
-type Ended struct {
+// CallResult is the result of one call.
+type CallResult struct {
 	Start, End time.Duration
 	Failed     bool
 	// Attempts is how many it made; 0 in an Outage, which does not count them.
 	Attempts int
 }
 
-// AttemptsPerCall is how many attempts arrived while the API failed, for each call
+// AttemptsPerCall is the number of attempts that arrived while the API failed, per call
 // that started in that time.
-func (s Survived) AttemptsPerCall() float64 {
+func (s OutageResult) AttemptsPerCall() float64 {
 	calls, _ := count(s.Calls, s.From, s.To)
 	return float64(arrived(s.Attempts, s.From, s.To)) / float64(calls)
 }
 
-// Success is the part of the calls that succeeded in the end, of those that
-// started while the API failed.
-func (s Survived) Success() float64 {
+// Success is the fraction of the calls that succeeded in the end, of those that started
+// while the API failed.
+func (s OutageResult) Success() float64 {
 	calls, failed := count(s.Calls, s.From, s.To)
 	return 1 - float64(failed)/float64(calls)
 }
 
-// Recovery is how long after the outage the last second ended in which the API
-// failed more than 1 of 100 attempts: the rest of the scene if it never recovered.
-func (s Survived) Recovery() time.Duration { return recovery(s.Attempts, s.To, s.Length) }
+// Recovery is the time from the end of the outage until the last second in which more
+// than 1 % of the attempts failed has ended: the rest of the scene if the API never
+// recovered.
+func (s OutageResult) Recovery() time.Duration { return recovery(s.Attempts, s.To, s.Length) }
 
-// recovery is how long after from the last second ended, of those before to, in
-// which more than 1 of 100 attempts failed.
+// recovery is the time from from until the last second before to in which more than 1 %
+// of the attempts failed has ended.
 func recovery(all []Attempt, from, to time.Duration) (end time.Duration) {
 	seconds := int((to - from) / time.Second)
 	attempts, failed := make([]int, seconds), make([]int, seconds)
@@ -81,7 +82,7 @@ func recovery(all []Attempt, from, to time.Duration) (end time.Duration) {
 	return end
 }
 
-// arrived returns how many of the attempts arrived from then to then.
+// arrived returns how many of the attempts arrived between from and to.
 func arrived(attempts []Attempt, from, to time.Duration) (n int) {
 	for _, a := range attempts {
 		if a.At >= from && a.At < to {
@@ -91,9 +92,9 @@ func arrived(attempts []Attempt, from, to time.Duration) (n int) {
 	return n
 }
 
-// count returns how many of the calls started from then to then, and how many of
-// these failed.
-func count(all []Ended, from, to time.Duration) (calls, failed int) {
+// count returns how many of the calls started between from and to, and how many of these
+// failed.
+func count(all []CallResult, from, to time.Duration) (calls, failed int) {
 	for _, c := range all {
 		if c.Start < from || c.Start >= to {
 			continue
@@ -106,38 +107,38 @@ func count(all []Ended, from, to time.Duration) (calls, failed int) {
 	return calls, failed
 }
 
-// Play plays the scene, in a bubble of its own.
-func (o Outage) Play(t *testing.T, s Strategy, seed uint64) Survived {
+// Play plays the scene, in a synctest bubble of its own.
+func (o Outage) Play(t *testing.T, s Strategy, seed uint64) OutageResult {
 	t.Helper()
 	if o.Rate == 0 {
 		o.Rate = 100
 	}
-	var out Survived
+	var out OutageResult
 	synctest.Test(t, func(*testing.T) { out = o.play(s, seed) })
 	return out
 }
 
-func (o Outage) play(s Strategy, seed uint64) Survived {
+func (o Outage) play(s Strategy, seed uint64) OutageResult {
 	st := newStage(seed)
-	st.api.Default(tctest.Func(o.answers(st.start, seed)))
+	st.api.Default(tctest.Func(o.responses(st.start, seed)))
 	call := s.New(st, float64(o.Rate))
-	calls := make([]Ended, int(o.Length.Seconds()*float64(o.Rate)))
+	calls := make([]CallResult, int(o.Length.Seconds()*float64(o.Rate)))
 	every := time.Second / time.Duration(o.Rate)
 	var running sync.WaitGroup
 	for i := range calls {
 		running.Go(func() {
 			start := time.Since(st.start)
 			err := call()
-			calls[i] = Ended{Start: start, End: time.Since(st.start), Failed: err != nil}
+			calls[i] = CallResult{Start: start, End: time.Since(st.start), Failed: err != nil}
 		})
 		time.Sleep(every)
 	}
 	running.Wait()
-	return Survived{o, calls, st.arrivals()}
+	return OutageResult{o, calls, st.arrivals()}
 }
 
-// answers returns what the API does with an attempt.
-func (o Outage) answers(start time.Time, seed uint64) func(tctest.Attempt) tctest.Reply {
+// responses returns a function that returns the response to an attempt.
+func (o Outage) responses(start time.Time, seed uint64) func(tctest.Attempt) tctest.Reply {
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 2))
 	end := backEnd{rate: o.Capacity, from: o.From, to: o.To}
@@ -157,36 +158,36 @@ func (o Outage) answers(start time.Time, seed uint64) func(tctest.Attempt) tctes
 	}
 }
 
-// backEnd serves attempts one after the other. It does not know who has stopped
-// waiting: an attempt that waited for longer than the gateway before it is still
-// served, for nobody. That is how retries can keep a service down that has long
-// been repaired.
+// backEnd serves attempts one after the other. It does not detect which clients have
+// stopped waiting: an attempt that has waited for longer than the timeout of the gateway
+// is still served, although its response is dropped. So retries can keep a service down
+// that has been repaired.
 type backEnd struct {
-	rate     int           // attempts a second
+	rate     int           // attempts per second
 	from, to time.Duration // it stops in between
 	free     time.Duration // when all that wait are served
 }
 
 const (
-	// patience is how long the gateway waits for the back end.
-	patience = time.Second
-	// longest is how much the back end lets wait, in time.
-	longest = 2 * time.Second
+	// gatewayTimeout is how long the gateway waits for the back end.
+	gatewayTimeout = time.Second
+	// maxQueue is the longest queue of the back end, in time.
+	maxQueue = 2 * time.Second
 )
 
-// serve returns the answer to an attempt.
+// serve returns the response to an attempt.
 func (b *backEnd) serve(at time.Duration) tctest.Reply {
 	b.free = max(b.free, at)
 	if b.free >= b.from && b.free < b.to {
 		b.free = b.to
 	}
 	wait := b.free - at
-	if stopped := at >= b.from && at < b.to; !stopped && wait > longest || stopped && b.free-b.to > longest {
+	if stopped := at >= b.from && at < b.to; !stopped && wait > maxQueue || stopped && b.free-b.to > maxQueue {
 		return tctest.GatewayError(503)
 	}
 	b.free += time.Second / time.Duration(b.rate)
-	if wait > patience {
-		return tctest.Delay(patience, tctest.GatewayError(504))
+	if wait > gatewayTimeout {
+		return tctest.Delay(gatewayTimeout, tctest.GatewayError(504))
 	}
 	return tctest.Delay(wait, tctest.OK(nil))
 }

@@ -1,6 +1,6 @@
-// Package scene plays callers against a fake API in virtual time: against a quota
-// that they share, and through an outage. The tests of the module and the program
-// in bench/ measure with it what a strategy of retries leads to.
+// Package scene plays callers against a fake API in virtual time: with a rate limit that
+// they share, and through outages. The program and the tests in bench/ use it to measure
+// retry strategies.
 package scene
 
 import (
@@ -17,19 +17,19 @@ import (
 )
 
 // A Call makes one call, with all attempts that it takes, and returns nil if it
-// succeeded in the end. It is called from many goroutines at once.
+// succeeded in the end. It is called from many goroutines concurrently.
 type Call func() error
 
 // A Strategy makes the calls of a process.
 type Strategy struct {
 	Name string
 	// New returns the call of one process, which sends its attempts through base.
-	// Quota is the process' part of the attempts a second that the API takes: for
-	// those who need to be told.
-	New func(base http.RoundTripper, quota float64) Call
+	// limit is the share of the process in the rate limit of the API, in attempts per
+	// second: for strategies that need it configured.
+	New func(base http.RoundTripper, limit float64) Call
 }
 
-// Through is the strategy of a RoundTripper that is told nothing.
+// Through is the strategy of a RoundTripper that needs no configuration.
 func Through(name string, wrap func(base http.RoundTripper) http.RoundTripper) Strategy {
 	return Strategy{name, func(base http.RoundTripper, _ float64) Call {
 		rt := wrap(base)
@@ -37,8 +37,8 @@ func Through(name string, wrap func(base http.RoundTripper) http.RoundTripper) S
 	}}
 }
 
-// Ours is tcretry with these options.
-func Ours(name string, opts ...func() tcretry.Option) Strategy {
+// Tcretry is the strategy of a tcretry.Transport with these options.
+func Tcretry(name string, opts ...func() tcretry.Option) Strategy {
 	return Through(name, func(base http.RoundTripper) http.RoundTripper {
 		made := make([]tcretry.Option, len(opts))
 		for i, opt := range opts {
@@ -48,13 +48,13 @@ func Ours(name string, opts ...func() tcretry.Option) Strategy {
 	})
 }
 
-// The one action that every scene is about: harmless to repeat.
+// The action that every scene calls, which is read-only.
 const (
 	service = "cvm"
 	action  = "DescribeInstances"
 )
 
-// Send sends one request through rt, and returns why there are no data.
+// Send sends one request through rt, and returns an error unless it succeeds.
 func Send(rt http.RoundTripper) error { return sendRequest(rt, request()) }
 
 func sendRequest(rt http.RoundTripper, req *http.Request) error {
@@ -80,7 +80,7 @@ func request() *http.Request {
 	return req
 }
 
-// stage is what a scene is played on: an API at the end of a network.
+// stage is the API and the network of a scene.
 type stage struct {
 	api   *tctest.API
 	start time.Time
@@ -95,7 +95,7 @@ func newStage(seed uint64) *stage {
 	return &stage{api: tctest.NewAPI(), start: time.Now(), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// RoundTrip is one trip: 20 to 80 ms, of which 1 to 5 or a half until it arrives.
+// RoundTrip takes 20 to 80 ms, of which 1 to 5 ms, or half, until the request arrives.
 func (s *stage) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	defer func() {
@@ -137,13 +137,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// An Attempt is one trip as the API saw it.
+// An Attempt is one attempt as the API recorded it.
 type Attempt struct {
 	// At is when it arrived, from the start of the scene.
 	At time.Duration
-	// Failed says that it was rejected, or failed.
+	// Failed is set if it was throttled, or failed.
 	Failed bool
-	// Other says that it is not one of the strategy's.
+	// Other is set if it is not one of the strategy's.
 	Other bool
 }
 
@@ -159,5 +159,5 @@ func (s *stage) arrivals() []Attempt {
 	return attempts
 }
 
-// other is the agent of those who share the quota and are not the strategy's.
+// other is the User-Agent of the other programs that share the rate limit.
 const other = "other"

@@ -23,8 +23,8 @@ type Shared struct {
 	Wording Wording
 	// OneWay is the mean time until an attempt arrives, and that of its response.
 	OneWay time.Duration
-	// Processes do not know of each other. Each has Workers that make one call
-	// after the other; without workers a call starts at each time of Starts.
+	// Processes are not coordinated. Each has Workers that make one call after the
+	// other; without workers, a call starts at each time of Starts.
 	Processes, Workers int
 	Calls              int
 	Starts             []time.Duration
@@ -47,11 +47,11 @@ const (
 // use the limit up.
 const lead = 1500 * time.Millisecond
 
-// mostOptimum is the longest that an ideal scheduler takes for a scene: whatever
-// fails of one is not for want of room.
+// mostOptimum is the longest optimum of a scene: it is short enough that no call needs to
+// fail.
 const mostOptimum = 50 * time.Second
 
-// DrawShared draws a scene that the limit has room for.
+// DrawShared draws a scene whose calls all fit within the limit.
 func DrawShared(seed uint64) Shared {
 	rng := rand.New(rand.NewPCG(seed, 0x5ca1e))
 	for {

@@ -12,36 +12,36 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Outcome is what became of a [Shared].
-type Outcome struct {
+// SharedResult is the result of a [Shared].
+type SharedResult struct {
 	Shared
 	// Failed is the number of calls that failed in the end, Attempts that of all
-	// attempts of ours, Throttled of those that were throttled.
+	// attempts of the strategy, Throttled that of the throttled ones.
 	Failed, Attempts, Throttled int
 	// Completion is the time until the last call has ended, Best the optimum.
 	Completion, Best time.Duration
-	// Errs are those of the calls that failed.
+	// Errs are the errors of the calls that failed.
 	Errs []error
-	// Arrivals are all attempts that arrived, those of others too.
+	// Arrivals are all attempts that arrived, including those of other programs.
 	Arrivals []Attempt
 }
 
-// Slowness is the completion time in optimal ones, a second added to each: to wait
-// for the next second is no loss.
-func (o Outcome) Slowness() float64 {
+// Slowness is the completion time divided by the optimum, a second added to each, so that
+// waiting for the next second counts as no loss.
+func (o SharedResult) Slowness() float64 {
 	return (o.Completion + time.Second).Seconds() / (o.Best + time.Second).Seconds()
 }
 
-// Play plays the scene, in a bubble of its own.
-func (s Shared) Play(t *testing.T, strategy Strategy) (out Outcome) {
+// Play plays the scene, in a synctest bubble of its own.
+func (s Shared) Play(t *testing.T, strategy Strategy) (out SharedResult) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) { out = s.play(strategy) })
 	return out
 }
 
-func (s Shared) play(strategy Strategy) Outcome {
+func (s Shared) play(strategy Strategy) SharedResult {
 	time.Sleep(s.phase())
-	p := &sharing{Shared: s, api: tctest.NewAPI(), rng: rand.New(rand.NewPCG(s.Seed, 2)), left: s.Calls}
+	p := &sharedRun{Shared: s, api: tctest.NewAPI(), rng: rand.New(rand.NewPCG(s.Seed, 2)), left: s.Calls}
 	p.api.RateLimit("", s.Limit, s.Kind, s.throttle()...)
 	p.begin = time.Now().Add(lead)
 	over, stop := context.WithCancel(context.Background())
@@ -67,7 +67,7 @@ func (s Shared) play(strategy Strategy) Outcome {
 	return p.outcome()
 }
 
-// throttle is how the API words a throttling response.
+// throttle returns the options of a throttling response.
 func (s Shared) throttle() (opts []tctest.ThrottleOption) {
 	if s.Code != "" {
 		opts = append(opts, tctest.SubCode(s.Code))
@@ -81,8 +81,8 @@ func (s Shared) throttle() (opts []tctest.ThrottleOption) {
 	return opts
 }
 
-// sharing is a Shared as it is played. It is the way to the API, too.
-type sharing struct {
+// sharedRun is a Shared while it is played. It is also the network to the API.
+type sharedRun struct {
 	Shared
 	api   *tctest.API
 	begin time.Time
@@ -90,11 +90,11 @@ type sharing struct {
 	mu   sync.Mutex
 	rng  *rand.Rand // guarded by mu, as all below
 	left int
-	out  Outcome
+	out  SharedResult
 }
 
-// RoundTrip is one trip: there and back again.
-func (p *sharing) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip takes the time of both ways.
+func (p *sharedRun) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	there, back := p.way(), p.way()
 	p.mu.Unlock()
@@ -110,25 +110,25 @@ func (p *sharing) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // way is the time of one way: 0.8 to 1.2 of the mean. It requires that mu is held.
-func (p *sharing) way() time.Duration {
+func (p *sharedRun) way() time.Duration {
 	return time.Duration(float64(p.OneWay) * uniform(p.rng, 0.8, 1.2))
 }
 
 // worker makes calls while there are any left.
-func (p *sharing) worker(call Call) {
+func (p *sharedRun) worker(call Call) {
 	for p.take() {
 		p.ended(call())
 	}
 }
 
-func (p *sharing) take() bool {
+func (p *sharedRun) take() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left--
 	return p.left >= 0
 }
 
-func (p *sharing) ended(err error) {
+func (p *sharedRun) ended(err error) {
 	if err == nil {
 		return
 	}
@@ -138,8 +138,8 @@ func (p *sharing) ended(err error) {
 	p.out.Errs = append(p.out.Errs, err)
 }
 
-// others sends what other programs send.
-func (p *sharing) others(ctx context.Context) {
+// others sends the requests of the other programs.
+func (p *sharedRun) others(ctx context.Context) {
 	for _, at := range p.Others {
 		if sleep(ctx, time.Until(p.begin.Add(at))) != nil {
 			return
@@ -152,7 +152,7 @@ func (p *sharing) others(ctx context.Context) {
 	}
 }
 
-func (p *sharing) outcome() Outcome {
+func (p *sharedRun) outcome() SharedResult {
 	out := p.out
 	out.Shared, out.Best = p.Shared, p.Optimum()
 	for _, c := range p.api.Recorded() {

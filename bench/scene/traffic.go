@@ -14,12 +14,12 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Traffic is a scene of calls to several actions of one host, each at a rate of
-// its own and whatever becomes of the calls before, to an API that fails.
+// Traffic is a scene of calls to several actions of one host, each at a rate of its own
+// and independently of the calls before, to an API that fails.
 type Traffic struct {
 	Name  string
 	Flows []Flow
-	// From and To are when every attempt fails; no such time if they are equal.
+	// From and To are when every attempt fails: never if they are equal.
 	From, To time.Duration
 	// Capacity is that of an Outage: the back end stops between From and To.
 	Capacity int
@@ -37,15 +37,16 @@ type Flow struct {
 	First int
 	Since time.Duration
 	Mixed bool
-	// Part of the attempts fail at random: 1 is an action that always fails.
+	// Part is the fraction of attempts that fail at random: 1 is an action that always
+	// fails.
 	Part float64
 }
 
-// Flowed is what became of a Traffic.
-type Flowed struct {
+// TrafficResult is the result of a Traffic.
+type TrafficResult struct {
 	Traffic
 	// Flows are the calls of each flow in the order of their start.
-	Flows [][]Ended
+	Flows [][]CallResult
 	// Attempts are in the order of their arrival.
 	Attempts []Attempt
 }
@@ -53,10 +54,10 @@ type Flowed struct {
 // maxAttempts is that of the default policy.
 const maxAttempts = 4
 
-// Lost is the part of the calls that failed after fewer attempts than plain backoff
-// would have made, of those to the flows that started at from or later. All flows
-// count if none is named.
-func (f Flowed) Lost(from time.Duration, flows ...int) float64 {
+// Lost is the fraction of calls that failed after fewer attempts than plain backoff would
+// have made, of the calls of flows that started at from or later. All flows count if
+// none is given.
+func (f TrafficResult) Lost(from time.Duration, flows ...int) float64 {
 	calls, lost := 0, 0
 	for i, ended := range f.Flows {
 		if len(flows) > 0 && !slices.Contains(flows, i) {
@@ -75,9 +76,9 @@ func (f Flowed) Lost(from time.Duration, flows ...int) float64 {
 	return float64(lost) / float64(calls)
 }
 
-// AttemptsPerCall is how many attempts arrived between From and To per call that
-// started then.
-func (f Flowed) AttemptsPerCall() float64 {
+// AttemptsPerCall is the number of attempts that arrived between From and To, per call
+// that started then.
+func (f TrafficResult) AttemptsPerCall() float64 {
 	calls := 0
 	for _, ended := range f.Flows {
 		n, _ := count(ended, f.From, f.To)
@@ -86,23 +87,26 @@ func (f Flowed) AttemptsPerCall() float64 {
 	return float64(arrived(f.Attempts, f.From, f.To)) / float64(calls)
 }
 
-// Recovery is how long after To the last second ended, of the next fifty, in which
-// the API failed more than 1 of 100 attempts.
-func (f Flowed) Recovery() time.Duration { return recovery(f.Attempts, f.To, f.To+50*time.Second) }
+// Recovery is the time from To until the last second, of the next fifty, in which more
+// than 1 % of the attempts failed has ended.
+func (f TrafficResult) Recovery() time.Duration {
+	return recovery(f.Attempts, f.To, f.To+50*time.Second)
+}
 
-// Play plays the scene in a bubble of its own, through what wrap makes.
-func (f Traffic) Play(t *testing.T, seed uint64, wrap func(http.RoundTripper) http.RoundTripper) Flowed {
+// Play plays the scene, in a synctest bubble of its own, through the RoundTripper that
+// wrap returns.
+func (f Traffic) Play(t *testing.T, seed uint64, wrap func(http.RoundTripper) http.RoundTripper) TrafficResult {
 	t.Helper()
-	out := Flowed{Traffic: f, Flows: make([][]Ended, len(f.Flows))}
+	out := TrafficResult{Traffic: f, Flows: make([][]CallResult, len(f.Flows))}
 	synctest.Test(t, func(*testing.T) {
 		st := newStage(seed)
 		server := &failing{
 			Traffic: f, start: st.start, rng: rand.New(rand.NewPCG(seed, 3)),
 			end: backEnd{rate: f.Capacity, from: f.From, to: f.To},
 		}
-		st.api.Default(tctest.Func(server.answer))
+		st.api.Default(tctest.Func(server.respond))
 		for i, flow := range f.Flows {
-			out.Flows[i] = make([]Ended, flow.Calls)
+			out.Flows[i] = make([]CallResult, flow.Calls)
 			server.calls = append(server.calls, make([]attempted, flow.Calls))
 		}
 		rt := wrap(st)
@@ -121,7 +125,7 @@ func (f Traffic) Play(t *testing.T, seed uint64, wrap func(http.RoundTripper) ht
 type attempted struct{ first, attempts int }
 
 // run starts the calls of a flow and waits until all have ended.
-func (f Flow) run(st *stage, rng *rand.Rand, rt http.RoundTripper, flow int, made []attempted, ended []Ended) {
+func (f Flow) run(st *stage, rng *rand.Rand, rt http.RoundTripper, flow int, made []attempted, ended []CallResult) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for i := range made {
@@ -137,7 +141,7 @@ func (f Flow) run(st *stage, rng *rand.Rand, rt http.RoundTripper, flow int, mad
 			req.Header["X-Tc-Action"] = []string{fmt.Sprint(action, flow)}
 			req.Header[callHeader] = []string{strconv.Itoa(flow), strconv.Itoa(i)}
 			err := sendRequest(rt, req)
-			ended[i] = Ended{start, time.Since(st.start), err != nil, made[i].attempts}
+			ended[i] = CallResult{start, time.Since(st.start), err != nil, made[i].attempts}
 		})
 		every := f.Every
 		if f.Random {
@@ -161,8 +165,8 @@ type failing struct {
 	end   backEnd       // guarded by mu
 }
 
-// answer returns the response to an attempt.
-func (f *failing) answer(c tctest.Attempt) tctest.Reply {
+// respond returns the response to an attempt.
+func (f *failing) respond(c tctest.Attempt) tctest.Reply {
 	numbers := c.Header[callHeader]
 	flow, _ := strconv.Atoi(numbers[0])
 	number, _ := strconv.Atoi(numbers[1])

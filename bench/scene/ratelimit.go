@@ -9,56 +9,57 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Quota is a scene of callers in a closed loop who share the quota of one action:
-// each makes its next call when the last one has ended.
-type Quota struct {
+// RateLimit is a scene of callers in a closed loop that share the rate limit of one
+// action: each makes its next call when its last one has ended.
+type RateLimit struct {
 	Name string
-	// Kind and Options are how the API counts and rejects.
+	// Kind and Options are how the API counts and throttles.
 	Kind    tctest.LimitKind
 	Options []tctest.ThrottleOption
-	// Limit is the quota a second as it changes from second to second; nil means
-	// 20 always.
+	// Limit returns the limit per second in each second; nil means that it is always 20.
 	Limit func(second int) int
 	// Processes share the callers evenly, each with a strategy of its own; 0 means
 	// one.
 	Processes int
-	// Callers and Calls are their numbers in all; 0 calls mean 2,000.
+	// Callers and Calls are the numbers of callers and of their calls, in all; 0 calls
+	// mean 2,000.
 	Callers, Calls int
 	// Think is the time between two calls of a caller.
 	Think time.Duration
-	// Others is how many attempts a second somebody else makes who never waits.
+	// Others is how many attempts per second another program makes, which never waits.
 	Others int
-	// Far says that half of the latency is before the arrival, and not 1 to 5 ms.
+	// Far is set if half of the latency is before the arrival, and not 1 to 5 ms.
 	Far bool
 }
 
-// Queued is what became of a Quota.
-type Queued struct {
-	// Makespan is the time until the last call has ended, Ideal what one who knows
-	// everything takes: a full quota at once, and then every second.
-	Makespan, Ideal time.Duration
-	// Calls, Failed and Rejected are the numbers of calls, of those that failed in
-	// the end, and of attempts over the quota.
-	Calls, Failed, Rejected int
-	// Added is the time of all calls together that they were not on their way.
+// RateLimitResult is the result of a RateLimit.
+type RateLimitResult struct {
+	// Completion is the time until the last call has ended. Optimum is that of an ideal
+	// scheduler, which starts as many attempts as the limit has, immediately and then in
+	// every second.
+	Completion, Optimum time.Duration
+	// Calls, Failed and Throttled are the numbers of calls, of those that failed in the
+	// end, and of throttled attempts.
+	Calls, Failed, Throttled int
+	// Added is the time, of all calls together, in which no attempt was under way.
 	Added time.Duration
 	// Longest is the time of the longest call.
 	Longest time.Duration
-	// Served are the calls that each caller made.
+	// Served are the numbers of calls that each caller made.
 	Served []int
-	// Attempts are all that arrived, those of others too.
+	// Attempts are all that arrived, including those of the other program.
 	Attempts []Attempt
 }
 
-// Slowness is the makespan in ideal ones.
-func (q Queued) Slowness() float64 { return q.Makespan.Seconds() / q.Ideal.Seconds() }
+// Slowness is the completion time divided by the optimum.
+func (q RateLimitResult) Slowness() float64 { return q.Completion.Seconds() / q.Optimum.Seconds() }
 
-// Waste is the rejected attempts a call.
-func (q Queued) Waste() float64 { return float64(q.Rejected) / float64(q.Calls) }
+// ThrottledPerCall is the number of throttled attempts per call.
+func (q RateLimitResult) ThrottledPerCall() float64 { return float64(q.Throttled) / float64(q.Calls) }
 
 // Fairness is Jain's index over the callers: 1 if all made as many calls, 1/n if
 // one of n made all.
-func (q Queued) Fairness() float64 {
+func (q RateLimitResult) Fairness() float64 {
 	var sum, squares float64
 	for _, n := range q.Served {
 		sum += float64(n)
@@ -67,15 +68,15 @@ func (q Queued) Fairness() float64 {
 	return sum * sum / (float64(len(q.Served)) * squares)
 }
 
-func (q Quota) limit(second int) int {
+func (q RateLimit) limit(second int) int {
 	if q.Limit == nil {
 		return 20
 	}
 	return q.Limit(second)
 }
 
-// ideal is the makespan of one who knows everything.
-func (q Quota) ideal() time.Duration {
+// optimum is the completion time of an ideal scheduler.
+func (q RateLimit) optimum() time.Duration {
 	const latency = 50 * time.Millisecond
 	left := q.Calls
 	for second := 0; ; second++ {
@@ -85,25 +86,25 @@ func (q Quota) ideal() time.Duration {
 	}
 }
 
-// Play plays the scene, in a bubble of its own.
-func (q Quota) Play(t *testing.T, s Strategy, seed uint64) Queued {
+// Play plays the scene, in a synctest bubble of its own.
+func (q RateLimit) Play(t *testing.T, s Strategy, seed uint64) RateLimitResult {
 	t.Helper()
 	if q.Calls == 0 {
 		q.Calls = 2000
 	}
 	q.Processes = max(q.Processes, 1)
-	var out Queued
+	var out RateLimitResult
 	synctest.Test(t, func(*testing.T) { out = q.play(s, seed) })
 	return out
 }
 
-func (q Quota) play(s Strategy, seed uint64) Queued {
+func (q RateLimit) play(s Strategy, seed uint64) RateLimitResult {
 	// The API's seconds do not begin with the scene.
 	time.Sleep(time.Duration(seed*137%1000) * time.Millisecond)
 	st := newStage(seed)
 	st.far = q.Far
-	r := &queueing{Quota: q, stage: st, left: q.Calls, over: make(chan struct{})}
-	r.out = Queued{Calls: q.Calls, Ideal: q.ideal(), Served: make([]int, q.Callers)}
+	r := &rateLimitRun{RateLimit: q, stage: st, left: q.Calls, over: make(chan struct{})}
+	r.out = RateLimitResult{Calls: q.Calls, Optimum: q.optimum(), Served: make([]int, q.Callers)}
 	st.api.RateLimit(action, q.limit(0), q.Kind, q.Options...)
 	var callers, around sync.WaitGroup
 	around.Go(r.change)
@@ -116,31 +117,31 @@ func (q Quota) play(s Strategy, seed uint64) Queued {
 		callers.Go(func() { r.caller(i, calls[i%q.Processes]) })
 	}
 	callers.Wait()
-	r.out.Makespan = time.Since(st.start)
+	r.out.Completion = time.Since(st.start)
 	close(r.over)
 	around.Wait()
 	r.out.Attempts = st.arrivals()
 	for _, a := range r.out.Attempts {
 		if a.Failed && !a.Other {
-			r.out.Rejected++
+			r.out.Throttled++
 		}
 	}
 	r.out.Added -= st.attempts
 	return r.out
 }
 
-// queueing is a Quota as it is played.
-type queueing struct {
-	Quota
+// rateLimitRun is a RateLimit while it is played.
+type rateLimitRun struct {
+	RateLimit
 	stage *stage
 	over  chan struct{}
 	mu    sync.Mutex
-	left  int    // guarded by mu
-	out   Queued // guarded by mu while callers run
+	left  int             // guarded by mu
+	out   RateLimitResult // guarded by mu while callers run
 }
 
 // caller makes calls while there are any left.
-func (r *queueing) caller(i int, call Call) {
+func (r *rateLimitRun) caller(i int, call Call) {
 	for r.take(i) {
 		start := time.Now()
 		err := call()
@@ -149,7 +150,7 @@ func (r *queueing) caller(i int, call Call) {
 	}
 }
 
-func (r *queueing) take(caller int) bool {
+func (r *rateLimitRun) take(caller int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.left == 0 {
@@ -160,7 +161,7 @@ func (r *queueing) take(caller int) bool {
 	return true
 }
 
-func (r *queueing) ended(err error, took time.Duration) {
+func (r *rateLimitRun) ended(err error, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.out.Added += took
@@ -170,15 +171,15 @@ func (r *queueing) ended(err error, took time.Duration) {
 	}
 }
 
-// change changes the quota every second.
-func (r *queueing) change() {
+// change changes the limit every second.
+func (r *rateLimitRun) change() {
 	for second := 1; r.Limit != nil && r.sleep(time.Second); second++ {
 		r.stage.api.RateLimit(action, r.limit(second), r.Kind, r.Options...)
 	}
 }
 
-// others makes attempts and never waits.
-func (r *queueing) others() {
+// others makes the attempts of the other program, which never waits.
+func (r *rateLimitRun) others() {
 	for r.Others > 0 && r.sleep(time.Second/time.Duration(r.Others)) {
 		req := request()
 		req.Header.Set("User-Agent", other)
@@ -188,8 +189,8 @@ func (r *queueing) others() {
 	}
 }
 
-// sleep is false once the scene is over.
-func (r *queueing) sleep(d time.Duration) bool {
+// sleep returns false when the scene has ended.
+func (r *rateLimitRun) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -11,13 +11,13 @@ import (
 // whatever the seed.
 type TrafficTarget struct {
 	Traffic
-	// Counted are the flows whose calls count, nil for all, if they start at After
-	// or later. Lost is the most of Flowed.Lost.
+	// Counted are the flows whose calls count, nil for all, if they start at After or
+	// later. Lost is the maximum of TrafficResult.Lost.
 	Counted []int
 	After   time.Duration
 	Lost    float64
-	// PerCall is the most of Flowed.AttemptsPerCall, Recovery that of
-	// Flowed.Recovery; 0 means any.
+	// PerCall is the maximum of TrafficResult.AttemptsPerCall, Recovery that of
+	// TrafficResult.Recovery; 0 means any.
 	PerCall  float64
 	Recovery time.Duration
 }
@@ -25,13 +25,13 @@ type TrafficTarget struct {
 // settled is how long after an outage the calls succeed again.
 const settled = 12 * time.Second
 
-// even is calls at an even rate per second.
+// even returns calls at an even rate, per second.
 func even(rate float64, length time.Duration) Flow {
 	return Flow{Calls: int(length.Seconds() * rate), Every: time.Duration(float64(time.Second) / rate)}
 }
 
-// TrafficTargets are scenes that a host's budget of tokens, earned by successes
-// alone, does not survive.
+// TrafficTargets are scenes in which a retry budget per host that only successes refill
+// does harm.
 func TrafficTargets() []TrafficTarget {
 	var targets []TrafficTarget
 	for _, every := range []time.Duration{2 * time.Second, time.Minute, time.Hour} {
@@ -93,7 +93,7 @@ func outageOf(actions int, rate float64) TrafficTarget {
 	return t
 }
 
-// outagePerCall is the most attempts per call in an outage: 1.05, 1.15 and 1.4 at
+// outagePerCall is the maximum of attempts per call in an outage: 1.05, 1.15 and 1.4 at
 // 100, 10 and 2 calls per second, and in between by the logarithm of the rate.
 func outagePerCall(rate float64) float64 {
 	steps := [...]struct{ rate, most float64 }{{2, 1.4}, {10, 1.15}, {100, 1.05}}
@@ -113,7 +113,7 @@ func DrawTraffic(seed uint64) TrafficTarget {
 	return draws[seed%uint64(len(draws))](rand.New(rand.NewPCG(seed, 5)))
 }
 
-// between draws a number so that all magnitudes are as likely.
+// between draws a number whose logarithm is uniform.
 func between(rng *rand.Rand, from, to float64) float64 {
 	return from * math.Pow(to/from, rng.Float64())
 }
@@ -145,7 +145,7 @@ func drawOutage(rng *rand.Rand) TrafficTarget {
 	t := TrafficTarget{Traffic: Traffic{Name: "outage", From: 20 * time.Second, To: 20*time.Second + length}, Lost: 0.02}
 	t.After = t.To + settled
 	if length >= 30*time.Second {
-		t.PerCall = outagePerCall(rate) // what finds out costs more calls of a short one
+		t.PerCall = outagePerCall(rate) // detecting it costs more attempts per call in a short one
 	}
 	parts := make([]float64, 1+rng.IntN(20))
 	sum := 0.0

@@ -12,12 +12,12 @@ func Blip() Outage {
 	return Outage{Name: "2 s blip", Length: time.Minute, From: 20 * time.Second, To: 22 * time.Second}
 }
 
-// Flaky fails 30 % of the attempts, all the time.
+// Flaky is an API that fails 30 % of the attempts, all the time.
 func Flaky() Outage {
 	return Outage{Name: "30 % failing", Length: time.Minute, To: time.Minute, Part: 0.3}
 }
 
-// Stopped is a back end with room for 1.3 times the load, which stops for ten
+// Stopped is a back end with a capacity of 1.3 times the load, which stops for ten
 // seconds.
 func Stopped() Outage {
 	return Outage{
@@ -26,10 +26,10 @@ func Stopped() Outage {
 	}
 }
 
-// Lonely is an outage while hardly anybody calls.
+// Lonely is an outage at a low rate of calls.
 func Lonely() Outage {
 	return Outage{
-		Name: "60 s outage, 2 calls a second", Rate: 2,
+		Name: "60 s outage, 2 calls per second", Rate: 2,
 		Length: 2 * time.Minute, From: 20 * time.Second, To: 80 * time.Second,
 	}
 }

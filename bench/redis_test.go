@@ -22,16 +22,16 @@ import (
 )
 
 var (
-	fleetSeed   = flag.Uint64("fleet.seed", 81, "the first seed of the random scenes of a shared limit")
-	fleetScenes = flag.Int("fleet.scenes", 50, "how many of them to draw; two of five concern this limiter")
+	redisSeed   = flag.Uint64("redis.seed", 81, "the first seed of the random scenes of a shared limit")
+	redisScenes = flag.Int("redis.scenes", 50, "how many of them to draw; two of five use this limiter")
 )
 
 // always is a Redis that works all the time.
 const always time.Duration = -1
 
-// playShared plays a random scene whose processes share a Redis. It fails every command
-// from a time on, unless it works always.
-func playShared(t *testing.T, s scene.Shared, fails time.Duration, opts ...tcredis.Option) scene.Outcome {
+// playShared plays a random scene whose processes share a Redis, which fails every command
+// after a time, unless fails is always.
+func playShared(t *testing.T, s scene.Shared, fails time.Duration, opts ...tcredis.Option) scene.SharedResult {
 	t.Helper()
 	var m *miniredis.Miniredis
 	var clients []*redis.Client
@@ -62,8 +62,8 @@ func playShared(t *testing.T, s scene.Shared, fails time.Duration, opts ...tcred
 	}})
 }
 
-// Others use the limit too: in bursts, in storms, steadily. What they leave has room for
-// every call.
+// Other programs use the limit too: in bursts, in storms, steadily. What they leave is
+// enough for every call.
 func TestNoCallFailsThatTheSharedLimitHasRoomFor(t *testing.T) {
 	if race.Enabled {
 		t.Skip("crashes Go's race detector, go.dev/issue/78156: go test ./bench/...")
@@ -81,10 +81,10 @@ func TestNoCallFailsThatTheSharedLimitHasRoomFor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			calls, attempts := 0, 0
-			for i := range *fleetScenes {
-				s := scene.DrawShared(*fleetSeed + uint64(i))
+			for i := range *redisScenes {
+				s := scene.DrawShared(*redisSeed + uint64(i))
 				if s.Code != "" {
-					continue // a limit over many keys never gets to Redis
+					continue // a limit over many keys is not shared through Redis
 				}
 				limit := 0
 				if c.known {
