@@ -1,0 +1,35 @@
+package codes_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/codes"
+)
+
+func TestNearest_FindsMisspellingsOfCodesAndFamilies(t *testing.T) {
+	for text, want := range map[string]string{
+		"InternalEror":              "InternalError",
+		"internalerror":             "InternalError",
+		"RequestLimitExceded":       "RequestLimitExceeded",
+		"AuthFailure.SignatureFail": "",
+		"AuthFailure.TokenFailuer":  "AuthFailure.TokenFailure",
+		"InternalError":             "",
+		"SomethingElse":             "",
+		"":                          "",
+	} {
+		require.Equal(t, want, codes.Nearest(text), text)
+	}
+}
+
+func TestNearestName_PrefersTheFewestEdits(t *testing.T) {
+	names := []string{"alpha", "alphb", "beta"}
+	for text, want := range map[string]string{
+		"ALPHA": "alpha", "alpa": "alpha", "alpah": "alpha", "bta": "beta", "eta": "beta", "alpha": "", "gamma": "", "alphaxx": "",
+	} {
+		require.Equal(t, want, codes.NearestName(text, names, 1), text)
+	}
+	require.Equal(t, "alpha", codes.NearestName("alphaxx", names, 2))
+	require.Equal(t, "ab", codes.NearestName("ba", []string{"bx", "ab"}, 1), "a swap is more likely than a substitution")
+}
