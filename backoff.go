@@ -6,44 +6,43 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// classBackoffs are the delays of each class that may be repeated, where no rule
-// says anything else.
+// classBackoffs are the default delays of the retryable classes.
 var classBackoffs = [classCount]Backoff{
-	// The quota is counted in windows of one second: earlier than that the same
-	// window rejects us again. From 1s to 1.5s, so that callers who were rejected
-	// together do not come back together, then doubling, so that a crowd
-	// spreads; 10s are windows enough for one call.
+	// Requests are counted in windows of one second: an earlier retry falls into the
+	// window that rejected the request. The first delay is 1s to 1.5s, so that callers
+	// rejected together do not retry together. The interval then doubles, so that many
+	// callers spread out, up to 10s.
 	// Source: cloud.tencent.com/document/product/1278/109059.
 	Throttled: {Initial: 1250 * time.Millisecond, Max: 10 * time.Second, Multiplier: 2, Jitter: 0.2},
-	// What is in progress takes seconds to minutes. The first retry after 2s to 3s
-	// finds what was short; the intervals then triple, as something that takes
-	// longer is rarely over in the next few seconds, to 30s at most, so that a call
-	// notices the end while it matters. The 4 attempts of the default policy span
-	// 26s to 39s. Public lists of retries wait longer: the Terraform provider 3
-	// minutes (reads) or 5 (writes), the Packer plugin 60 attempts 1s to 5s apart.
-	// They run unattended. Behind a default there may be a person, the official
-	// SDK's time-out of 60s, and a resource that is in use for good, whose caller
-	// had better know soon. To wait for minutes takes one rule: see Rule.MaxElapsed.
+	// Operations in progress take seconds to minutes. The first retry after 2s to 3s
+	// comes after a short one. The intervals then triple, because an operation that
+	// takes longer rarely ends in the next few seconds, up to 30s, so that a call
+	// continues soon after the end. The 4 attempts of the default policy span 26s to
+	// 39s. Public retry lists wait longer: the Terraform provider 3 minutes (reads) or 5
+	// (writes), the Packer plugin 60 attempts 1s to 5s apart. Those run unattended. With
+	// a default, a person may be waiting, the official SDK times out after 60s, and a
+	// resource may be in use permanently, which its caller should learn soon. A rule
+	// makes calls wait for minutes: see Rule.MaxElapsed.
 	Busy: {Initial: 2500 * time.Millisecond, Max: 25 * time.Second, Multiplier: 3, Jitter: 0.2},
-	// Full jitter, the whole delay random, spreads the retries of many callers
-	// best: up to 200ms first, a blip is over by then; up to 5s at last, a
-	// service that is back is found quickly while the budget bounds the load.
+	// Full jitter spreads the retries of many callers best. The first delay of up to
+	// 200ms outlasts a short failure; the last of up to 5s finds a recovered service
+	// quickly while the retry budget limits the load.
 	Transient: fullJitter,
-	// The same failures, seen from where nobody answered.
+	// The same errors, with the outcome unknown.
 	Ambiguous: fullJitter,
 }
 
-// fullJitter draws from 0 to 200ms, 400ms … 5s: twice the interval, which a
-// jitter of 1 spreads over both sides.
+// fullJitter is uniform jitter from 0 to 200ms, 400ms … 5s: twice the interval, because
+// a jitter of 1 spreads it over both sides.
 var fullJitter = Backoff{Initial: 100 * time.Millisecond, Max: 2500 * time.Millisecond, Multiplier: 2, Jitter: 1}
 
-// own reports whether b says anything.
+// own reports whether b sets any field.
 func (b Backoff) own() bool {
 	return b.New != nil || b.Initial != 0 || b.Max != 0 || b.Multiplier != 0 || b.Jitter != 0
 }
 
-// over returns b with what it leaves open taken from less, which is less
-// specific. New stands in place of all fields, so it goes only with none.
+// over returns b with its zero fields taken from less, the less specific backoff. New
+// replaces all other fields: it is taken only if b is zero.
 func (b Backoff) over(less Backoff) Backoff {
 	switch {
 	case b.New != nil || !less.own():
@@ -57,8 +56,8 @@ func (b Backoff) over(less Backoff) Backoff {
 	if b.Jitter == 0 {
 		b.Jitter = less.Jitter
 	}
-	// The more specific of Initial and Max stands: the other gives way, or the
-	// sequence would shrink.
+	// Initial must not exceed Max, or the delays would shrink: the field of b limits the
+	// one of less.
 	switch {
 	case b.Initial == 0 && b.Max == 0:
 		b.Initial, b.Max = less.Initial, less.Max
@@ -70,9 +69,9 @@ func (b Backoff) over(less Backoff) Backoff {
 	return b
 }
 
-// newBackOff returns a fresh sequence of delays, each at most maxDelay and, with
-// that as the bound, no shorter than leastDelay. Not safe for concurrent use: it
-// belongs to one call.
+// newBackOff returns a new sequence of delays: each is at least leastDelay and at most
+// maxDelay, which takes precedence. It belongs to one call and is not safe for
+// concurrent use.
 func (r *resolved) newBackOff(maxDelay time.Duration) backoff.BackOff {
 	var delays backoff.BackOff
 	if r.backoff.New != nil {
@@ -81,14 +80,14 @@ func (r *resolved) newBackOff(maxDelay time.Duration) backoff.BackOff {
 		delays = r.backoff.exponential()
 	}
 	if delays == nil {
-		// A New that makes nothing has no delay to offer.
+		// A New that returns nil ends the call.
 		delays = &backoff.StopBackOff{}
 	}
 	return &bounded{BackOff: delays, least: r.leastDelay, most: maxDelay}
 }
 
-// exponential returns the sequence that the fields of a filled Backoff describe.
-// The policy bounds the time of a call, so the sequence does not.
+// exponential returns the sequence of a Backoff with all fields set. It has no time
+// limit, because the policy limits the time of a call.
 func (b Backoff) exponential() backoff.BackOff {
 	return backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(b.Initial),
@@ -99,14 +98,14 @@ func (b Backoff) exponential() backoff.BackOff {
 	)
 }
 
-// bounded keeps the delays of a sequence in bounds.
+// bounded limits the delays of a sequence.
 type bounded struct {
 	backoff.BackOff
 	least, most time.Duration
 }
 
-// NextBackOff returns the next delay, or backoff.Stop. The delay comes on top of
-// the least one, or those who wait for the same moment would all come at it.
+// NextBackOff returns the next delay, or backoff.Stop. The delay is added to the minimum
+// delay, so that calls which wait for the same moment do not retry together.
 func (b *bounded) NextBackOff() time.Duration {
 	delay := b.BackOff.NextBackOff()
 	if delay < 0 {

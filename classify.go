@@ -16,29 +16,30 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// Class says what the outcome of one attempt means for the next one.
+// Class is the meaning of one attempt's outcome for a retry: whether the request may
+// be retried, for which requests, and after which delays.
 type Class uint8
 
-// The classes. Undecided is the zero value so that a Classifier that has
-// nothing to say can return it.
+// The classes. The zero value is Undecided.
 const (
-	// Undecided: the classifier leaves the outcome to the next one.
+	// Undecided: a [Classifier] that does not classify the outcome returns it. The next
+	// classifier of a [Chain] is called, and in the end the rules of the [Policy] apply.
 	Undecided Class = iota
-	// Success: the API did what it was asked to do.
+	// Success: the response reports no error. No retry.
 	Success
-	// Terminal: another attempt would be refused too. Never repeated.
+	// Terminal: another attempt would fail as well. No retry.
 	Terminal
-	// Throttled: refused before execution, because of a rate limit. Repeated
-	// for every action.
+	// Throttled: rejected before execution, because of a rate limit. Retried for every
+	// action.
 	Throttled
-	// Busy: refused because something is in progress or occupied. Repeated for
-	// every action, after longer delays.
+	// Busy: rejected because an operation is in progress or a resource is occupied.
+	// Retried for every action, after longer delays.
 	Busy
-	// Transient: the API says that the call failed in passing, or the request
-	// never left. Repeated.
+	// Transient: the API reported a transient error, or the request was never sent.
+	// Retried for every action.
 	Transient
-	// Ambiguous: no answer came, though the request may have been executed.
-	// Repeated only if that is harmless.
+	// Ambiguous: the outcome is unknown. No API response was received, and the request
+	// may have been executed. Retried for idempotent requests only.
 	Ambiguous
 )
 
@@ -50,7 +51,7 @@ func classNamed(name string) (Class, bool) {
 	return Class(max(i, 0)), i >= 0
 }
 
-// String returns the name of the class in lower case, as it stands in JSON.
+// String returns the name of the class in lower case, as in JSON: "throttled".
 func (c Class) String() string {
 	if int(c) < len(classNames) {
 		return classNames[c]
@@ -58,53 +59,53 @@ func (c Class) String() string {
 	return fmt.Sprintf("class(%d)", uint8(c))
 }
 
-// meaningClasses are the classes of the meanings that the catalogue has.
+// meaningClasses maps the meanings of the error-code catalogue to classes.
 var meaningClasses = [...]Class{codes.Unstated: Undecided, codes.Terminal: Terminal, codes.Throttled: Throttled, codes.Busy: Busy, codes.Transient: Transient}
 
-// Outcome is what one attempt led to. Exactly one of Response and Err says how
-// the base ended, but for an answer that was cut short: it has both.
+// Outcome is the result of one attempt. Either Response or Err is set; both are set
+// if the body of the response ended early.
 type Outcome struct {
-	// Request is the request of the attempt. Not to be modified, its body not
-	// to be read.
+	// Request is the request of the attempt. A classifier must neither modify it nor
+	// read its body.
 	Request *http.Request
-	// Response is the answer, nil if none came. Its body belongs to the caller
-	// of the transport: a classifier sees an empty one.
+	// Response is the response of the attempt, nil if none was received. Its body
+	// belongs to the caller of the Transport: a classifier receives an empty body.
 	Response *http.Response
-	// Envelope is what the API said of a failure; nil when the answer holds
-	// none.
+	// APIError is the error in the response, nil if the response has none.
 	APIError *APIError
-	// Err is the error of the base, or the one that cut the body short.
+	// Err is the error of the underlying RoundTripper, or the error that ended the
+	// body of the response early.
 	Err error
-	// Written says that the request, or a part of it, may have left: an error
-	// before that is harmless.
+	// MaybeSent reports that the request, or a part of it, may have been sent. If it is
+	// false, a failed request was not executed.
 	MaybeSent bool
-	// Task says that the failure is that of a task which the response describes:
-	// there is data beside it that is not null, empty or zero, and the call itself
-	// succeeded. It is never set for a code of the API's own layer, such as
-	// RequestLimitExceeded or AuthFailure.SignatureExpire.
+	// TaskFailure reports that APIError is the failure of a task that the response
+	// describes, and that the call itself succeeded: the response has other data that
+	// is not null, empty or zero. It is never set for a code of the API's own layer,
+	// such as RequestLimitExceeded or AuthFailure.SignatureExpire.
 	TaskFailure bool
-	// Target is what the request asks for.
+	// Operation is the service, action and region of the request.
 	Operation Operation
 
-	// legacy is the code number of a 2.0 envelope, 0 without one.
+	// legacy is the code number of an API 2.0 envelope, 0 without one.
 	legacy int
 }
 
-// A Classifier tells the class of an outcome. It must be pure: no I/O, no
-// clock, no memory of earlier outcomes. It is called from many goroutines at
-// once.
+// A Classifier returns the class of an outcome. It must depend on the outcome alone:
+// no I/O, no clock, no state. It is called concurrently from many goroutines. One that
+// panics counts as [Undecided].
 type Classifier interface {
 	Classify(Outcome) Class
 }
 
-// ClassifierFunc is a function as a Classifier.
+// ClassifierFunc is a function that implements [Classifier].
 type ClassifierFunc func(Outcome) Class
 
-// Classify calls f.
+// Classify returns f(o).
 func (f ClassifierFunc) Classify(o Outcome) Class { return f(o) }
 
-// Chain asks classifiers in turn and returns the first class that is not
-// Undecided. A nil classifier is passed over.
+// Chain returns a Classifier that calls classifiers in order and returns the first
+// class that is not [Undecided]. A nil classifier is skipped. Chain() returns Undecided.
 func Chain(classifiers ...Classifier) Classifier {
 	return ClassifierFunc(func(o Outcome) Class {
 		for _, c := range classifiers {
@@ -119,16 +120,22 @@ func Chain(classifiers ...Classifier) Classifier {
 	})
 }
 
-// DefaultClassifier returns what a Transport without options judges by: the code
-// the API answered, by the longest of its dotted prefixes in the built-in table (of
-// LimitExceeded also the text: that of a limit per second is Throttled); then the HTTP status; then the error of the base. One in whose chain a method
-// Terminal() bool returns true is Terminal: so a base says that no other attempt
-// would go better. It never returns Undecided.
+// DefaultClassifier returns the classification of a Transport with the zero Policy. The
+// first of these decides:
+//
+//  1. The code of the API error: the longest of its dotted prefixes in the built-in
+//     catalogue. For LimitExceeded also the message: a limit per second is Throttled.
+//  2. The HTTP status.
+//  3. The error of the underlying RoundTripper. An error in whose chain a method
+//     Terminal() bool returns true is Terminal: an underlying RoundTripper can prevent
+//     retries this way.
+//
+// It never returns Undecided and is safe for concurrent use.
 func DefaultClassifier() Classifier {
 	return ClassifierFunc(func(o Outcome) Class { return defaultRules().judge(&o, Undecided).class })
 }
 
-// withoutBody returns the outcome as a user's classifier sees it.
+// withoutBody returns the outcome that a classifier of the user receives.
 func (o Outcome) withoutBody() Outcome {
 	if o.Response != nil {
 		r := *o.Response
@@ -138,8 +145,8 @@ func (o Outcome) withoutBody() Outcome {
 	return o
 }
 
-// judge returns what to do about an outcome. decided is the class that a
-// user's classifier gave it, or Undecided.
+// judge returns the rule for an outcome. decided is the class that a classifier of
+// the user returned, or Undecided.
 func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	code := ""
 	if o.APIError != nil {
@@ -151,13 +158,13 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	case decided != Undecided:
 		return r.ofClass(decided)
 	case o.TaskFailure:
-		// The call itself succeeded: it told of a task that failed, and would
-		// tell so again.
+		// The call itself succeeded: it reported a failed task, and a retry would
+		// report the same.
 		return r.ofClass(Terminal)
 	case code != "":
-		// Also if the body was cut short after it: the API said what it had to.
+		// Also if the body ended early after the error: the error was received.
 	case o.Err != nil:
-		// An error that panics when it is asked is terminal.
+		// An error whose methods panic is terminal.
 		return r.ofClass(contain.Result(func() Class { return classOfError(o.Err, o.MaybeSent) }))
 	default:
 		return r.ofClass(classOfStatus(o))
@@ -168,19 +175,19 @@ func (r *rules) judge(o *Outcome, decided Class) *resolved {
 	if class := classOfStatus(o); class == Throttled {
 		return r.ofCodeAs(o.Operation, o.APIError, class)
 	}
-	// Whatever the status: the API has spoken, not a gateway before it.
+	// Whatever the status: the response is from the API, not from a gateway.
 	return r.ofClass(Terminal)
 }
 
 // outcomeUnknown reports whether the request of an attempt that did not succeed may
-// have been executed. A class that a classifier of the user's gave it says so, but
-// for Terminal: it says nothing of what became of the request.
+// have been executed. The class of a classifier of the user decides, except for
+// Terminal, which does not imply whether the request was executed.
 func (r *resolved) outcomeUnknown(o *Outcome) bool {
 	switch {
 	case r.class == Ambiguous:
 		return true
 	case o.APIError != nil:
-		return r.idempotentOnly && r.class.repeated()
+		return r.idempotentOnly && r.class.retryable()
 	case r.class != Terminal:
 		return false
 	case o.Err != nil:
@@ -189,27 +196,26 @@ func (r *resolved) outcomeUnknown(o *Outcome) bool {
 	return classOfStatus(o) == Ambiguous
 }
 
-// The statuses below 500 by which a gateway says that it gave a request up, or
-// that it wants it again. Azure's, Google's and curl's retries take 408 as well.
+// isGatewayTimeout reports whether a status below 500 is one by which a gateway gives
+// a request up or requests a retry. Azure's, Google's and curl's retries include 408.
 //
-//   - 408 Request Timeout (RFC 9110, section 15.5.9): the request did not come to
-//     its end in time. Gateways also answer so when the server behind them does not.
+//   - 408 Request Timeout (RFC 9110, section 15.5.9): the request did not arrive
+//     completely in time. Gateways also return it when the server behind them is late.
 //   - 425 Too Early (RFC 8470, section 5.2): sent in early data, not accepted there.
 //
-// Their siblings are terminal: another attempt would take the same connection
-// (421), or meet the same lock (409, 423); 499 is what nginx writes to its log,
-// not to a client.
+// Their siblings are terminal: another attempt would use the same connection (421) or
+// meet the same lock (409, 423), and nginx writes 499 to its log, not to a client.
 func isGatewayTimeout(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooEarly
 }
 
-// verdictOf returns what the catalogue says of an API error.
+// verdictOf returns the verdict of the catalogue on an API error.
 func verdictOf(e *APIError) codes.Verdict { return codes.LookupMessage(e.Code, e.Message) }
 
-// classOfStatus judges an answer without a code, or with one that is not known.
+// classOfStatus returns the class of a response without a known code.
 func classOfStatus(o *Outcome) Class {
 	switch {
-	case o.legacy == legacyQuota:
+	case o.legacy == legacyRateLimit:
 		return Throttled
 	case o.Response == nil:
 		return Success
@@ -218,7 +224,7 @@ func classOfStatus(o *Outcome) Class {
 	case o.Response.StatusCode == http.StatusNotImplemented:
 		return Terminal
 	case o.Response.StatusCode >= 500, isGatewayTimeout(o.Response.StatusCode):
-		// A gateway's page: what stands behind it may have executed the request.
+		// A gateway's page: the server behind it may have executed the request.
 		return Ambiguous
 	case o.Response.StatusCode >= 400:
 		return Terminal
@@ -226,19 +232,19 @@ func classOfStatus(o *Outcome) Class {
 	return Success
 }
 
-// legacyQuota is the 2.0 envelope's number for a quota that is used up.
+// legacyRateLimit is the number in an API 2.0 envelope for an exceeded rate limit.
 // Source: cloud.tencent.com/document/product/406/5881.
-const legacyQuota = 4400
+const legacyRateLimit = 4400
 
-// classOfError judges an attempt that was not answered, or not to the end.
-func classOfError(err error, written bool) Class {
-	// A base that knows better says so, tc3 of a request that it cannot sign.
+// classOfError returns the class of an attempt without a complete response.
+func classOfError(err error, maybeSent bool) Class {
+	// The underlying RoundTripper decides, such as tc3 for a request it cannot sign.
 	if t := interface{ Terminal() bool }(nil); errors.As(err, &t) && t.Terminal() {
 		return Terminal
 	}
-	// The policy tells apart what another attempt cannot mend: an untrusted
-	// certificate, a bad scheme or header, too many redirects. It looks for that
-	// in an url.Error only, as http.Client makes it, and directly below it.
+	// The policy of retryablehttp recognizes permanent errors: an untrusted
+	// certificate, a bad scheme or header, too many redirects. It inspects only the
+	// error directly inside a url.Error, as http.Client returns it.
 	if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 		err = cert
 	}
@@ -246,10 +252,10 @@ func classOfError(err error, written bool) Class {
 		return Terminal
 	}
 	wrapped := &url.Error{Op: "Post", Err: err}
-	if again, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, wrapped); !again {
+	if retry, _ := retryablehttp.ErrorPropagatedRetryPolicy(context.Background(), nil, wrapped); !retry {
 		return Terminal
 	}
-	if !written || neterr.NeverSent(err) || neterr.NotProcessed(err) {
+	if !maybeSent || neterr.NeverSent(err) || neterr.NotProcessed(err) {
 		return Transient
 	}
 	return Ambiguous

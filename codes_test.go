@@ -158,7 +158,7 @@ func TestACodeThatPassesAfterAMinuteIsNotRepeatedSooner(t *testing.T) {
 
 	short := tcretry.Policy{MaxDelay: 30 * time.Second}.Explain(code)
 	require.Equal(t, 1, short.MaxAttempts)
-	require.Equal(t, "no: it lasts 1m0s at least, and MaxDelay is 30s", short.Retry)
+	require.Equal(t, "no: its minimum delay is 1m0s, and MaxDelay is 30s", short.Retry)
 
 	enough := tcretry.Policy{MaxDelay: time.Minute}.Explain(code)
 	require.Equal(t, tcretry.DelayRange{Min: time.Minute, Max: time.Minute}, enough.Delays[0])
@@ -207,7 +207,7 @@ func TestAnErrorOfAnotherServiceIsRetriedForIdempotentRequestsOnly(t *testing.T)
 		e := tcretry.Explain(row[0])
 		require.Equal(t, tcretry.Transient, e.Class, row[0])
 		require.True(t, e.IdempotentOnly, row[0])
-		require.Contains(t, e.Reason, "wraps whatever ", row[0])
+		require.Contains(t, e.Reason, "wraps any error of ", row[0])
 		require.NotEmpty(t, e.Products, row[0])
 	}
 	require.Equal(t, 81, wrapped)

@@ -93,7 +93,7 @@ func ExamplePolicy_Lint() {
 	}
 	// Output:
 	// Codes["ServiceUnavailable"].MaxAttempts: 3: has no effect: ServiceUnavailable is terminal, which is not retried; a Class turns retries on
-	// Codes["cvm:InternalErorr"]: the code "InternalErorr" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?
+	// Codes["cvm:InternalErorr"]: unknown code "InternalErorr": no family "InternalErorr" is documented; did you mean "InternalError"?
 }
 
 // Repeat a code only if that is harmless: no second order after an InternalError.

@@ -13,72 +13,77 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// Explanation says what a Transport does about an outcome, and why. It is for
-// people and logs: programs set rules, they do not read them here. It comes from
-// the same function that judges the attempts of a call, for a Transport without a
-// Classifier of yours, which may know better, and without a rate limiter, which
-// sets the time of the retries of the API's own throttling.
+// Explanation is the treatment of an outcome by a Transport, and the reason for it. It
+// is for people and logs: to change the treatment, set rules. It is computed by the
+// function that classifies the attempts of a call, for a Transport without a Classifier
+// of the user, which can override it, and without a rate limiter, which sets the time of
+// the retries of throttled attempts.
 type Explanation struct {
-	// Code is what is explained; Service and Action are the scope that it was asked
-	// for, "" for those that no rule of the policy names.
+	// Code is the explained code, status or transport error. Service and Action are
+	// the scope that was given; "" means those that no rule of the policy names.
 	Code    string `json:"code"`
 	Service string `json:"service,omitempty"`
 	Action  string `json:"action,omitempty"`
-	// Class is what the code means.
+	// Class is the class of the outcome.
 	Class Class `json:"class"`
-	// Rule is what decided the class: a rule of the policy, an entry or family of
-	// the built-in catalogue, the HTTP status, the transport error, or that nothing
-	// is known.
+	// Rule is the origin of the class: a rule of the policy, an entry or family of the
+	// built-in catalogue, the HTTP status, the transport error, or none if the code is
+	// unknown.
 	Rule string `json:"rule"`
 	// PolicyRules are the keys of all rules of the policy that cover the code,
 	// the most specific first.
 	PolicyRules []string `json:"policyRules,omitempty"`
-	// ScopedRules are the keys of the rules for services and actions within the
-	// scope that was asked for. They hold there, and their restrictions also for
-	// calls whose service or action is not known.
+	// ScopedRules are the keys of the rules for services and actions within the scope
+	// that was given. They apply there, and their restrictions also to calls whose
+	// service or action is not known.
 	ScopedRules []string `json:"scopedRules,omitempty"`
-	// Changes is what the policy changes, line by line: "class: terminal → busy".
+	// Changes are the differences from the zero Policy, one line each:
+	// "class: terminal → busy".
 	Changes []string `json:"changes,omitempty"`
-	// DidYouMean is the code of the catalogue that is nearest to one that nothing is
-	// known about, "" if none is near.
+	// DidYouMean is the code of the catalogue that is most similar to an unknown code,
+	// "" if none is similar.
 	DidYouMean string `json:"didYouMean,omitempty"`
-	// Reason says what is behind the code, in words.
+	// Reason is the cause of the outcome, in words.
 	Reason string `json:"reason"`
-	// Retry says when the request is retried, or why not, in words.
+	// Retry says which requests are retried and when, or why none is, in words.
 	Retry string `json:"retry"`
-	// MaxAttempts is how many attempts of one call may end with the code; 1 is
-	// no retry, and 0 is no limit but MaxElapsed.
+	// MaxAttempts is the maximum number of attempts of one call with this outcome; 1
+	// means no retry, and 0 no limit except MaxElapsed.
 	MaxAttempts int `json:"maxAttempts"`
-	// MaxElapsed is the time from the start of a call after which no attempt
-	// follows one that ended with the code; 0 is no limit but MaxAttempts, or no
-	// retry. In JSON it is text, "2m".
+	// MaxElapsed is the time from the start of a call after which no attempt follows
+	// one with this outcome; 0 means no limit except MaxAttempts, or no retry. In JSON
+	// it is text, "2m".
 	MaxElapsed time.Duration `json:"-"`
-	// RateLimited says that the rate limiter of a Transport that has one sets the time
+	// RateLimited reports that the rate limiter of a Transport that has one sets the time
 	// of the retries, in place of the delays, and that such attempts do not count
 	// against Policy.MaxAttempts.
 	RateLimited bool `json:"rateLimited,omitempty"`
-	// IdempotentOnly says that only idempotent requests are retried.
+	// IdempotentOnly reports that only idempotent requests are retried.
 	IdempotentOnly bool `json:"idempotentOnly,omitempty"`
-	// Delays are the delays to expect before each retry, ten at the most. There
-	// are none for a Backoff.New, which only a call can ask.
+	// Delays are the ranges of the delays before each retry, ten at most. It is empty
+	// for a Backoff.New, whose delays are known only in a call.
 	Delays []DelayRange `json:"delays,omitempty"`
 	// Products are the products that document the code, if it is in the catalogue.
 	Products []string `json:"products,omitempty"`
 }
 
-// DelayRange is what one delay is drawn from, uniformly.
+// DelayRange is the range of one delay with uniform jitter. In JSON both ends are
+// text, "1s".
 type DelayRange struct{ Min, Max time.Duration }
 
-// Explain says what a Transport without a policy does about a code. The code may
-// be narrowed as in [Policy.Codes], "cvm:InternalError". In its place may be a
-// number of API 2.0, "4400", an HTTP status, "502", or the name of a transport
-// error, "EOF": see [TransportErrors]. A documented code may have its message behind
-// a colon and a space, "LimitExceeded: …": of a few codes the text decides.
+// Explain returns the treatment of a code by a Transport with the zero Policy. It never
+// fails: an unknown text is explained as an unknown code. Valid are:
+//
+//   - a code, with a scope or without, as in [Policy.Codes]: "cvm:InternalError";
+//   - a documented code with its message, "LimitExceeded: …": for a few codes the
+//     message decides;
+//   - an HTTP status, "502";
+//   - a number of API 2.0, "4400";
+//   - the name of a transport error, "EOF": see [TransportErrors].
 func Explain(code string) Explanation { return Policy{}.explain(defaultRules(), code) }
 
-// Explain says what a Transport with the policy does about a code, a number, an
-// HTTP status or a transport error, as the function of the same name does, and
-// what the policy changes.
+// Explain is the function [Explain] for a Transport with the policy p. The Changes are
+// those from the zero Policy.
 func (p Policy) Explain(code string) Explanation {
 	e := p.explain(p.compile(), code)
 	e.Changes = e.changesSince(Explain(code))
@@ -86,43 +91,44 @@ func (p Policy) Explain(code string) Explanation {
 }
 
 func (p Policy) explain(r *rules, text string) Explanation {
-	s := subjectOf(text)
-	rule := r.judge(&s.outcome, Undecided)
+	q := parseQuery(text)
+	rule := r.judge(&q.outcome, Undecided)
 	e := Explanation{
-		Code: s.key.Code, Service: s.key.Service, Action: s.key.Action,
+		Code: q.key.Code, Service: q.key.Service, Action: q.key.Action,
 		Class:          rule.class,
 		MaxAttempts:    r.attemptsOf(rule),
 		MaxElapsed:     r.elapsedOf(rule),
-		IdempotentOnly: rule.class.repeated() && (rule.idempotentOnly || rule.class == Ambiguous),
+		IdempotentOnly: rule.class.retryable() && (rule.idempotentOnly || rule.class == Ambiguous),
 	}
-	e.RateLimited = e.MaxAttempts != 1 && isRateLimited(rule, &s.outcome)
+	e.RateLimited = e.MaxAttempts != 1 && isRateLimited(rule, &q.outcome)
 	e.Delays = rule.delays(cmp.Or(e.MaxAttempts, unlimitedAttempts) - 1)
-	e.Rule, e.Reason = s.because(r, rule)
-	if s.isCode() {
-		p.explainCode(&e, s)
+	e.Rule, e.Reason = q.ruleAndReason(r, rule)
+	if q.isCode() {
+		p.explainCode(&e, q)
 	}
 	e.Retry = e.retry(rule)
 	return e
 }
 
-// explainCode adds what there is to say of a code of the API.
-func (p Policy) explainCode(e *Explanation, s subject) {
+// explainCode sets the fields that only a code of the API has.
+func (p Policy) explainCode(e *Explanation, q query) {
+	op, code := q.outcome.Operation, q.key.Code
 	for _, k := range p.keys() {
 		switch {
-		case k.Covers(s.outcome.Operation.Service, s.outcome.Operation.Action, s.key.Code):
+		case k.Covers(op.Service, op.Action, code):
 			e.PolicyRules = append(e.PolicyRules, k.String())
-		case k.CoversCode(s.key.Code) && (s.key.Service == "" || k.Service == s.key.Service && s.key.Action == ""):
+		case k.CoversCode(code) && (q.key.Service == "" || k.Service == q.key.Service && q.key.Action == ""):
 			e.ScopedRules = append(e.ScopedRules, k.String())
 		}
 	}
-	products, _, listed := codes.Entry(s.key.Code)
+	products, _, listed := codes.Entry(code)
 	e.Products = products
-	if !listed && codes.Lookup(s.key.Code).Size == 0 {
-		e.DidYouMean = codes.Nearest(s.key.Code)
+	if !listed && codes.Lookup(code).Size == 0 {
+		e.DidYouMean = codes.Nearest(code)
 	}
 }
 
-// changesSince says in what e differs from the explanation of another policy.
+// changesSince returns the differences of e from the explanation of another policy.
 func (e *Explanation) changesSince(other Explanation) []string {
 	var changes []string
 	change := func(what, from, to string) {
@@ -134,7 +140,7 @@ func (e *Explanation) changesSince(other Explanation) []string {
 	change("attempts", other.attemptText(), e.attemptText())
 	if e.MaxAttempts != 1 && other.MaxAttempts != 1 {
 		change("time", cmp.Or(durationText(other.MaxElapsed), "any"), cmp.Or(durationText(e.MaxElapsed), "any"))
-		// Where they can be told, as many as both have, which are most of three.
+		// Compared are as many as both list, at most three; none for a Backoff.New.
 		both := min(len(e.Delays), len(other.Delays), 3)
 		if both == 0 || !slices.Equal(e.Delays[:both], other.Delays[:both]) {
 			change("delays", other.delayText(), e.delayText())
@@ -147,11 +153,11 @@ func (e *Explanation) changesSince(other Explanation) []string {
 	return changes
 }
 
-// attemptsOf returns how many attempts of one call may end with a rule's codes, 0
-// for any number.
+// attemptsOf returns the maximum number of attempts of one call with the outcome of a
+// rule; 0 is no limit.
 func (r *rules) attemptsOf(rule *resolved) int {
 	switch {
-	case r.maxAttempts == 1 || !rule.class.repeated() || rule.tooSlow():
+	case r.maxAttempts == 1 || !rule.class.retryable() || rule.exceedsMaxDelay():
 		return 1
 	case rule.maxAttempts == unlimitedAttempts:
 		return 0
@@ -159,8 +165,8 @@ func (r *rules) attemptsOf(rule *resolved) int {
 	return cmp.Or(rule.maxAttempts, r.maxAttempts)
 }
 
-// elapsedOf returns how long after the start of a call they may start, 0 for any
-// time or if there is no retry.
+// elapsedOf returns the time from the start of a call after which no attempt follows one
+// with the outcome of a rule; 0 is no limit, or no retry.
 func (r *rules) elapsedOf(rule *resolved) time.Duration {
 	if r.attemptsOf(rule) == 1 || rule.maxElapsed == unlimitedElapsed {
 		return 0
@@ -168,7 +174,7 @@ func (r *rules) elapsedOf(rule *resolved) time.Duration {
 	return cmp.Or(rule.maxElapsed, r.maxElapsed)
 }
 
-// MarshalJSON writes durations as text.
+// MarshalJSON returns the fields of e as JSON, durations as text.
 func (e Explanation) MarshalJSON() ([]byte, error) {
 	type fields Explanation // without this method
 	return json.Marshal(struct {
@@ -177,7 +183,7 @@ func (e Explanation) MarshalJSON() ([]byte, error) {
 	}{fields(e), durationText(e.MaxElapsed)})
 }
 
-// MarshalJSON writes both durations as text.
+// MarshalJSON returns both durations as text.
 func (d DelayRange) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Min string `json:"min"`
@@ -185,21 +191,21 @@ func (d DelayRange) MarshalJSON() ([]byte, error) {
 	}{d.Min.String(), d.Max.String()})
 }
 
-// explained bounds the delays that an Explanation lists.
-const explained = 10
+// maxListedDelays limits the delays that an Explanation lists.
+const maxListedDelays = 10
 
-// delays returns what the delays before the first n retries are drawn from.
+// delays returns the ranges of the delays before the first n retries.
 func (r *resolved) delays(n int) []DelayRange {
 	if r.backoff.New != nil {
 		return nil
 	}
-	// Without jitter the sequence is that of the intervals.
-	still := r.backoff
-	still.Jitter = NoJitter
-	intervals := still.exponential()
+	// Without jitter the delays are the intervals.
+	noJitter := r.backoff
+	noJitter.Jitter = NoJitter
+	intervals := noJitter.exponential()
 	jitter := max(r.backoff.Jitter, 0)
 	var all []DelayRange
-	for range min(n, explained) {
+	for range min(n, maxListedDelays) {
 		interval := float64(intervals.NextBackOff())
 		from, to := time.Duration(interval*(1-jitter)), time.Duration(interval*(1+jitter))
 		all = append(all, DelayRange{r.bound(from), r.bound(to)})
@@ -207,21 +213,21 @@ func (r *resolved) delays(n int) []DelayRange {
 	return all
 }
 
-// bound returns a delay as newBackOff bounds it.
+// bound returns a delay within the limits that newBackOff sets.
 func (r *resolved) bound(delay time.Duration) time.Duration {
 	one := bounded{BackOff: backoff.NewConstantBackOff(delay), least: r.leastDelay, most: r.maxDelay}
 	return one.NextBackOff()
 }
 
-// isRateLimited reports whether the rate limiter sets the time of the retry.
+// isRateLimited reports whether the rate limiter sets the time of the retries.
 func isRateLimited(rule *resolved, o *Outcome) bool {
 	return rule.class == Throttled && limiterResult(o, rule).Verdict == ratelimit.Throttled
 }
 
-// TransportErrors returns the names of the transport errors that [Explain] takes,
-// sorted: failures of an attempt that no response came of, or not all of it. It
-// takes the text of such an error as well, as a log has it, and the words reset,
-// timeout, refused, dns, tls, certificate, scheme and goaway.
+// TransportErrors returns the names of the transport errors that [Explain] recognizes,
+// sorted: errors of an attempt without a complete response. Explain also recognizes the
+// full text of such an error, as in a log line, and the words reset, timeout, refused,
+// dns, tls, certificate, scheme and goaway.
 func TransportErrors() []string {
 	names := make([]string, len(transportErrors))
 	for i, e := range transportErrors {
@@ -231,6 +237,6 @@ func TransportErrors() []string {
 	return names
 }
 
-// Codes returns the codes that the built-in table has a row for, sorted. A code
-// that is not among them means what its family means; [Explain] tells.
+// Codes returns the codes with an entry in the built-in catalogue, sorted. Any other
+// code has the class of its family, see [Explain].
 func Codes() []string { return codes.All() }

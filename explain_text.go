@@ -20,7 +20,7 @@ import (
 	"github.com/tcretry/tcretry/internal/watch"
 )
 
-// String returns the range as text, "1s to 1.5s".
+// String returns the range as text: "1s to 1.5s", or "1s" if it is one value.
 func (d DelayRange) String() string {
 	if d.Min == d.Max {
 		return d.Min.String()
@@ -28,76 +28,77 @@ func (d DelayRange) String() string {
 	return fmt.Sprintf("%v to %v", d.Min, d.Max)
 }
 
-// decider names what decided the class of a code.
-func (v *variant) decider(code string, table codes.Verdict) string {
+// origin returns the origin of the class of a code: Explanation.Rule.
+func (v *variant) origin(code string, verdict codes.Verdict) string {
 	switch {
-	case v.overrules(table):
+	case v.overrides(verdict):
 		return fmt.Sprintf("policy, rule %q", v.classKey)
-	case table.ByText:
-		return "built in, text of " + code
-	case table.Size == 0:
+	case verdict.ByText:
+		return "built in, message of " + code
+	case verdict.Size == 0:
 		return "none, terminal by default"
-	case table.Size == len(codes.Family(code)):
+	case verdict.Size == len(codes.Family(code)):
 		return "built in, family " + codes.Family(code)
 	}
-	return "built in, code " + code[:table.Size]
+	return "built in, code " + code[:verdict.Size]
 }
 
-// meaningOf says what the catalogue knows of a code: the reason of its entry, else
-// that of the code or family that decided.
-func meaningOf(code string, table codes.Verdict, known bool) string {
-	if table.ByText {
-		return "the text is that of a limit per second of the action"
+// reasonOf returns the reason of a code: that of its catalogue entry, else that of the
+// code or family that decided.
+func reasonOf(code string, verdict codes.Verdict, known bool) string {
+	if verdict.ByText {
+		return "the message is that of a rate limit per second of the action"
 	}
-	for _, name := range []string{code, code[:table.Size]} {
+	for _, name := range []string{code, code[:verdict.Size]} {
 		if _, reason, _ := codes.Entry(name); reason != "" {
 			return reason
 		}
 	}
 	switch {
-	case table.Size > 0:
-		return "documented as " + meaningClasses[table.Means].String()
+	case verdict.Size > 0:
+		return "documented as " + meaningClasses[verdict.Means].String()
 	case known:
 		return "defined by the policy"
 	}
 	return "unknown code: not retried unless a policy rule says so"
 }
 
-// retries says when the request is retried after an outcome of each class.
-var retries = [classCount]string{
+// retryTexts are the values of Explanation.Retry by class.
+var retryTexts = [classCount]string{
 	Success:   "no: it counts as a success",
 	Terminal:  "no",
 	Throttled: "every request, after the delays: it was rejected before execution",
-	Busy:      "every request, after the delays: it was rejected while something else is in progress",
+	Busy:      "every request, after the delays: it was rejected because something else is in progress",
 	Transient: "every request, after the delays",
-	Ambiguous: idempotentOnly,
+	Ambiguous: idempotentOnlyText,
 }
 
 const (
-	// atTheRateLimit is for the outcomes by which the rate limiter learns.
-	atTheRateLimit = "every request, at the learned rate limit, or after the delays without a rate limiter: it was rejected before execution"
-	idempotentOnly = "only idempotent requests, such as reads and those with a ClientToken: it may have been executed"
+	// rateLimitedText is for the outcomes that the rate limiter handles.
+	rateLimitedText    = "every request, at the learned rate limit, or after the delays without a rate limiter: it was rejected before execution"
+	idempotentOnlyText = "only idempotent requests, such as reads and those with a ClientToken: it may have been executed"
 )
 
-// retry says when the request is retried, or why not.
+// retry returns Explanation.Retry.
 func (e *Explanation) retry(rule *resolved) string {
 	switch {
-	case rule.class.repeated() && rule.tooSlow():
-		return fmt.Sprintf("no: it lasts %v at least, and MaxDelay is %v", rule.leastDelay, rule.maxDelay)
-	case rule.class.repeated() && e.MaxAttempts == 1:
+	case rule.class.retryable() && rule.exceedsMaxDelay():
+		return fmt.Sprintf("no: its minimum delay is %v, and MaxDelay is %v", rule.leastDelay, rule.maxDelay)
+	case rule.class.retryable() && e.MaxAttempts == 1:
 		return "no: the policy allows one attempt"
 	case e.IdempotentOnly:
-		return idempotentOnly
+		return idempotentOnlyText
 	case e.RateLimited:
-		return atTheRateLimit
+		return rateLimitedText
 	}
-	return retries[e.Class]
+	return retryTexts[e.Class]
 }
 
-// String returns the explanation as lines of text, without a newline at the end.
+// String returns the explanation as lines of printable text of limited length, without
+// a newline at the end.
 func (e Explanation) String() string {
 	var b strings.Builder
-	// The code may be one that came from the network.
+	// The code may be from the network: not printable, or long.
 	code := printable(codes.Key{Service: e.Service, Action: e.Action, Code: e.Code}.String(), 3*maxCode)
 	fmt.Fprintf(&b, "%s: %s\n", code, e.Class)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -130,7 +131,7 @@ func (e Explanation) String() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// limitText says how many attempts there are, and how long they may take.
+// limitText returns the limits of the attempts: their number and their time.
 func (e *Explanation) limitText() string {
 	text := e.attemptText()
 	if e.MaxAttempts != 0 {
@@ -156,7 +157,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// requestText says which requests are retried.
+// requestText returns which requests are retried.
 func (e *Explanation) requestText() string {
 	switch {
 	case e.MaxAttempts == 1:
@@ -169,7 +170,7 @@ func (e *Explanation) requestText() string {
 
 func (e *Explanation) delayText() string {
 	if len(e.Delays) == 0 {
-		return "as Backoff.New makes them"
+		return "those of Backoff.New"
 	}
 	texts := make([]string, len(e.Delays))
 	for i, d := range e.Delays {
@@ -182,55 +183,56 @@ func (e *Explanation) delayText() string {
 	return text
 }
 
-// subject is what is explained: the outcome of an attempt that is like it.
-type subject struct {
-	key     codes.Key // of a code; the text of all others is its code
-	outcome Outcome
-	failure *transportError // nil for all others
+// query is the argument of Explain, parsed.
+type query struct {
+	key     codes.Key       // for a status, a number or an error the Code is its text
+	outcome Outcome         // the outcome that is explained
+	failure *transportError // nil if it is none
 }
 
-// transportError is a failure of an attempt that has a name.
+// transportError is an error of the underlying RoundTripper that has a name.
 type transportError struct {
 	name string
 	// short is a word for it, "" for none.
 	short string
 	// err is such an error, as net/http returns it.
 	err error
-	// written says that it comes after the request was sent.
-	written bool
-	reason  string
+	// maybeSent reports that the error occurs after the request was sent.
+	maybeSent bool
+	reason    string
 }
 
-// transportErrors are the failures that Explain knows by name. The texts are
-// those of net/http, so that a name is found in a line of a log.
+// transportErrors are the errors that Explain recognizes. The names are texts of
+// net/http, so that a name is found in a log line.
 var transportErrors = [...]transportError{
 	{"EOF", "", io.EOF, true, "the connection ended before a response came"},
 	{"unexpected EOF", "", io.ErrUnexpectedEOF, true, "the connection ended before the end of the response"},
 	{"connection reset by peer", "reset", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, true, "the connection was reset before a response came"},
 	{"broken pipe", "", &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}, true, "the connection ended while the request was being sent"},
-	{"attempt timed out", "timeout", watch.TimeoutError{}, true, "no response came within the time of WithAttemptTimeout"},
+	{"attempt timed out", "timeout", watch.TimeoutError{}, true, "no response came within WithAttemptTimeout"},
 	{"timeout awaiting response headers", "", errors.New("net/http: timeout awaiting response headers"), true, "no response came within ResponseHeaderTimeout of the http.Transport"},
 	{"connection refused", "refused", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false, "nothing listens at the address: the request was never sent"},
-	{"dial timeout", "", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}, false, "no connection came about in time: the request was never sent"},
-	{"no such host", "dns", &net.DNSError{Err: "no such host", IsNotFound: true}, false, "the name of the host was not resolved: the request was never sent"},
+	{"dial timeout", "", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}, false, "the connection was not established in time: the request was never sent"},
+	{"no such host", "dns", &net.DNSError{Err: "no such host", IsNotFound: true}, false, "the host name was not resolved: the request was never sent"},
 	{"TLS handshake timeout", "tls", errors.New("net/http: TLS handshake timeout"), false, "the TLS handshake took too long: the request was never sent"},
 	{"failed to verify certificate", "certificate", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false, "the certificate of the server is not trusted"},
-	{"unsupported protocol scheme", "scheme", errors.New("unsupported protocol scheme"), false, "the URL of the request is wrong"},
+	{"unsupported protocol scheme", "scheme", errors.New("unsupported protocol scheme"), false, "the URL of the request is invalid"},
 	{"REFUSED_STREAM", "", errors.New("stream error: stream ID 1; REFUSED_STREAM; received from peer"), true, "the HTTP/2 server did not process the request (RFC 9113, section 8.7)"},
 	{"server's graceful shutdown GOAWAY", "goaway", errors.New("http2: Transport received Server's graceful shutdown GOAWAY"), true, "the HTTP/2 server did not process the request (RFC 9113, section 6.8)"},
 }
 
-// subjectOf reads what is to be explained. A code of the catalogue goes first, and so
-// does one that is documented and has its message behind it; a text that is none of these is an unknown code.
-func subjectOf(text string) subject {
+// parseQuery parses the argument of Explain. A code of the catalogue, and a documented
+// code with its message, take precedence over a transport error of the same text. Any
+// other text is an unknown code.
+func parseQuery(text string) query {
 	code, message := cutMessage(text)
 	key, err := codes.ParseKey(code)
 	if err != nil {
 		key = codes.Key{Code: text}
 	}
-	// Not narrowed means others than those that the rules name.
-	s := subject{key: key, outcome: Outcome{
-		Operation: Operation{Service: key.Service, Action: key.Action}.known(),
+	// Without a scope: a service and an action that no rule names.
+	q := query{key: key, outcome: Outcome{
+		Operation: Operation{Service: key.Service, Action: key.Action}.withOther(),
 		Response:  &http.Response{StatusCode: http.StatusOK},
 		MaybeSent: true,
 	}}
@@ -240,23 +242,23 @@ func subjectOf(text string) subject {
 	failure := transportErrorNamed(text)
 	switch {
 	case !listed && failure != nil:
-		s.key, s.failure = codes.Key{Code: failure.name}, failure
-		s.outcome.Response, s.outcome.Err, s.outcome.MaybeSent = nil, failure.err, failure.written
+		q.key, q.failure = codes.Key{Code: failure.name}, failure
+		q.outcome.Response, q.outcome.Err, q.outcome.MaybeSent = nil, failure.err, failure.maybeSent
 	case notNumber == nil && number >= 100 && number <= 599:
-		s.outcome.Response.StatusCode = number
+		q.outcome.Response.StatusCode = number
 	default:
-		// No code at all is one that nobody knows.
-		s.outcome.APIError = &APIError{Code: cmp.Or(key.Code, noOther), Message: message}
+		// An empty text is an unknown code.
+		q.outcome.APIError = &APIError{Code: cmp.Or(key.Code, otherName), Message: message}
 		if notNumber == nil {
-			s.outcome.legacy = number
+			q.outcome.legacy = number
 		}
 	}
-	return s
+	return q
 }
 
-// transportErrorNamed returns the transport error of a name or a word for it,
-// without regard to case, or the one whose name a text with a space holds, such as a line of a log:
-// the longest, as "EOF" is a part of another. nil if there is none.
+// transportErrorNamed returns the transport error with a name or short word, whatever
+// its case. In a text that cannot be a code, such as a log line, it finds the longest
+// name, because "EOF" is a part of another. It returns nil if there is none.
 func transportErrorNamed(text string) *transportError {
 	var found *transportError
 	for i := range transportErrors {
@@ -272,51 +274,51 @@ func transportErrorNamed(text string) *transportError {
 	return found
 }
 
-// isCode says that the subject is a code of the API, or may be one.
-func (s *subject) isCode() bool { return s.outcome.APIError != nil && s.outcome.legacy == 0 }
+// isCode reports whether the query is a code of the API, or may be one.
+func (q *query) isCode() bool { return q.outcome.APIError != nil && q.outcome.legacy == 0 }
 
-// because names what decided the class of the subject, and says what is behind it.
-func (s *subject) because(r *rules, rule *resolved) (decider, reason string) {
-	switch status := s.outcome.Response; {
-	case s.failure != nil:
-		return "built in, transport error", s.failure.reason
-	case s.outcome.APIError == nil:
+// ruleAndReason returns Explanation.Rule and Explanation.Reason.
+func (q *query) ruleAndReason(r *rules, rule *resolved) (origin, reason string) {
+	switch status := q.outcome.Response; {
+	case q.failure != nil:
+		return "built in, transport error", q.failure.reason
+	case q.outcome.APIError == nil:
 		text := cmp.Or(http.StatusText(status.StatusCode), "not a registered status")
-		return fmt.Sprintf("built in, HTTP status %d", status.StatusCode), text + ": " + statusMeanings[rule.class]
+		return fmt.Sprintf("built in, HTTP status %d", status.StatusCode), text + ": " + statusReasons[rule.class]
 	}
-	code, target := s.key.Code, s.outcome.Operation
-	table := verdictOf(s.outcome.APIError)
-	if _, known := r.ofVerdict(target, code, table); !known && s.outcome.legacy != 0 {
-		return "built in, number of API 2.0", legacyMeaning(s.outcome.legacy)
+	op, code := q.outcome.Operation, q.key.Code
+	verdict := verdictOf(q.outcome.APIError)
+	if _, known := r.ofVerdict(op, code, verdict); !known && q.outcome.legacy != 0 {
+		return "built in, number of API 2.0", legacyReason(q.outcome.legacy)
 	}
-	v := r.variant(target, code)
-	_, known := v.resolve(table)
-	return v.decider(code, table), meaningOf(code, table, known)
+	v := r.variant(op, code)
+	_, known := v.resolve(verdict)
+	return v.origin(code, verdict), reasonOf(code, verdict, known)
 }
 
-// statusMeanings say what an HTTP status without an API error means.
-var statusMeanings = [classCount]string{
+// statusReasons are the values of Explanation.Reason for an HTTP status without an API
+// error, by class.
+var statusReasons = [classCount]string{
 	Success:   "not an error",
-	Terminal:  "another attempt would be refused as well",
-	Throttled: "rejected for its rate, before execution",
-	Ambiguous: "not from the API but from a gateway in between, and the request may have been executed",
+	Terminal:  "another attempt would fail as well",
+	Throttled: "rate limit exceeded, rejected before execution",
+	Ambiguous: "from a gateway, not from the API: the request may have been executed",
 }
 
-// legacyMeaning says what a number of API 2.0 means.
+// legacyReason is Explanation.Reason for a number of API 2.0.
 // Source: cloud.tencent.com/document/product/406/5881.
-func legacyMeaning(number int) string {
+func legacyReason(number int) string {
 	switch {
-	case number == legacyQuota:
+	case number == legacyRateLimit:
 		return "API 2.0: the rate limit is exceeded"
 	case number >= 5000:
-		return "API 2.0: an error of the service; its codeDesc, if there is one, decides"
+		return "API 2.0: an error of the service; its codeDesc decides if there is one"
 	}
-	return "API 2.0: the request was refused; its codeDesc, if there is one, decides"
+	return "API 2.0: the request was rejected; its codeDesc decides if there is one"
 }
 
-// cutMessage returns the code that a text begins with, before a colon and a space,
-// and the message after them; all of the text and "" if it begins with none that is
-// documented.
+// cutMessage returns the documented code at the beginning of a text, before a colon and
+// a space, and the message after it. Without such a code it returns the text and "".
 func cutMessage(text string) (code, message string) {
 	code, message, found := strings.Cut(text, ": ")
 	k, err := codes.ParseKey(code)

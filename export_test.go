@@ -1,8 +1,8 @@
 package tcretry
 
-// TransportError returns the error that Explain knows by a name, and whether it
-// comes after the request was sent.
-func TransportError(name string) (err error, written bool) {
+// TransportError returns the error that Explain recognizes by a name, and whether it
+// occurs after the request was sent.
+func TransportError(name string) (err error, maybeSent bool) {
 	e := transportErrorNamed(name)
-	return e.err, e.written
+	return e.err, e.maybeSent
 }

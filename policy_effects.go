@@ -11,9 +11,9 @@ import (
 	"github.com/tcretry/tcretry/internal/codes"
 )
 
-// effects warns of the fields of a rule that change nothing: those without which
-// every outcome that the rule covers is treated alike. A code that is misspelled
-// was warned of, and that is why.
+// effects warns of the fields of a rule without effect: every outcome that the rule
+// covers is treated the same without the field. A misspelled code has a warning already,
+// which explains it.
 func (l *linter) effects(k codes.Key, misspelled bool) {
 	rule := l.policy.Codes[k.String()]
 	fields := setFields(rule)
@@ -28,7 +28,7 @@ func (l *linter) effects(k codes.Key, misspelled bool) {
 	for _, f := range fields {
 		warned := func(w PolicyWarning) bool { return w.Path == l.pathOf(f.name) }
 		if slices.ContainsFunc(l.warnings, warned) || f.name == "Class" && len(fields) > 1 {
-			continue // a class beside other fields says what they are for
+			continue // a class beside other fields documents what they are for
 		}
 		less := rule
 		f.clear(&less)
@@ -36,7 +36,7 @@ func (l *linter) effects(k codes.Key, misspelled bool) {
 		without.Codes = maps.Clone(related.Codes)
 		without.Codes[k.String()] = less
 		if !with.differs(without.compile(), k) {
-			l.warn(f.name, f.value, "has no effect: "+with.whyNone(k, f.name, without.compile()))
+			l.warn(f.name, f.value, "has no effect: "+with.noEffectReason(k, f.name, without.compile()))
 		}
 	}
 }
@@ -74,8 +74,8 @@ func setFields(r Rule) []ruleField {
 	return set
 }
 
-// related returns the policy with the rules alone that have a say in what those of
-// a key and its sub-codes mean.
+// related returns the policy with only those rules that affect the code of a key and
+// its sub-codes.
 func (p Policy) related(k codes.Key) Policy {
 	related := map[string]Rule{}
 	for key, rule := range p.Codes {
@@ -88,27 +88,27 @@ func (p Policy) related(k codes.Key) Policy {
 	return p
 }
 
-// effect is all that the rules decide about an outcome.
+// effect is everything that the rules decide about an outcome.
 type effect struct {
 	class            Class
-	rateLimited      bool // its responses are throttles to the rate limiter
+	rateLimited      bool // the rate limiter handles it
 	attempts         int
 	elapsed          time.Duration
 	idempotentOnly   bool
-	own              bool // the delays are those of a New
+	own              bool // the delays are those of a Backoff.New
 	first, longest   time.Duration
 	multiplier       float64
 	jitter           float64
 	leastDelay, most time.Duration
 }
 
-// effectOf returns what r decides about a code of a target, of which the built-in
-// table says v.
+// effectOf returns the effect of r on a code of an operation, with the verdict v of the
+// catalogue.
 func (r *rules) effectOf(t Operation, code string, v codes.Verdict) effect {
 	rule, _ := r.ofVerdict(t, code, v)
 	e := effect{class: rule.class, rateLimited: rule.rateLimits(code), attempts: r.attemptsOf(rule)}
 	if e.attempts == 1 {
-		return e // nothing else matters
+		return e // without a retry nothing else has an effect
 	}
 	e.elapsed = r.elapsedOf(rule)
 	e.idempotentOnly = rule.idempotentOnly || rule.class == Ambiguous
@@ -122,13 +122,12 @@ func (r *rules) effectOf(t Operation, code string, v codes.Verdict) effect {
 	return e
 }
 
-// differs reports whether r and other decide anything in the scope of a key in
-// two ways.
+// differs reports whether r and other have different effects in the scope of a key.
 func (r *rules) differs(other *rules, k codes.Key) bool {
-	for _, target := range r.targetsOf(k) {
+	for _, op := range r.operationsOf(k) {
 		for _, code := range r.coveredBy(k) {
 			for _, v := range codes.LookupAll(code) {
-				if r.effectOf(target, code, v) != other.effectOf(target, code, v) {
+				if r.effectOf(op, code, v) != other.effectOf(op, code, v) {
 					return true
 				}
 			}
@@ -137,31 +136,31 @@ func (r *rules) differs(other *rules, k codes.Key) bool {
 	return false
 }
 
-// targetsOf returns a target of every kind in the scope of a key: those that the
-// rules name, and others.
-func (r *rules) targetsOf(k codes.Key) []Operation {
-	targets := []Operation{Operation{Service: k.Service, Action: k.Action}.known()}
+// operationsOf returns one operation of every kind in the scope of a key: those that
+// the rules name, and one that none names.
+func (r *rules) operationsOf(k codes.Key) []Operation {
+	ops := []Operation{Operation{Service: k.Service, Action: k.Action}.withOther()}
 	for _, own := range r.byCode {
 		for _, v := range own {
-			t := Operation{Service: cmp.Or(k.Service, v.key.Service), Action: cmp.Or(k.Action, v.key.Action)}.known()
-			if !slices.Contains(targets, t) {
-				targets = append(targets, t)
+			op := Operation{Service: cmp.Or(k.Service, v.key.Service), Action: cmp.Or(k.Action, v.key.Action)}.withOther()
+			if !slices.Contains(ops, op) {
+				ops = append(ops, op)
 			}
 		}
 	}
-	return targets
+	return ops
 }
 
-// known returns the target with noOther in the place of what it does not name: a
-// service or action that is known, and that no rule names.
-func (t Operation) known() Operation {
-	return Operation{Service: cmp.Or(t.Service, noOther), Action: cmp.Or(t.Action, noOther)}
+// withOther returns the operation with otherName for an empty service or action: known,
+// but not named by any rule.
+func (t Operation) withOther() Operation {
+	return Operation{Service: cmp.Or(t.Service, otherName), Action: cmp.Or(t.Action, otherName)}
 }
 
-// coveredBy returns a code of every kind that a key covers: its own, those of the
-// catalogue and of other rules, and one that nothing is known about.
+// coveredBy returns one code of every kind that a key covers: its own, those of the
+// catalogue and of other rules, and an unknown one.
 func (r *rules) coveredBy(k codes.Key) []string {
-	covered := []string{k.Code, k.Code + "." + noOther}
+	covered := []string{k.Code, k.Code + "." + otherName}
 	for _, code := range append(Codes(), slices.Sorted(maps.Keys(r.byCode))...) {
 		if code != k.Code && k.CoversCode(code) {
 			covered = append(covered, code)
@@ -170,28 +169,28 @@ func (r *rules) coveredBy(k codes.Key) []string {
 	return covered
 }
 
-// whyNone says why a field of the rule of a key has no effect.
-func (r *rules) whyNone(k codes.Key, field string, without *rules) string {
-	target := Operation{Service: k.Service, Action: k.Action}.known()
-	rule, _ := without.ofCode(target, k.Code)
+// noEffectReason returns the reason why a field of the rule of a key has no effect.
+func (r *rules) noEffectReason(k codes.Key, field string, without *rules) string {
+	op := Operation{Service: k.Service, Action: k.Action}.withOther()
+	rule, _ := without.ofCode(op, k.Code)
 	retried := r.firstRetried(k)
 	switch {
 	case field == "RateLimit" && rule.class != Throttled:
-		return fmt.Sprintf("%s is %s, and throttled codes alone are rate limited", k.Code, rule.class)
+		return fmt.Sprintf("%s is %s, and only throttled codes are rate limited", k.Code, rule.class)
 	case field == "Class":
 		return fmt.Sprintf("%s is %s without it", k.Code, rule.class)
 	case r.maxAttempts == 1:
 		return "MaxAttempts 1 of the policy turns retries off"
 	case retried == nil:
 		return fmt.Sprintf("%s is %s, which is not retried; a Class turns retries on", k.Code, rule.class)
-	case retried.tooSlow():
-		return fmt.Sprintf("%s lasts %v at least, and MaxDelay, which is %s, ends the call", k.Code, retried.leastDelay, durationText(retried.maxDelay))
+	case retried.exceedsMaxDelay():
+		return fmt.Sprintf("the minimum delay of %s is %v, and MaxDelay, which is %s, ends the call", k.Code, retried.leastDelay, durationText(retried.maxDelay))
 	case r.attemptsOf(retried) == 1:
 		return "MaxAttempts 1 of the rule turns retries off"
 	case field == "IdempotentOnly" && retried.class == Ambiguous:
-		return "the class ambiguous is retried for idempotent requests only"
+		return "ambiguous outcomes are retried for idempotent requests only"
 	case strings.HasPrefix(field, "Backoff.") && retried.backoff.New != nil:
-		return "Backoff.New of another rule makes the delays"
+		return "Backoff.New of another rule sets the delays"
 	}
-	return fmt.Sprintf("the same holds for %s without it", k)
+	return fmt.Sprintf("%s is treated the same without it", k)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/tcretry/tcretry/internal/fields"
 )
 
-// The JSON form of a policy has the fields of [Policy] with a small first
-// letter, and none for a zero field:
+// The JSON form of a policy has the fields of [Policy] with a small first letter.
+// Zero fields are left out:
 //
 //	{
 //	  "maxAttempts": 5,
@@ -26,7 +26,6 @@ import (
 //	  }
 //	}
 //
-// A test holds reading and writing together.
 
 type policyJSON struct {
 	MaxAttempts int                 `json:"maxAttempts,omitempty"`
@@ -51,17 +50,17 @@ type backoffJSON struct {
 	Jitter     *float64 `json:"jitter,omitempty"`
 }
 
-// MarshalJSON returns the JSON that [ParsePolicy] reads back as the same policy.
-// A policy that is not valid, or has a Backoff.New, has none.
+// MarshalJSON returns the JSON form of p; [ParsePolicy] returns the same policy for it.
+// It returns an error if p is invalid or has a Backoff.New.
 func (p Policy) MarshalJSON() ([]byte, error) {
-	var m mistakes
-	m.policy(p)
+	var found policyErrors
+	found.policy(p)
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
 		if p.Codes[key].Backoff.New != nil {
-			m.add(fields.KeyPath("Codes", key)+".Backoff.New", nil, "a function cannot be written as JSON")
+			found.add(fields.KeyPath("Codes", key)+".Backoff.New", nil, "a function cannot be written as JSON")
 		}
 	}
-	if err := m.join(); err != nil {
+	if err := found.join(); err != nil {
 		return nil, err
 	}
 	out := policyJSON{
@@ -96,7 +95,7 @@ func (r Rule) json() ruleJSON {
 			Multiplier: b.Multiplier,
 		}
 		if b.Jitter != 0 {
-			// In JSON a missing field is the zero one, so that 0 can say none.
+			// In JSON a missing field is the zero value, so that 0 can mean none.
 			jitter := max(b.Jitter, 0)
 			out.Backoff.Jitter = &jitter
 		}
@@ -104,8 +103,8 @@ func (r Rule) json() ruleJSON {
 	return out
 }
 
-// UnmarshalJSON reads what [ParsePolicy] reads, and leaves p as it was unless
-// all of it is right.
+// UnmarshalJSON reads the JSON form of a policy, as [ParsePolicy] does. If it returns
+// an error, p is unchanged.
 func (p *Policy) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil // by convention of encoding/json
@@ -117,19 +116,19 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// policyLimit bounds what ParsePolicy reads: a rule for every documented code
-// takes a fraction of it.
-const policyLimit = 1 << 20
+// maxPolicyBytes limits the JSON of a policy: a rule for every documented code takes a
+// fraction of it.
+const maxPolicyBytes = 1 << 20
 
-// ParsePolicy reads a policy from JSON: an object with the fields of [Policy],
-// the first letter small. Durations are strings as [time.ParseDuration] takes
-// them, "500ms" or "1m30s"; classes are names, "throttled"; a jitter of 0 means
-// none. A "$schema" at the top is for editors, see [PolicySchema]. Other unknown
-// fields, repeated ones and whatever follows the object are
-// mistakes, as is everything that [Policy.Validate] refuses. It returns every
-// mistake, each a [PolicyError] with the path in the JSON, joined.
+// ParsePolicy reads a policy from JSON of at most 1 MiB: an object with the fields of
+// [Policy], the first letter small. Durations are strings as for [time.ParseDuration],
+// "500ms" or "1m30s"; classes are names, "throttled"; a jitter of 0 means none. A
+// "$schema" at the top is for editors, see [PolicySchema]. Other unknown fields,
+// duplicate fields and data after the object are errors, as is everything that
+// [Policy.Validate] reports. The error joins all of them, each a *[PolicyError] with its
+// path in the JSON.
 func ParsePolicy(r io.Reader) (Policy, error) {
-	data, err := io.ReadAll(io.LimitReader(r, policyLimit+1))
+	data, err := io.ReadAll(io.LimitReader(r, maxPolicyBytes+1))
 	if err != nil {
 		return Policy{}, fmt.Errorf("tcretry: policy: %w", err)
 	}
@@ -137,8 +136,8 @@ func ParsePolicy(r io.Reader) (Policy, error) {
 }
 
 func parsePolicy(data []byte) (Policy, error) {
-	if len(data) > policyLimit {
-		return Policy{}, &PolicyError{Reason: fmt.Sprintf("want at most %d bytes of JSON", policyLimit)}
+	if len(data) > maxPolicyBytes {
+		return Policy{}, &PolicyError{Reason: fmt.Sprintf("want at most %d bytes of JSON", maxPolicyBytes)}
 	}
 	value, err := fields.Parse(data)
 	if err != nil {
@@ -146,7 +145,7 @@ func parsePolicy(data []byte) (Policy, error) {
 	}
 	var d policyDecoder
 	p := d.read(value)
-	found := mistakes{json: true}
+	found := policyErrors{json: true}
 	for _, invalid := range d.Invalid {
 		found.list = append(found.list, (*PolicyError)(&invalid))
 	}
@@ -157,7 +156,7 @@ func parsePolicy(data []byte) (Policy, error) {
 	return p, nil
 }
 
-// policyDecoder turns JSON values into a Policy.
+// policyDecoder decodes JSON values as a Policy.
 type policyDecoder struct{ fields.Decoder }
 
 func (d *policyDecoder) read(value any) (p Policy) {
@@ -178,7 +177,7 @@ func (d *policyDecoder) read(value any) (p Policy) {
 	return p
 }
 
-// withoutSchema returns an object less the field by which editors find its schema.
+// withoutSchema returns an object without the field by which editors find its schema.
 func withoutSchema(value any) any {
 	object, ok := value.([]fields.Field)
 	if !ok {
@@ -247,10 +246,11 @@ func (d *policyDecoder) class(to *Class) func(string, any) {
 	}
 }
 
-// MarshalText returns the name of the class in lower case.
+// MarshalText returns the name of the class in lower case. It returns no error.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads the name of a class in lower case.
+// UnmarshalText reads the name of a class in lower case. If it returns an error, c is
+// unchanged.
 func (c *Class) UnmarshalText(text []byte) error {
 	class, ok := classNamed(string(text))
 	if !ok {
@@ -260,7 +260,7 @@ func (c *Class) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// durationText is a duration as people write it, "2m" and not "2m0s"; "" for 0.
+// durationText returns a duration as people write it, "2m" and not "2m0s"; "" for 0.
 func durationText(d time.Duration) string {
 	if d == 0 {
 		return ""
@@ -280,9 +280,9 @@ func durationText(d time.Duration) string {
 //go:embed policy.schema.json
 var policySchema string
 
-// PolicySchema returns the JSON Schema, draft 2020-12, of what [ParsePolicy] reads:
-// with it an editor completes and checks a policy. It is made from the types. What
-// ParsePolicy checks beyond it: that no field is there twice, that a backoff's
-// initial is at most its max and both are at most a day, and that whole numbers
+// PolicySchema returns the JSON Schema, draft 2020-12, of the policies that
+// [ParsePolicy] reads: an editor completes and checks a policy with it. It is generated
+// from the types. ParsePolicy also checks that no field is duplicate, that the initial
+// interval of a backoff is at most its max and both are at most a day, and that integers
 // are written without a fraction.
 func PolicySchema() string { return policySchema }

@@ -12,19 +12,20 @@ import (
 	"github.com/tcretry/tcretry/internal/request"
 )
 
-// PolicyWarning is something in a valid Policy that is probably not meant.
+// PolicyWarning is a value in a valid Policy that is probably unintended.
 type PolicyWarning struct {
-	// Path is where it is: Codes["InternalError"].MaxAttempts.
+	// Path is the place of the value: Codes["InternalError"].MaxAttempts.
 	Path string
-	// Value is what stands there; nil for a key.
+	// Value is the value; nil for a key.
 	Value any
-	// Reason says what is odd about it.
+	// Reason says what is probably wrong with the value.
 	Reason string
-	// DidYouMean is the name that was probably meant, "" if none is near.
+	// DidYouMean is the name that was probably meant, "" if none is similar.
 	DidYouMean string
 }
 
-// String returns the text of w.
+// String returns the warning as one line: the path, the value, the reason and the name
+// that was probably meant.
 func (w PolicyWarning) String() string {
 	text := (&PolicyError{Path: w.Path, Value: w.Value, Reason: w.Reason}).Error()
 	text = strings.TrimPrefix(text, "tcretry: policy: ")
@@ -34,7 +35,7 @@ func (w PolicyWarning) String() string {
 	return text
 }
 
-// InJSON returns w with its path as that is in JSON:
+// InJSON returns w with the path of the value in JSON:
 // codes["InternalError"].maxAttempts.
 func (w PolicyWarning) InJSON() PolicyWarning {
 	fields, key, rest := w.Path, "", ""
@@ -42,12 +43,12 @@ func (w PolicyWarning) InJSON() PolicyWarning {
 		end := strings.LastIndexByte(fields, ']') + 1
 		fields, key, rest = fields[:i], fields[i:end], fields[end:]
 	}
-	w.Path = smallFields(fields) + key + smallFields(rest)
+	w.Path = lowerFields(fields) + key + lowerFields(rest)
 	return w
 }
 
-// smallFields gives every field of a path a small first letter.
-func smallFields(path string) string {
+// lowerFields returns a path whose fields begin with a small letter.
+func lowerFields(path string) string {
 	fields := strings.Split(path, ".")
 	for i, f := range fields {
 		if f != "" {
@@ -57,26 +58,26 @@ func smallFields(path string) string {
 	return strings.Join(fields, ".")
 }
 
-// Lint returns what is valid in p and probably not meant, in order: rules and
-// fields that have no effect; codes, services and actions that are misspelled or
-// not documented; and limits that contradict each other. It compares outcomes, so
-// it knows a field without effect by leaving it out. What [Policy.Validate]
-// reports is left to that.
+// Lint returns warnings about valid values of p that are probably unintended, in the
+// order of their paths: rules and fields without effect; codes, services and actions
+// that are misspelled or not documented; and limits that contradict each other. A field
+// has no effect if every outcome is treated the same without it. Lint does not report
+// invalid values: see [Policy.Validate].
 //
-// Names are compared with the catalogue of codes and with the first parts of
-// codes, the services and the actions with a ClientToken of the official Go SDK
-// v1.3.166. Products add codes and actions every week: one that is like none of
-// these is not reported, a service or a first part is.
+// Names are compared with the catalogue of codes, and with the code families, the
+// services and the actions with a ClientToken of the official Go SDK v1.3.166. Products
+// add codes and actions every week: an unknown code or action is reported only if it is
+// similar to a known one, an unknown service or family always.
 func (p Policy) Lint() []PolicyWarning {
 	l := linter{policy: p}
 	elapsed := orDefault(p.MaxElapsed, defaultMaxElapsed)
 	if p.MaxDelay > elapsed {
-		l.warn("MaxDelay", p.MaxDelay, fmt.Sprintf("has no effect: MaxElapsed, which is %s, ends a call before so long a delay", durationText(elapsed)))
+		l.warn("MaxDelay", p.MaxDelay, fmt.Sprintf("has no effect: MaxElapsed, which is %s, ends a call before such a delay", durationText(elapsed)))
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
 		k, err := codes.ParseKey(key)
-		var m mistakes
-		if m.rule("", p.Codes[key]); err != nil || len(m.list) > 0 {
+		var found policyErrors
+		if found.rule("", p.Codes[key]); err != nil || len(found.list) > 0 {
 			continue
 		}
 		l.path = fields.KeyPath("Codes", key)
@@ -90,7 +91,7 @@ func (p Policy) Lint() []PolicyWarning {
 // linter collects warnings about a policy.
 type linter struct {
 	policy   Policy
-	path     string // of the rule
+	path     string // of the rule that is being checked
 	warnings []PolicyWarning
 }
 
@@ -106,14 +107,12 @@ func (l *linter) pathOf(field string) string {
 	return l.path + field
 }
 
-// names warns of a code, a service or an action that is misspelled or not
-// documented, and reports whether the code is.
-func (l *linter) names(k codes.Key) (wrongCode bool) {
-	name := func(what, near string) {
-		l.warn("", nil, what)
-		if near != "" {
-			l.warnings[len(l.warnings)-1].DidYouMean = near
-		}
+// names warns of a code, a service or an action that is misspelled or not documented.
+// It reports whether the code is.
+func (l *linter) names(k codes.Key) (misspelled bool) {
+	unknown := func(reason, near string) {
+		l.warn("", nil, reason)
+		l.warnings[len(l.warnings)-1].DidYouMean = near
 	}
 	family, rest, _ := strings.Cut(k.Code, ".")
 	switch near := codes.Nearest(k.Code); {
@@ -123,22 +122,22 @@ func (l *linter) names(k codes.Key) (wrongCode bool) {
 				near += "." + rest
 			}
 		}
-		name(fmt.Sprintf("the code %q is not in the catalogue, and no documented code begins so", k.Code), near)
-		wrongCode = true
+		unknown(fmt.Sprintf("unknown code %q: no family %q is documented", k.Code, family), near)
+		misspelled = true
 	case near != "" && !slices.Contains(codes.Families(), k.Code):
-		name(fmt.Sprintf("the code %q is not in the catalogue", k.Code), near)
-		wrongCode = true
+		unknown(fmt.Sprintf("unknown code %q", k.Code), near)
+		misspelled = true
 	}
 	if k.Service != "" && !slices.Contains(codes.Services(), k.Service) {
-		name(fmt.Sprintf("the service %q is not known", k.Service), codes.NearestName(k.Service, codes.Services(), 1))
+		unknown(fmt.Sprintf("unknown service %q", k.Service), codes.NearestName(k.Service, codes.Services(), 1))
 	}
 	if near := codes.NearestName(k.Action, request.KnownActions(k.Service), 2); near != "" {
-		name(fmt.Sprintf("the action %q of %s is not known", k.Action, k.Service), near)
+		unknown(fmt.Sprintf("unknown action %q of %s", k.Action, k.Service), near)
 	}
-	return wrongCode
+	return misspelled
 }
 
-// limits warns of limits of the rule that cannot be reached, by reason of others.
+// limits warns of limits of the rule that other limits keep from being reached.
 func (l *linter) limits(k codes.Key) {
 	rule, compiled := l.policy.Codes[k.String()], l.policy.compile()
 	for _, d := range []struct {
@@ -164,13 +163,13 @@ func (l *linter) limits(k codes.Key) {
 	}
 }
 
-// reach warns of a number of attempts whose delays take longer than there is time.
+// reach warns of a number of attempts whose delays take longer than MaxElapsed.
 func (l *linter) reach(r *resolved, rule Rule, attempts int, elapsed time.Duration) {
 	total, delays := r.total(attempts-1, elapsed, func(d DelayRange) time.Duration { return d.Min })
 	if total <= elapsed {
 		return
 	}
-	reason := fmt.Sprintf("%d attempts cannot be reached: MaxElapsed, which is %s, leaves time for the delays of %d at most", attempts, durationText(elapsed), delays)
+	reason := fmt.Sprintf("%d attempts cannot be reached: MaxElapsed, which is %s, leaves time for at most %d", attempts, durationText(elapsed), delays)
 	if rule.MaxAttempts > 0 {
 		l.warn("MaxAttempts", rule.MaxAttempts, reason)
 		return
@@ -178,12 +177,12 @@ func (l *linter) reach(r *resolved, rule Rule, attempts int, elapsed time.Durati
 	l.warn("MaxElapsed", rule.MaxElapsed, reason)
 }
 
-// total adds up to n delays of r, as of says them, until they exceed enough. It
-// returns the sum, and how many were added.
+// total adds the first n delays of r, each as returned by of, until the sum exceeds
+// enough. It returns the sum and the number of delays added.
 func (r *resolved) total(n int, enough time.Duration, of func(DelayRange) time.Duration) (sum time.Duration, added int) {
 	delays := r.delays(n)
 	for added < n && sum <= enough {
-		// The last one that is listed is as long as those that follow.
+		// Later delays are as long as the last one listed.
 		d := of(delays[min(added, len(delays)-1)])
 		if added >= len(delays) && d == 0 {
 			return sum, n
@@ -194,13 +193,13 @@ func (r *resolved) total(n int, enough time.Duration, of func(DelayRange) time.D
 	return sum, added
 }
 
-// firstRetried returns what holds for the first outcome in the scope of a key that
-// is retried at all; nil if there is none.
+// firstRetried returns the rule for the first retryable outcome in the scope of a key;
+// nil if there is none.
 func (r *rules) firstRetried(k codes.Key) *resolved {
-	target := Operation{Service: k.Service, Action: k.Action}.known()
+	op := Operation{Service: k.Service, Action: k.Action}.withOther()
 	for _, code := range r.coveredBy(k) {
 		for _, v := range codes.LookupAll(code) {
-			if rule, _ := r.ofVerdict(target, code, v); rule.class.repeated() {
+			if rule, _ := r.ofVerdict(op, code, v); rule.class.retryable() {
 				return rule
 			}
 		}

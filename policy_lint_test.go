@@ -30,19 +30,19 @@ func TestLintWarnsOfRulesWithoutEffect(t *testing.T) {
 		`{"ServiceUnavailable": {"class": "terminal"}}`:                                              `codes["ServiceUnavailable"].class: terminal: has no effect: ServiceUnavailable is terminal without it`,
 		`{"InternalError.New": {"class": "transient"}}`:                                              `codes["InternalError.New"].class: transient: has no effect: InternalError.New is transient without it`,
 		`{"ResourceInUse": {}}`:                                                                      `codes["ResourceInUse"]: has no effect: the rule is empty`,
-		`{"ResourceInUse": {"maxAttempts": 4}}`:                                                      `codes["ResourceInUse"].maxAttempts: 4: has no effect: the same holds for ResourceInUse without it`,
+		`{"ResourceInUse": {"maxAttempts": 4}}`:                                                      `codes["ResourceInUse"].maxAttempts: 4: has no effect: ResourceInUse is treated the same without it`,
 		`{"UnsupportedRegion": {"class": "success", "backoff": {"initial": "1s"}}}`:                  `codes["UnsupportedRegion"].backoff.initial: 1s: has no effect: UnsupportedRegion is success, which is not retried; a Class turns retries on`,
-		`{"UnsupportedRegion": {"class": "ambiguous", "idempotentOnly": true}}`:                      `codes["UnsupportedRegion"].idempotentOnly: true: has no effect: the class ambiguous is retried for idempotent requests only`,
+		`{"UnsupportedRegion": {"class": "ambiguous", "idempotentOnly": true}}`:                      `codes["UnsupportedRegion"].idempotentOnly: true: has no effect: ambiguous outcomes are retried for idempotent requests only`,
 		`{"ResourceInUse": {"maxAttempts": 1, "idempotentOnly": true}}`:                              `codes["ResourceInUse"].idempotentOnly: true: has no effect: MaxAttempts 1 of the rule turns retries off`,
-		`{"InternalError": {"idempotentOnly": true}, "cvm:InternalError": {"idempotentOnly": true}}`: `codes["cvm:InternalError"].idempotentOnly: true: has no effect: the same holds for cvm:InternalError without it`,
+		`{"InternalError": {"idempotentOnly": true}, "cvm:InternalError": {"idempotentOnly": true}}`: `codes["cvm:InternalError"].idempotentOnly: true: has no effect: cvm:InternalError is treated the same without it`,
 		`{"InternalError": {"class": "terminal"}, "InternalError.New": {"maxAttempts": 2}}`:          `codes["InternalError.New"].maxAttempts: 2: has no effect: InternalError.New is terminal, which is not retried; a Class turns retries on`,
 
 		// These do something, if only for sub-codes that are documented or named.
 		`{"FailedOperation": {"maxAttempts": 3}}`:                                        "",
-		`{"NoEntry.Yet": {}}`:                                                            `codes["NoEntry.Yet"]: the code "NoEntry.Yet" is not in the catalogue, and no documented code begins so` + "\n" + `codes["NoEntry.Yet"]: has no effect: the rule is empty`,
+		`{"NoEntry.Yet": {}}`:                                                            `codes["NoEntry.Yet"]: unknown code "NoEntry.Yet": no family "NoEntry" is documented` + "\n" + `codes["NoEntry.Yet"]: has no effect: the rule is empty`,
 		`{"InternalError": {"class": "terminal"}}`:                                       "",
 		`{"InternalError.CvmCommon": {"class": "transient"}}`:                            "",
-		`{"InternalError.CvmCommon": {"idempotentOnly": true}}`:                          `codes["InternalError.CvmCommon"].idempotentOnly: true: has no effect: the same holds for InternalError.CvmCommon without it`,
+		`{"InternalError.CvmCommon": {"idempotentOnly": true}}`:                          `codes["InternalError.CvmCommon"].idempotentOnly: true: has no effect: InternalError.CvmCommon is treated the same without it`,
 		`{"UnsupportedOperation.Mine": {"class": "busy", "maxAttempts": 3}}`:             "",
 		`{"FailedOperation.ResourceInOperating": {"class": "busy", "maxAttempts": 30}}`:  "", // the class is documented
 		`{"ResourceInUse": {"maxAttempts": 2}, "vpc:ResourceInUse": {"maxAttempts": 4}}`: "",
@@ -55,15 +55,15 @@ func TestLintWarnsOfRulesWithoutEffect(t *testing.T) {
 
 func TestLintWarnsOfNamesThatAreNotKnown(t *testing.T) {
 	for key, want := range map[string]string{
-		"Internalerror":                   `the code "Internalerror" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?`,
-		"cvm:InternalErorr":               `the code "InternalErorr" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?`,
-		"InternalErorr.New":               `the code "InternalErorr.New" is not in the catalogue, and no documented code begins so; did you mean "InternalError.New"?`,
-		"FailedOperation.ServerBussy":     `the code "FailedOperation.ServerBussy" is not in the catalogue; did you mean "FailedOperation.ServerBusy"?`,
-		"Nosuch.Code":                     `the code "Nosuch.Code" is not in the catalogue, and no documented code begins so`,
-		"cmv:InternalError":               `the service "cmv" is not known; did you mean "cvm"?`,
-		"nosuchservice:InternalError":     `the service "nosuchservice" is not known`,
-		"cvm.RunInstance:InternalError":   `the action "RunInstance" of cvm is not known; did you mean "RunInstances"?`,
-		"cvm.runInstances:InternalError":  `the action "runInstances" of cvm is not known; did you mean "RunInstances"?`,
+		"Internalerror":                   `unknown code "Internalerror": no family "Internalerror" is documented; did you mean "InternalError"?`,
+		"cvm:InternalErorr":               `unknown code "InternalErorr": no family "InternalErorr" is documented; did you mean "InternalError"?`,
+		"InternalErorr.New":               `unknown code "InternalErorr.New": no family "InternalErorr" is documented; did you mean "InternalError.New"?`,
+		"FailedOperation.ServerBussy":     `unknown code "FailedOperation.ServerBussy"; did you mean "FailedOperation.ServerBusy"?`,
+		"Nosuch.Code":                     `unknown code "Nosuch.Code": no family "Nosuch" is documented`,
+		"cmv:InternalError":               `unknown service "cmv"; did you mean "cvm"?`,
+		"nosuchservice:InternalError":     `unknown service "nosuchservice"`,
+		"cvm.RunInstance:InternalError":   `unknown action "RunInstance" of cvm; did you mean "RunInstances"?`,
+		"cvm.runInstances:InternalError":  `unknown action "runInstances" of cvm; did you mean "RunInstances"?`,
 		"cvm.RunInstances:InternalError":  "",
 		"cvm.NoTokenAction:InternalError": "", // what products add is not known
 		"sts:InternalError":               "",
@@ -81,22 +81,22 @@ func TestLintWarnsOfNamesThatAreNotKnown(t *testing.T) {
 
 func TestLintWarnsOfLimitsThatContradictEachOther(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"maxElapsed": "1m", "codes": {"ResourceInUse": {"maxAttempts": 30}}}`: `codes["ResourceInUse"].maxAttempts: 30: 30 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for the delays of 5 at most`,
-		`{"codes": {"ResourceInUse": {"maxAttempts": 30, "maxElapsed": "1m"}}}`: `codes["ResourceInUse"].maxAttempts: 30: 30 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for the delays of 5 at most`,
-		`{"maxAttempts": 9, "codes": {"ResourceInUse": {"maxElapsed": "1m"}}}`:  `codes["ResourceInUse"].maxElapsed: 1m0s: 9 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for the delays of 5 at most`,
+		`{"maxElapsed": "1m", "codes": {"ResourceInUse": {"maxAttempts": 30}}}`: `codes["ResourceInUse"].maxAttempts: 30: 30 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for at most 5`,
+		`{"codes": {"ResourceInUse": {"maxAttempts": 30, "maxElapsed": "1m"}}}`: `codes["ResourceInUse"].maxAttempts: 30: 30 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for at most 5`,
+		`{"maxAttempts": 9, "codes": {"ResourceInUse": {"maxElapsed": "1m"}}}`:  `codes["ResourceInUse"].maxElapsed: 1m0s: 9 attempts cannot be reached: MaxElapsed, which is 1m, leaves time for at most 5`,
 		`{"maxAttempts": 4, "codes": {"ResourceInUse": {"maxElapsed": "9m"}}}`:  `codes["ResourceInUse"].maxElapsed: 9m0s: the delays of 4 attempts add up to 39s at most: raise MaxAttempts as well`,
 		`{"codes": {"ResourceInUse": {"backoff": {"initial": "1m"}}}}`:          `codes["ResourceInUse"].backoff.initial: 1m0s: delays are cut to MaxDelay, which is 30s`,
-		`{"maxDelay": "5s", "codes": {"Mine": {"class": "busy", "backoff": {"max": "9s"}}}}`: `codes["Mine"]: the code "Mine" is not in the catalogue, and no documented code begins so
+		`{"maxDelay": "5s", "codes": {"Mine": {"class": "busy", "backoff": {"max": "9s"}}}}`: `codes["Mine"]: unknown code "Mine": no family "Mine" is documented
 codes["Mine"].backoff.max: 9s: delays are cut to MaxDelay, which is 5s`,
-		`{"maxDelay": "5m"}`: `maxDelay: 5m0s: has no effect: MaxElapsed, which is 2m, ends a call before so long a delay`,
-		`{"maxDelay": "5s", "codes": {"InvalidParameter.OperationIsTooFrequent": {"maxAttempts": 2}}}`: `codes["InvalidParameter.OperationIsTooFrequent"].maxAttempts: 2: has no effect: InvalidParameter.OperationIsTooFrequent lasts 1m0s at least, and MaxDelay, which is 5s, ends the call`,
+		`{"maxDelay": "5m"}`: `maxDelay: 5m0s: has no effect: MaxElapsed, which is 2m, ends a call before such a delay`,
+		`{"maxDelay": "5s", "codes": {"InvalidParameter.OperationIsTooFrequent": {"maxAttempts": 2}}}`: `codes["InvalidParameter.OperationIsTooFrequent"].maxAttempts: 2: has no effect: the minimum delay of InvalidParameter.OperationIsTooFrequent is 1m0s, and MaxDelay, which is 5s, ends the call`,
 
 		`{"codes": {"ResourceInUse": {"maxAttempts": 30}}}`:                       "", // no limit of time
 		`{"codes": {"ResourceInUse": {"maxElapsed": "10m"}}}`:                     "", // nor of attempts
 		`{"codes": {"InternalError": {"maxAttempts": 30, "maxElapsed": "1m"}}}`:   "", // a delay may be 0
 		`{"codes": {"ResourceInUse": {"maxAttempts": 30, "maxElapsed": "12m"}}}`:  "",
 		`{"maxDelay": "5m", "maxElapsed": "1h", "codes": {}}`:                     "",
-		`{"maxElapsed": "1m", "codes": {"ResourceInUse": {"maxAttempts": 4}}}`:    `codes["ResourceInUse"].maxAttempts: 4: has no effect: the same holds for ResourceInUse without it`,
+		`{"maxElapsed": "1m", "codes": {"ResourceInUse": {"maxAttempts": 4}}}`:    `codes["ResourceInUse"].maxAttempts: 4: has no effect: ResourceInUse is treated the same without it`,
 		`{"codes": {"ResourceInUse": {"class": "terminal"}}, "maxAttempts": 100}`: "",
 	} {
 		require.Equal(t, want, strings.Join(warningsOf(t, text), "\n"), text)
@@ -124,10 +124,10 @@ func TestLintWarnsOfRateLimitsWithoutEffect(t *testing.T) {
 		`{"RequestLimitExceeded": {"rateLimit": false}, "cvm:RequestLimitExceeded": {"rateLimit": true}}`: "",
 		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": true}}`:                                "",
 		`{"LimitExceeded": {"rateLimit": false}}`:                                                         "", // by its text
-		`{"RequestLimitExceeded": {"rateLimit": true}}`:                                                   `codes["RequestLimitExceeded"].rateLimit: true: has no effect: the same holds for RequestLimitExceeded without it`,
-		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": false}}`:                               `codes["InvalidParameter.OperationIsTooFrequent"].rateLimit: false: has no effect: the same holds for InvalidParameter.OperationIsTooFrequent without it`,
-		`{"InternalError": {"rateLimit": true}}`:                                                          `codes["InternalError"].rateLimit: true: has no effect: InternalError is transient, and throttled codes alone are rate limited`,
-		`{"ServiceUnavailable": {"rateLimit": false}}`:                                                    `codes["ServiceUnavailable"].rateLimit: false: has no effect: ServiceUnavailable is terminal, and throttled codes alone are rate limited`,
+		`{"RequestLimitExceeded": {"rateLimit": true}}`:                                                   `codes["RequestLimitExceeded"].rateLimit: true: has no effect: RequestLimitExceeded is treated the same without it`,
+		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": false}}`:                               `codes["InvalidParameter.OperationIsTooFrequent"].rateLimit: false: has no effect: InvalidParameter.OperationIsTooFrequent is treated the same without it`,
+		`{"InternalError": {"rateLimit": true}}`:                                                          `codes["InternalError"].rateLimit: true: has no effect: InternalError is transient, and only throttled codes are rate limited`,
+		`{"ServiceUnavailable": {"rateLimit": false}}`:                                                    `codes["ServiceUnavailable"].rateLimit: false: has no effect: ServiceUnavailable is terminal, and only throttled codes are rate limited`,
 	} {
 		require.Equal(t, want, strings.Join(warningsOf(t, `{"codes": `+text+`}`), "\n"), text)
 	}

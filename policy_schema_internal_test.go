@@ -63,7 +63,7 @@ var fieldSchemas = map[string]map[string]any{
 	"backoff":        {"$ref": "#/$defs/backoff"},
 	"initial":        {"$ref": "#/$defs/duration"},
 	"max":            {"$ref": "#/$defs/duration"},
-	"multiplier":     {"type": "number", "anyOf": []any{map[string]any{"const": 0}, map[string]any{"minimum": 1, "maximum": mostMultiplier}}},
+	"multiplier":     {"type": "number", "anyOf": []any{map[string]any{"const": 0}, map[string]any{"minimum": 1, "maximum": maxMultiplier}}},
 	"jitter": {
 		"type": "number", "minimum": 0, "maximum": 1,
 		"description": "Jitter is the random part of a delay, from 0, which means none, to 1.",

@@ -61,7 +61,7 @@ func TestValidateReportsEveryMistakeWithItsPath(t *testing.T) {
 		`Codes["B"].Backoff.Initial: 2s: want at most Max, which is 1s`,
 		`Codes["B"].Backoff.Multiplier: NaN: want 1 to 1000`,
 		`Codes["B"].Backoff.Jitter: NaN: want more than 0 and at most 1, or NoJitter`,
-		`Codes["C"].Backoff: New stands in place of the other fields: leave them zero`,
+		`Codes["C"].Backoff: New replaces the other fields: leave them zero`,
 		`Codes["D"].Backoff.Multiplier: +Inf: want 1 to 1000`,
 		`Codes["D"].Backoff.Jitter: -0.5: want more than 0 and at most 1, or NoJitter`,
 	}, lines(t, p.Validate()))

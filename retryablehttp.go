@@ -48,11 +48,11 @@ func CheckRetry(c Classifier) retryablehttp.CheckRetry {
 		}
 		rule := defaultRules().judge(&o, decided)
 		class := rule.class
-		if resp != nil && class.repeated() {
+		if resp != nil && class.retryable() {
 			resp.Body = &classifiedBody{ReadCloser: resp.Body, outcome: o, class: class}
 		}
 		idempotentOnly := rule.idempotentOnly || class == Ambiguous
-		if !class.repeated() || idempotentOnly && (o.Request == nil || !Idempotent(o.Request)) {
+		if !class.retryable() || idempotentOnly && (o.Request == nil || !Idempotent(o.Request)) {
 			return false, nil
 		}
 		return retryAfter(resp) <= defaultRules().maxDelay, nil

@@ -10,15 +10,15 @@ import (
 	"github.com/tcretry/tcretry/internal/codes"
 )
 
-// What a zero field of a Policy means.
+// The defaults of a Policy: what its zero fields mean.
 const (
 	defaultMaxAttempts = 4
 	defaultMaxElapsed  = 2 * time.Minute
 	defaultMaxDelay    = 30 * time.Second
 )
 
-// What a rule without a limit of its own gets if a default must not stand in its
-// way: more than any call needs, and far from overflow.
+// Replacements for a default limit that must not end the retries of a rule: more than
+// any call needs, and far from overflow.
 const (
 	unlimitedAttempts = math.MaxInt32
 	unlimitedElapsed  = 365 * 24 * time.Hour
@@ -27,100 +27,100 @@ const (
 // classCount is the number of classes, Undecided included.
 const classCount = Ambiguous + 1
 
-// repeated reports whether outcomes of the class may be retried at all.
-func (c Class) repeated() bool { return c >= Throttled && c < classCount }
+// retryable reports whether outcomes of the class may be retried at all.
+func (c Class) retryable() bool { return c >= Throttled && c < classCount }
 
-// rules is a policy made ready. Immutable: safe for concurrent use, and calls
-// in flight keep theirs when a Transport gets others.
+// rules is a compiled policy. It is immutable: safe for concurrent use, and calls in
+// progress keep their rules when the policy of a Transport is replaced.
 type rules struct {
 	maxAttempts          int
 	maxElapsed, maxDelay time.Duration
-	// plain is what holds where no rule of the policy does.
-	plain *variant
-	// byCode has the variants of each code that a rule names, byPart those for
-	// calls whose service or action is not known.
-	byCode, byPart map[string][]*variant
-	// longest is the length of the longest code that a rule names.
+	// noRule applies to codes that no rule of the policy covers.
+	noRule *variant
+	// byCode holds the variants of each code that a rule names, byUnknownScope those
+	// for calls whose service or action is not known.
+	byCode, byUnknownScope map[string][]*variant
+	// longest is the length in bytes of the longest code that a rule names.
 	longest int
 }
 
-// variant is what the rules that cover a code, or all of its sub-codes, say
-// together for one scope.
+// variant is the merged rules for one scope and one code with all of its sub-codes.
 type variant struct {
 	key   codes.Key
-	class Class // Undecided if no rule says
-	// classKey is the key of the rule that said class, and backoffSize the
-	// length of the code of the one that said Backoff: a row of the built-in
-	// table for a longer code is more specific.
+	class Class // Undecided if no rule sets it
+	// classKey is the key of the rule that set class, and backoffSize the length of
+	// the code of the rule that set Backoff: a catalogue entry for a longer code is
+	// more specific than either.
 	classKey    codes.Key
 	backoffSize int
-	// merged is what the rules say, whatever the class.
+	// merged is the fields of the rules, whatever the class.
 	merged resolved
-	// possible are the variants that a call may be about whose service or action is
-	// not known; nil for all other calls.
+	// possible holds the variants that may apply if the service or the action of a
+	// call is not known; nil for all other calls.
 	possible []*variant
-	// careful is the same for idempotent requests only.
-	careful *variant
-	// byClass is what to do, by the class that holds in the end.
+	// idempotentVariant is the same variant for idempotent requests only.
+	idempotentVariant *variant
+	// byClass is the resolved rule by the class that applies in the end.
 	byClass [classCount]*resolved
-	// slow is the same for rows that have a least wait, one for each row class
-	// and wait.
+	// slow is the same for catalogue entries with a minimum delay, one for each class
+	// and delay.
 	slow []*resolved
 }
 
-// resolved is what to do about one kind of outcome. Its address identifies it
-// within a call: each has its own sequence of delays and count of attempts.
+// resolved is the rule for one kind of outcome. Its address identifies it within a
+// call: each has its own sequence of delays and count of attempts.
 type resolved struct {
 	// name is the rule that decided, "cvm:ResourceInUse" or "class busy".
 	name  string
 	class Class
-	// maxAttempts is how many attempts of a call may end so; 0 is no limit
-	// beyond that of the policy. They are counted with those of all outcomes that
-	// have the same counter: the key of the rule that set the number, or one that
-	// no rule can have, an action without a service.
+	// maxAttempts is the maximum number of attempts of a call with this outcome; 0 is
+	// no limit beyond that of the policy. Outcomes with the same counter share it: the
+	// key of the rule that set the number, or an action without a service, which no
+	// rule can have.
 	maxAttempts int
 	counter     codes.Key
 	// maxElapsed is Rule.MaxElapsed; 0 is that of the policy.
 	maxElapsed time.Duration
-	// backoff has every field set, but for classes that are never repeated.
+	// backoff has every field set, except for classes that are never retried.
 	backoff Backoff
-	// ownBackoff says that a rule of the policy has a say in backoff.
+	// ownBackoff reports that a rule of the policy sets a field of backoff.
 	ownBackoff     bool
 	idempotentOnly bool
 	rateLimit      RateLimiting
-	// leastDelay is the wait below which the code cannot pass; 0 is none.
+	// leastDelay is the minimum delay of the code: an earlier retry would fail as
+	// well. 0 is none.
 	leastDelay time.Duration
-	// maxDelay bounds the delay: Policy.MaxDelay, or more for a longer
-	// leastDelay if the policy leaves MaxDelay to the default.
+	// maxDelay is the longest delay: Policy.MaxDelay, or more for a longer
+	// leastDelay if the policy has the default MaxDelay.
 	maxDelay time.Duration
 }
 
-// tooSlow reports whether no delay that the policy allows is long enough: the
-// call ends as if a server had asked for too long a delay.
-func (r *resolved) tooSlow() bool { return r.leastDelay > r.maxDelay }
+// exceedsMaxDelay reports whether no delay that the policy allows is long enough: the
+// call ends as it does for a Retry-After that is too long.
+func (r *resolved) exceedsMaxDelay() bool { return r.leastDelay > r.maxDelay }
 
-// defaultRules returns the rules of the zero Policy, made on first use.
+// defaultRules returns the rules of the zero Policy, compiled on first use.
 var defaultRules = sync.OnceValue(func() *rules { return Policy{}.compile() })
 
-// compile makes a policy ready. Of a policy that is not valid it takes what is.
+// compile returns the rules of a policy. Invalid fields and rules are ignored.
 func (p Policy) compile() *rules {
 	r := &rules{
 		maxAttempts: orDefault(p.MaxAttempts, defaultMaxAttempts),
 		maxElapsed:  orDefault(p.MaxElapsed, defaultMaxElapsed),
 		maxDelay:    orDefault(p.MaxDelay, defaultMaxDelay),
 	}
-	r.plain = p.newVariant(codes.Key{}, nil)
+	r.noRule = p.newVariant(codes.Key{}, nil)
 	keys := p.keys()
 	if len(keys) == 0 {
 		return r
 	}
 	r.byCode = make(map[string][]*variant, len(keys))
-	r.byPart = map[string][]*variant{}
+	r.byUnknownScope = map[string][]*variant{}
 	for _, k := range keys {
 		r.longest = max(r.longest, len(k.Code))
 		if r.byCode[k.Code] == nil {
 			own := p.variants(k.Code, keys)
-			r.byCode[k.Code], r.byPart[k.Code] = own, p.partlyKnown(k.Code, own)
+			r.byCode[k.Code], r.byUnknownScope[k.Code] = own, p.unknownScopes(k.Code, own)
 		}
 	}
 	return r
@@ -133,14 +133,13 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 	return v
 }
 
-// keys returns the keys of the policy's rules, the most specific first, less
-// those that have a mistake in them.
+// keys returns the keys of the policy's valid rules, the most specific first.
 func (p Policy) keys() []codes.Key {
 	keys := make([]codes.Key, 0, len(p.Codes))
 	for _, key := range slices.Sorted(maps.Keys(p.Codes)) {
-		var m mistakes
-		m.rule("", p.Codes[key])
-		if k, err := codes.ParseKey(key); err == nil && len(m.list) == 0 {
+		var found policyErrors
+		found.rule("", p.Codes[key])
+		if k, err := codes.ParseKey(key); err == nil && len(found.list) == 0 {
 			keys = append(keys, k)
 		}
 	}
@@ -148,8 +147,8 @@ func (p Policy) keys() []codes.Key {
 	return keys
 }
 
-// variants returns what the rules say together for a code, once for every scope
-// that a rule about it has, the narrowest scope first. The last one is for any.
+// variants returns the merged rules for a code, one variant for every scope of the
+// rules that cover it, the narrowest scope first. The last variant is for any call.
 func (p Policy) variants(code string, keys []codes.Key) []*variant {
 	scopes := map[codes.Key]bool{{Code: code}: true}
 	for _, k := range keys {
@@ -165,8 +164,8 @@ func (p Policy) variants(code string, keys []codes.Key) []*variant {
 	return all
 }
 
-// newVariant merges the rules that hold in the scope of at and for its code; keys
-// are in order, the most specific first.
+// newVariant merges the rules that apply to the scope and the code of at. keys is
+// sorted, the most specific key first.
 func (p Policy) newVariant(at codes.Key, keys []codes.Key) *variant {
 	v := &variant{key: at, merged: resolved{maxDelay: orDefault(p.MaxDelay, defaultMaxDelay)}}
 	merged := &v.merged
@@ -197,14 +196,14 @@ func (p Policy) newVariant(at codes.Key, keys []codes.Key) *variant {
 		merged.idempotentOnly = merged.idempotentOnly || rule.IdempotentOnly
 	}
 	merged.ownBackoff = merged.backoff.own()
-	p.lift(merged)
+	p.liftDefaults(merged)
 	v.complete(p)
 	return v
 }
 
-// lift takes a default of the policy out of the way of a rule that asks for more
-// than the policy: of the two limits, attempts and time, it has set one.
-func (p Policy) lift(r *resolved) {
+// liftDefaults removes a default limit of the policy that would cut short a rule: one
+// of attempts and time, if the rule raises the other and does not set this one.
+func (p Policy) liftDefaults(r *resolved) {
 	switch {
 	case r.maxElapsed == 0 && p.MaxElapsed <= 0 && r.maxAttempts > orDefault(p.MaxAttempts, defaultMaxAttempts):
 		r.maxElapsed = unlimitedElapsed
@@ -213,34 +212,34 @@ func (p Policy) lift(r *resolved) {
 	}
 }
 
-// complete makes what to do of what the rules say.
+// complete resolves the merged rules, for every request and for idempotent ones only.
 func (v *variant) complete(p Policy) {
-	careful := *v
-	careful.merged.idempotentOnly = true
-	careful.fill(p)
-	v.careful = &careful
+	idempotent := *v
+	idempotent.merged.idempotentOnly = true
+	idempotent.fill(p)
+	v.idempotentVariant = &idempotent
 	v.fill(p)
 }
 
-// fill makes what to do of what the rules say, class by class.
+// fill resolves the merged rules for each class.
 func (v *variant) fill(p Policy) {
 	for class := Success; class < classCount; class++ {
 		v.byClass[class] = v.merged.as(class)
 	}
 	v.slow = nil
-	for _, row := range codes.Slow() {
-		slow := v.merged.as(meaningClasses[row.Means])
-		slow.leastDelay = row.LeastDelay
+	for _, verdict := range codes.Slow() {
+		slow := v.merged.as(meaningClasses[verdict.Means])
+		slow.leastDelay = verdict.LeastDelay
 		if p.MaxDelay <= 0 {
-			// Nobody has said how long is too long, and a shorter wait is in vain.
-			slow.maxDelay += row.LeastDelay
+			// The policy sets no MaxDelay, and an earlier retry would fail as well.
+			slow.maxDelay += verdict.LeastDelay
 		}
 		v.slow = append(v.slow, slow)
 	}
 }
 
-// as returns a copy of r for a class, with the delays of the class where r has
-// none.
+// as returns a copy of r for a class. The class sets the fields of the backoff that r
+// leaves zero.
 func (r resolved) as(class Class) *resolved {
 	r.class = class
 	r.backoff = r.backoff.over(classBackoffs[class])
@@ -250,31 +249,31 @@ func (r resolved) as(class Class) *resolved {
 	return &r
 }
 
-// ofCode returns what to do about a code that a target was answered with, and
-// whether the code means anything to the policy or the built-in table: one that
-// does not is terminal. It does not allocate.
+// ofCode returns the rule for a code in a response to an operation, and whether the
+// policy or the catalogue gives the code a class: an unknown code is terminal. It does
+// not allocate.
 func (r *rules) ofCode(t Operation, code string) (*resolved, bool) {
 	return r.ofVerdict(t, code, codes.Lookup(code))
 }
 
-// ofVerdict is the same for a code of which the built-in table says v.
+// ofVerdict is ofCode for a code with the verdict v of the catalogue.
 func (r *rules) ofVerdict(t Operation, code string, v codes.Verdict) (*resolved, bool) {
 	return r.variant(t, code).resolve(v)
 }
 
-// ofClass returns what to do about an outcome without a code that decides.
-func (r *rules) ofClass(c Class) *resolved { return r.plain.ofClass(c) }
+// ofClass returns the rule for an outcome of a class that no code decides.
+func (r *rules) ofClass(c Class) *resolved { return r.noRule.ofClass(c) }
 
 func (v *variant) ofClass(c Class) *resolved {
 	if c == Undecided || c >= classCount {
-		// A classifier can return any number: what it means is not known.
+		// A classifier can return any number.
 		c = Terminal
 	}
 	return v.byClass[c]
 }
 
-// ofCodeAs returns what to do about a code that a classifier of the user gave a
-// class: that goes before the class of the code's rules, whose other fields hold.
+// ofCodeAs returns the rule for a code whose class comes from a classifier of the user.
+// That class overrides the one of the code's rules; their other fields apply.
 func (r *rules) ofCodeAs(t Operation, e *APIError, c Class) *resolved {
 	v := r.variant(t, e.Code)
 	if rule, _ := v.resolve(verdictOf(e)); rule.class == c {
@@ -283,14 +282,14 @@ func (r *rules) ofCodeAs(t Operation, e *APIError, c Class) *resolved {
 	return v.ofClass(c)
 }
 
-// variant returns what the policy's rules say of a code of a target.
+// variant returns the merged rules of the policy for a code of an operation.
 func (r *rules) variant(t Operation, code string) *variant {
 	if len(r.byCode) == 0 {
-		return r.plain
+		return r.noRule
 	}
 	for prefix := codes.Cut(code, r.longest); prefix != ""; prefix = codes.Parent(prefix) {
 		if t.Service == "" || t.Action == "" {
-			if v := r.partly(t, prefix); v != nil {
+			if v := r.unknownScope(t, prefix); v != nil {
 				return v
 			}
 		}
@@ -298,25 +297,25 @@ func (r *rules) variant(t Operation, code string) *variant {
 			return inScope(own, t)
 		}
 	}
-	return r.plain
+	return r.noRule
 }
 
-// resolve returns what to do when the built-in table says what it does, and
-// whether anything is known about the code.
-func (v *variant) resolve(table codes.Verdict) (*resolved, bool) {
-	class, known := v.classOf(table)
-	careful := v.asksIdempotent(table)
+// resolve returns the rule for a code with a verdict of the catalogue, and whether the
+// rules or the catalogue give the code a class.
+func (v *variant) resolve(verdict codes.Verdict) (*resolved, bool) {
+	class, known := v.classOf(verdict)
+	idempotentOnly := v.needsIdempotent(verdict)
 	for _, p := range v.possible {
-		class, known = stricter(class, known, p, table)
-		careful = careful || p.asksIdempotent(table)
+		class, known = stricter(class, known, p, verdict)
+		idempotentOnly = idempotentOnly || p.needsIdempotent(verdict)
 	}
 	limits := v
-	if careful {
-		limits = v.careful
+	if idempotentOnly {
+		limits = v.idempotentVariant
 	}
-	if table.LeastDelay > 0 && table.Size > v.backoffSize {
+	if verdict.LeastDelay > 0 && verdict.Size > v.backoffSize {
 		for _, slow := range limits.slow {
-			if slow.class == class && slow.leastDelay == table.LeastDelay {
+			if slow.class == class && slow.leastDelay == verdict.LeastDelay {
 				return slow, known
 			}
 		}
@@ -324,27 +323,28 @@ func (v *variant) resolve(table codes.Verdict) (*resolved, bool) {
 	return limits.byClass[class], known
 }
 
-// classOf returns the class that the rules or, if that is the more specific, the
-// built-in table give a code, and whether either does.
-func (v *variant) classOf(table codes.Verdict) (Class, bool) {
-	if v.overrules(table) {
+// classOf returns the class of a code, and whether it has one: the class of the rules
+// or, if its entry is more specific, that of the catalogue.
+func (v *variant) classOf(verdict codes.Verdict) (Class, bool) {
+	if v.overrides(verdict) {
 		return v.class, true
 	}
-	return meaningClasses[table.Means], table.Size > 0
+	return meaningClasses[verdict.Means], verdict.Size > 0
 }
 
-// asksIdempotent reports whether the code is retried for idempotent requests only
-// because of its class: a rule that gives the class of an entry of the table takes
-// the place of what the entry says of that, too.
-func (v *variant) asksIdempotent(table codes.Verdict) bool {
-	if v.overrules(table) {
+// needsIdempotent reports whether the class of a code, or its catalogue entry, limits
+// retries to idempotent requests. A rule that sets the class overrides the entry in
+// this, too.
+func (v *variant) needsIdempotent(verdict codes.Verdict) bool {
+	if v.overrides(verdict) {
 		return v.class == Ambiguous
 	}
-	return table.IdempotentOnly
+	return verdict.IdempotentOnly
 }
 
-// overrules reports whether the rules' class goes before that of the catalogue, which is
-// the more specific if its code is longer. Terminal stands: it turns off all of a family.
-func (v *variant) overrules(table codes.Verdict) bool {
-	return v.class != Undecided && (v.class == Terminal || len(v.classKey.Code) >= table.Size)
+// overrides reports whether the class of the rules overrides that of the catalogue, whose
+// entry is more specific if its code is longer. Terminal overrides any entry, so that one
+// rule turns off a whole family.
+func (v *variant) overrides(verdict codes.Verdict) bool {
+	return v.class != Undecided && (v.class == Terminal || len(v.classKey.Code) >= verdict.Size)
 }

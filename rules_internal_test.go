@@ -207,17 +207,17 @@ func randomPolicy(r *rand.Rand) Policy {
 }
 
 // said is what the rules and the table say of a code.
-type said struct {
+type decision struct {
 	class              Class
 	attempts           int
-	harmless           bool
+	idempotentOnly     bool
 	rateLimit          RateLimiting
 	multiplier, jitter float64
 }
 
 // expected is what the rules say of a target, or of the strictest of those that it
 // may be if its service or its action is not known.
-func expected(p Policy, target Operation, code string) said {
+func expected(p Policy, target Operation, code string) decision {
 	services, actions := []string{target.Service}, []string{target.Action}
 	if target.Service == "" {
 		services = []string{"other", "cvm", "vpc"}
@@ -233,21 +233,21 @@ func expected(p Policy, target Operation, code string) said {
 			if number(may.attempts) < number(want.attempts) {
 				want.attempts = may.attempts
 			}
-			want.harmless = want.harmless || may.harmless || may.class == Ambiguous
-			if want.class.repeated() && !may.class.repeated() {
+			want.idempotentOnly = want.idempotentOnly || may.idempotentOnly || may.class == Ambiguous
+			if want.class.retryable() && !may.class.retryable() {
 				want.class = Terminal
 			}
 		}
 	}
-	if !want.class.repeated() {
-		return said{class: want.class} // it has no limits or delays
+	if !want.class.retryable() {
+		return decision{class: want.class} // it has no limits or delays
 	}
 	return want
 }
 
 // expectedOf is the documented precedence, word by word and without a plan: sort
 // the rules that cover the code, then ask them one after the other.
-func expectedOf(p Policy, target Operation, code string) said {
+func expectedOf(p Policy, target Operation, code string) decision {
 	type ranked struct {
 		size, scope int
 		rule        Rule
@@ -270,7 +270,7 @@ func expectedOf(p Policy, target Operation, code string) said {
 		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(b.scope, a.scope))
 	})
 	table := codes.Lookup(code)
-	want := said{class: meaningClasses[table.Means]}
+	want := decision{class: meaningClasses[table.Means]}
 	if i := slices.IndexFunc(rules, func(r ranked) bool { return r.rule.Class != Undecided }); i >= 0 {
 		if first := rules[i]; first.rule.Class == Terminal || first.size >= table.Size {
 			want.class = first.rule.Class
@@ -279,13 +279,13 @@ func expectedOf(p Policy, target Operation, code string) said {
 	for _, r := range rules {
 		want.attempts = cmp.Or(want.attempts, r.rule.MaxAttempts)
 		want.rateLimit = cmp.Or(want.rateLimit, r.rule.RateLimit)
-		want.harmless = want.harmless || r.rule.IdempotentOnly
+		want.idempotentOnly = want.idempotentOnly || r.rule.IdempotentOnly
 		want.multiplier = cmp.Or(want.multiplier, r.rule.Backoff.Multiplier)
 		want.jitter = cmp.Or(want.jitter, r.rule.Backoff.Jitter)
 	}
 	want.multiplier = cmp.Or(want.multiplier, classBackoffs[want.class].Multiplier)
 	want.jitter = cmp.Or(want.jitter, classBackoffs[want.class].Jitter)
-	want.harmless = want.harmless || want.class == Ambiguous
+	want.idempotentOnly = want.idempotentOnly || want.class == Ambiguous
 	return want
 }
 
@@ -309,15 +309,15 @@ func TestTheMostSpecificRuleWinsFieldByField(t *testing.T) {
 		for _, target := range targets {
 			for _, code := range asked {
 				rule, _ := compiled.ofCode(target, code)
-				got := said{rule.class, rule.maxAttempts, rule.idempotentOnly, rule.rateLimit, rule.backoff.Multiplier, rule.backoff.Jitter}
-				if !rule.class.repeated() {
-					got = said{class: rule.class}
+				got := decision{rule.class, rule.maxAttempts, rule.idempotentOnly, rule.rateLimit, rule.backoff.Multiplier, rule.backoff.Jitter}
+				if !rule.class.retryable() {
+					got = decision{class: rule.class}
 				}
-				got.harmless = got.harmless || got.class == Ambiguous
+				got.idempotentOnly = got.idempotentOnly || got.class == Ambiguous
 				if want := expected(p, target, code); got != want {
 					t.Fatalf("%s of %+v: got %+v, want %+v in %+v", code, target, got, want, p)
 				}
-				if rule.class.repeated() && rule.backoff.Initial > rule.backoff.Max {
+				if rule.class.retryable() && rule.backoff.Initial > rule.backoff.Max {
 					t.Fatalf("%s of %+v: %+v shrinks in %+v", code, target, rule.backoff, p)
 				}
 			}

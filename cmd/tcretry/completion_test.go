@@ -82,7 +82,7 @@ func TestCodesFiltersByClassesAndPrefixAndWritesNames(t *testing.T) {
 	_, out, _ := command("", "codes", "-class", "busy,throttled", "-prefix", "OperationDenied.Freq", "-names")
 	require.Equal(t, "OperationDenied.FreqOverLimit\n", out)
 	_, out, _ = command("", "codes", "-prefix", "InternalError.CvmCommon")
-	require.Regexp(t, `^InternalError.CvmCommon +transient, idempotent requests only +tke +wraps whatever CVM returned`, out)
+	require.Regexp(t, `^InternalError.CvmCommon +transient, idempotent requests only +tke +wraps any error of CVM`, out)
 	for _, class := range []string{"throttled", "busy", "transient"} {
 		code, out, _ := command("", "codes", "-class", class)
 		require.Equal(t, exitOK, code)

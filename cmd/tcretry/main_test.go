@@ -63,8 +63,8 @@ func TestCodesListsByClassAndProduct(t *testing.T) {
 	code, out, _ := command("", "codes", "-class", "throttled", "-product", "dnspod")
 	require.Equal(t, exitOK, code)
 	require.Equal(t, ""+
-		"FailedOperation.FrequencyLimit           throttled  dnspod,ses  too many calls; ses counts them by recipient\n"+
-		"InvalidParameter.OperationIsTooFrequent  throttled  dnspod      the documentation asks to wait one minute\n", out)
+		"FailedOperation.FrequencyLimit           throttled  dnspod,ses  too many calls; ses counts them per recipient\n"+
+		"InvalidParameter.OperationIsTooFrequent  throttled  dnspod      the documentation requires a wait of one minute\n", out)
 
 	_, all, _ := command("", "codes")
 	require.Greater(t, strings.Count(all, "\n"), 813)

@@ -15,7 +15,7 @@ func TestPolicyCheckWarnsAndStrictMakesItAMistake(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "policy.json")
 	for text, want := range map[string]string{
 		`{"codes": {"ServiceUnavailable": {"maxAttempts": 3}}}`: `codes["ServiceUnavailable"].maxAttempts: 3: has no effect`,
-		`{"codes": {"Internalerror": {"maxAttempts": 3}}}`:      `codes["Internalerror"]: the code "Internalerror" is not in the catalogue, and no documented code begins so; did you mean "InternalError"?`,
+		`{"codes": {"Internalerror": {"maxAttempts": 3}}}`:      `codes["Internalerror"]: unknown code "Internalerror": no family "Internalerror" is documented; did you mean "InternalError"?`,
 		`{"codes": {"cvm:InternalErorr": {"maxAttempts": 3}}}`:  `did you mean "InternalError"?`,
 		`{"maxDelay": "9m"}`: `maxDelay: 9m0s: has no effect`,
 	} {

@@ -149,7 +149,7 @@ func TestExplainReadsTheTextOfAThrottle(t *testing.T) {
 		e := tcretry.Explain(text)
 		require.Equal(t, "LimitExceeded", e.Code)
 		require.Equal(t, tcretry.Throttled, e.Class)
-		require.Equal(t, "built in, text of LimitExceeded", e.Rule)
+		require.Equal(t, "built in, message of LimitExceeded", e.Rule)
 		require.Contains(t, e.Retry, "at the learned rate limit")
 		require.Contains(t, e.Reason, "per second")
 	}

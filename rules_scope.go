@@ -6,19 +6,19 @@ import (
 	"github.com/tcretry/tcretry/internal/codes"
 )
 
-// A call whose service or action is not known may be one that a scoped rule is
-// about. It is treated as strictly as any call that it may be: a rule that forbids
-// a retry is not lifted because nothing says for which service the call is, and a
-// rule that permits more is for those who are known to be meant.
+// Scoped rules and calls whose service or action is not known: each rule that may apply
+// restricts the call. A rule that forbids a retry also forbids it if the service is
+// unknown; a rule that permits more needs a known scope.
 
-// noOther stands for every service or action that no rule names. It cannot be one.
-const noOther = "*"
+// otherName stands for every service or action that no rule names. No service or
+// action has this name.
+const otherName = "*"
 
-// partlyKnown returns what holds for a code in the scopes of which the service,
-// the action or both are not known; their keys have "" in that place. own is what
-// holds in the scopes that are known, the narrowest first.
-func (p Policy) partlyKnown(code string, own []*variant) []*variant {
-	services, actions := []string{noOther}, []string{noOther}
+// unknownScopes returns the variants of a code for calls whose service, action or both
+// are not known; the keys of these variants have "" in that place. own holds the
+// variants for known scopes, the narrowest first.
+func (p Policy) unknownScopes(code string, own []*variant) []*variant {
+	services, actions := []string{otherName}, []string{otherName}
 	for _, v := range own {
 		services, actions = with(services, v.key.Service), with(actions, v.key.Action)
 	}
@@ -35,7 +35,7 @@ func (p Policy) partlyKnown(code string, own []*variant) []*variant {
 	return all
 }
 
-// with returns a list that has the name, unless that is empty.
+// with returns the list with the name, if that is not empty, added once.
 func with(list []string, name string) []string {
 	if name == "" || slices.Contains(list, name) {
 		return list
@@ -43,8 +43,8 @@ func with(list []string, name string) []string {
 	return append(list, name)
 }
 
-// strictest returns what holds for a call that may be for any of the services and
-// actions: what holds where no rule names them, as strictly as for the strictest.
+// strictest returns the variant for a call to one of the services and actions: the
+// variant for those that no rule names, with the limits of the strictest one.
 func (p Policy) strictest(at codes.Key, own []*variant, services, actions []string) *variant {
 	var possible []*variant
 	for _, service := range services {
@@ -55,7 +55,7 @@ func (p Policy) strictest(at codes.Key, own []*variant, services, actions []stri
 			}
 		}
 	}
-	// The first of both lists is noOther, or the only one that it can be.
+	// The first of both lists is otherName, or the only name that it can be.
 	strict := *inScope(own, Operation{Service: services[0], Action: actions[0]})
 	strict.key, strict.possible = at, possible
 	for _, v := range possible {
@@ -65,13 +65,13 @@ func (p Policy) strictest(at codes.Key, own []*variant, services, actions []stri
 	return &strict
 }
 
-// inScope returns the variant of the narrowest scope that a target is in. The last
-// one is for any.
+// inScope returns the variant of the narrowest scope that an operation is in. The last
+// variant is for any operation.
 func inScope(own []*variant, t Operation) *variant {
 	return own[slices.IndexFunc(own, func(v *variant) bool { return v.key.InScope(t.Service, t.Action) })]
 }
 
-// tighten takes over the limits of other that are tighter than those of r.
+// tighten replaces the limits of r by those of other that are tighter.
 func (p Policy) tighten(r *resolved, other resolved) {
 	attempts, elapsed := orDefault(p.MaxAttempts, defaultMaxAttempts), orDefault(p.MaxElapsed, defaultMaxElapsed)
 	if orDefault(other.maxAttempts, attempts) < orDefault(r.maxAttempts, attempts) {
@@ -83,30 +83,30 @@ func (p Policy) tighten(r *resolved, other resolved) {
 	r.idempotentOnly = r.idempotentOnly || other.idempotentOnly
 }
 
-// partly returns what the rules say of a code that they name, for a target that is
-// known in part; nil if that part tells that no scoped rule is about it.
-func (r *rules) partly(t Operation, code string) *variant {
+// unknownScope returns the variant of a code for an operation that is known in part;
+// nil if no scoped rule can apply to that part.
+func (r *rules) unknownScope(t Operation, code string) *variant {
 	var other *variant
-	for _, v := range r.byPart[code] {
+	for _, v := range r.byUnknownScope[code] {
 		switch {
 		case v.key.Service != t.Service:
 		case v.key.Action == t.Action:
 			return v
-		case v.key.Action == noOther && t.Action != "":
+		case v.key.Action == otherName && t.Action != "":
 			other = v
 		}
 	}
 	return other
 }
 
-// stricter returns the class of a code, and whether anything is known about it, for
-// calls that have class so far and may be those of p as well.
-func stricter(class Class, known bool, p *variant, table codes.Verdict) (Class, bool) {
-	other, says := p.classOf(table)
+// stricter returns the class of a code, and whether it has one, for calls that have
+// class so far and that p may apply to as well.
+func stricter(class Class, known bool, p *variant, verdict codes.Verdict) (Class, bool) {
+	other, otherKnown := p.classOf(verdict)
 	switch {
-	case !says || other.repeated():
+	case !otherKnown || other.retryable():
 		return class, known
-	case class.repeated():
+	case class.retryable():
 		return Terminal, true
 	}
 	return class, true
