@@ -40,14 +40,14 @@ func TestDelaysOfEachClassStayInTheirDocumentedRange(t *testing.T) {
 	}
 }
 
-func TestDelaysAreCutToTheLongest(t *testing.T) {
+func TestDelaysAreCutToMaxDelay(t *testing.T) {
 	delays := defaultRules().ofClass(Busy).newBackOff(time.Second)
 	for range 5 {
 		require.Equal(t, time.Second, delays.NextBackOff())
 	}
 }
 
-func TestDelaysComeOnTopOfTheLeastOne(t *testing.T) {
+func TestDelaysAreAddedToTheMinimumDelay(t *testing.T) {
 	rule, _ := defaultRules().ofCode(Operation{}, "InvalidParameter.OperationIsTooFrequent")
 	require.Equal(t, time.Minute, rule.leastDelay)
 	delays := rule.newBackOff(rule.maxDelay)
@@ -82,7 +82,7 @@ func (l *listed) NextBackOff() time.Duration {
 	return first
 }
 
-func TestNewMakesTheSequenceWithinTheBounds(t *testing.T) {
+func TestTheSequenceOfNewIsLimited(t *testing.T) {
 	made := 0
 	rule, _ := Policy{Codes: map[string]Rule{
 		"Mine": {Class: Busy, Backoff: Backoff{New: func() backoff.BackOff {
@@ -101,12 +101,12 @@ func TestNewMakesTheSequenceWithinTheBounds(t *testing.T) {
 	require.Equal(t, backoff.Stop, delays.NextBackOff())
 }
 
-func TestANewThatMakesNothingEndsTheCall(t *testing.T) {
+func TestANewThatReturnsNilEndsTheCall(t *testing.T) {
 	rule := resolved{backoff: Backoff{New: func() backoff.BackOff { return nil }}}
 	require.Equal(t, backoff.Stop, rule.newBackOff(time.Minute).NextBackOff())
 }
 
-func TestOfAnInitialAndAMaxThatContradictTheMoreSpecificStands(t *testing.T) {
+func TestOfContradictingInitialAndMaxTheMoreSpecificApplies(t *testing.T) {
 	long := Policy{Codes: map[string]Rule{"InternalError": {Backoff: Backoff{Initial: 10 * time.Second}}}}
 	rule, _ := long.compile().ofCode(Operation{}, "InternalError")
 	require.Equal(t, Backoff{Initial: 10 * time.Second, Max: 10 * time.Second, Multiplier: 2, Jitter: 1}, rule.backoff)
@@ -151,7 +151,7 @@ func TestASequenceDoesNotEndByTime(t *testing.T) {
 	})
 }
 
-func TestARuleOfAnotherClassHasNoLeastDelay(t *testing.T) {
+func TestARuleWithAnotherClassHasNoMinimumDelay(t *testing.T) {
 	const code = "InvalidParameter.OperationIsTooFrequent"
 	same, _ := Policy{Codes: map[string]Rule{code: {Class: Throttled}}}.compile().ofCode(Operation{}, code)
 	require.Equal(t, time.Minute, same.leastDelay)

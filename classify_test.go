@@ -26,7 +26,7 @@ import (
 )
 
 // publishedCodes are the codes of the API's two tables, common and business, and
-// how many attempts of 3 a call makes at a server that answers nothing else.
+// how many attempts, of at most 3, a call makes if every response has the code.
 // Source: cloud.tencent.com/document/product/213/30435 and the older list of
 // cloud.tencent.com/document/api/628/45176.
 var publishedCodes = map[string]int{
@@ -104,16 +104,16 @@ func TestEveryPublishedCodeIsRetriedOrNot(t *testing.T) {
 	}
 }
 
-func TestTransportErrorsAreJudged(t *testing.T) {
+func TestTransportErrorsAreClassified(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	rows := []struct {
-		name    string
-		err     error
-		written bool
-		class   tcretry.Class
+		name      string
+		err       error
+		maybeSent bool
+		class     tcretry.Class
 	}{
 		{"refused", refused, false, tcretry.Transient},
-		{"refused, by a base that has no traces", refused, true, tcretry.Transient},
+		{"refused, by a base without traces", refused, true, tcretry.Transient},
 		{"DNS", &net.DNSError{Err: "no such host", Name: "x"}, true, tcretry.Transient},
 		{"a handshake that failed", errors.New("tls: handshake failure"), false, tcretry.Transient},
 		{"lost after it was written", io.EOF, true, tcretry.Ambiguous},
@@ -121,19 +121,19 @@ func TestTransportErrorsAreJudged(t *testing.T) {
 		{"an untrusted certificate", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false, tcretry.Terminal},
 		{"a bad scheme", errors.New(`unsupported protocol scheme "ftp"`), false, tcretry.Terminal},
 		{"a bad header", errors.New(`net/http: invalid header field value for "X"`), false, tcretry.Terminal},
-		{"what the base says is terminal", &tc3.RequestError{Reason: "no action"}, false, tcretry.Terminal},
+		{"terminal by its method", &tc3.RequestError{Reason: "no action"}, false, tcretry.Terminal},
 		{"a stream that HTTP/2 refused", errors.New("stream error: stream ID 5; REFUSED_STREAM; received from peer"), true, tcretry.Transient},
 		{"one whose body has no GetBody", errors.New("http2: Transport: cannot retry err [stream error: stream ID 5; REFUSED_STREAM; received from peer] after Request.Body was written; define Request.GetBody to avoid this error"), true, tcretry.Transient},
 		{"GOAWAY before the stream", errors.New("http2: Transport received Server's graceful shutdown GOAWAY"), true, tcretry.Transient},
 		{"GOAWAY before the first stream", errors.New("http2: Transport received GOAWAY from server ErrCode:ENHANCE_YOUR_CALM"), true, tcretry.Transient},
 		{"a stream that was reset", errors.New("stream error: stream ID 5; INTERNAL_ERROR; received from peer"), true, tcretry.Ambiguous},
 		{"a protocol error", errors.New("http2: Transport: cannot retry err [stream error: stream ID 5; PROTOCOL_ERROR; received from peer] after Request.Body was written"), true, tcretry.Ambiguous},
-		{"GOAWAY, whatever its text says", errors.New(`http2: server sent GOAWAY and closed the connection; LastStreamID=5, ErrCode=NO_ERROR, debug="stream error: stream ID 5; REFUSED_STREAM"`), true, tcretry.Ambiguous},
+		{"GOAWAY, whatever its text", errors.New(`http2: server sent GOAWAY and closed the connection; LastStreamID=5, ErrCode=NO_ERROR, debug="stream error: stream ID 5; REFUSED_STREAM"`), true, tcretry.Ambiguous},
 		{"redirects", errors.New("stopped after 10 redirects"), true, tcretry.Terminal},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			o := tcretry.Outcome{Err: row.err, MaybeSent: row.written}
+			o := tcretry.Outcome{Err: row.err, MaybeSent: row.maybeSent}
 			require.Equal(t, row.class, tcretry.DefaultClassifier().Classify(o))
 			o.Err = fmt.Errorf("wrapped: %w", row.err)
 			require.Equal(t, row.class, tcretry.DefaultClassifier().Classify(o))
@@ -142,15 +142,15 @@ func TestTransportErrorsAreJudged(t *testing.T) {
 }
 
 func TestChainReturnsTheFirstClassThatIsDecided(t *testing.T) {
-	say := func(c tcretry.Class) tcretry.Classifier {
+	always := func(c tcretry.Class) tcretry.Classifier {
 		return tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { return c })
 	}
 	require.Equal(t, tcretry.Busy,
-		tcretry.Chain(nil, say(tcretry.Undecided), say(tcretry.Busy), say(tcretry.Terminal)).Classify(tcretry.Outcome{}))
+		tcretry.Chain(nil, always(tcretry.Undecided), always(tcretry.Busy), always(tcretry.Terminal)).Classify(tcretry.Outcome{}))
 	require.Equal(t, tcretry.Undecided, tcretry.Chain().Classify(tcretry.Outcome{}))
 }
 
-func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
+func TestAClassifierIsCalledBeforeTheRulesWithAnEmptyBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("DescribeInstances", tctest.Fail("FailedOperation", "please wait"), tctest.OK(nil))
@@ -177,7 +177,7 @@ func TestAClassifierIsAskedBeforeTheRulesAndSeesNoBody(t *testing.T) {
 	})
 }
 
-func TestTheRulesOfACodeHoldForTheClassOfAClassifierToo(t *testing.T) {
+func TestTheRuleOfACodeAppliesToTheClassOfAClassifier(t *testing.T) {
 	busy := tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
 		if o.APIError != nil {
 			return tcretry.Busy
@@ -191,23 +191,23 @@ func TestTheRulesOfACodeHoldForTheClassOfAClassifierToo(t *testing.T) {
 		reason   tcretry.StopReason
 	}{
 		"attempts":             {tcretry.Rule{MaxAttempts: 2, Backoff: probe.Every(time.Second)}, 2, time.Second, tcretry.StopMaxAttempts},
-		"only if harmless":     {tcretry.Rule{IdempotentOnly: true}, 1, 0, tcretry.StopNotIdempotent},
+		"idempotent only":      {tcretry.Rule{IdempotentOnly: true}, 1, 0, tcretry.StopNotIdempotent},
 		"delays":               {tcretry.Rule{Backoff: probe.Every(7 * time.Second)}, 4, 21 * time.Second, tcretry.StopMaxAttempts},
 		"but for the class":    {tcretry.Rule{Class: tcretry.Terminal, Backoff: probe.Every(time.Second)}, 4, 3 * time.Second, tcretry.StopMaxAttempts},
 		"of another, attempts": {tcretry.Rule{Class: tcretry.Transient, MaxAttempts: 1}, 1, 0, tcretry.StopMaxAttempts},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told probe.Events
+				var events probe.Events
 				policy := tcretry.Policy{Codes: map[string]tcretry.Rule{"FailedOperation": row.rule}}
 				rt := tcretry.New(probe.Always(tctest.Fail("FailedOperation.Mine", "")), busy, tcretry.WithPolicy(policy),
-					tcretry.WithHooks(told.Hooks()), tcretry.WithoutBudget())
+					tcretry.WithHooks(events.Hooks()), tcretry.WithoutBudget())
 				start := time.Now()
 				probe.RoundTrip(t, rt, probe.SDKRequest(t, "RunInstances", nil))
-				require.Equal(t, row.attempts, told.Done[0].Attempts)
+				require.Equal(t, row.attempts, events.Done[0].Attempts)
 				require.Equal(t, row.took, time.Since(start))
-				require.Equal(t, row.reason, told.Done[0].Reason)
-				require.Equal(t, tcretry.Busy, told.Done[0].Class)
+				require.Equal(t, row.reason, events.Done[0].Reason)
+				require.Equal(t, tcretry.Busy, events.Done[0].Class)
 			})
 		})
 	}
@@ -258,17 +258,17 @@ func TestIdempotentRuleIsReplaceable(t *testing.T) {
 		api.Script("DescribeInstances", tctest.DropAfterExecution())
 		panics := tcretry.New(api, tcretry.WithIdempotency(func(*http.Request) bool { panic("no") }))
 		_, err = panics.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
-		require.Error(t, err, "a rule that panics says no")
+		require.Error(t, err, "a rule that panics returns false")
 	})
 }
 
-// hopeless is the error of a base that knows that another attempt is in vain.
-type hopeless struct{ error }
+// terminal is an error that prevents retries.
+type terminal struct{ error }
 
-func (hopeless) Terminal() bool { return true }
+func (terminal) Terminal() bool { return true }
 
-func TestABaseSaysThatAnErrorIsTerminal(t *testing.T) {
-	err := fmt.Errorf("signing: %w", hopeless{errors.New("no key")})
+func TestTheUnderlyingRoundTripperCanMakeAnErrorTerminal(t *testing.T) {
+	err := fmt.Errorf("signing: %w", terminal{errors.New("no key")})
 	require.Equal(t, tcretry.Terminal, tcretry.DefaultClassifier().Classify(tcretry.Outcome{Err: err}))
 	require.Equal(t, tcretry.Transient, tcretry.DefaultClassifier().Classify(tcretry.Outcome{Err: errors.New("no key")}))
 }

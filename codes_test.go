@@ -16,7 +16,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// readTSV returns the rows of a table, less the header.
+// readTSV returns the rows of a TSV file without the header.
 func readTSV(t *testing.T, path string) [][]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -35,7 +35,7 @@ func className(t *testing.T, name string) tcretry.Class {
 	return class
 }
 
-func TestEveryDocumentedExceptionIsInTheTableWithItsProducts(t *testing.T) {
+func TestEveryDocumentedExceptionIsInTheCatalogueWithItsProducts(t *testing.T) {
 	rows := readTSV(t, "testdata/codes.tsv")
 	require.Len(t, rows, 813)
 	for _, row := range rows {
@@ -46,7 +46,7 @@ func TestEveryDocumentedExceptionIsInTheTableWithItsProducts(t *testing.T) {
 	}
 }
 
-func TestTheTableIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
+func TestTheCatalogueIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
 	rows := readTSV(t, "internal/codes/codes.tsv")
 	codes := make([]string, len(rows))
 	for i, row := range rows {
@@ -55,7 +55,7 @@ func TestTheTableIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
 		require.NoError(t, tcretry.Policy{Codes: map[string]tcretry.Rule{row[0]: {}}}.Validate())
 		require.NotContains(t, row[0], ":")
 		if row[1] == "=" {
-			require.NotEmpty(t, row[4], "%s says nothing", row[0])
+			require.NotEmpty(t, row[4], "%s has neither a class nor a reason", row[0])
 		} else {
 			require.Contains(t, []string{"terminal", "throttled", "busy", "transient", "transient-idempotent"}, row[1], row[0])
 		}
@@ -65,7 +65,7 @@ func TestTheTableIsSortedWithoutDuplicatesAndWellFormed(t *testing.T) {
 	require.Equal(t, codes, tcretry.Codes())
 }
 
-func TestNoRowOfTheTableSaysWhatItsFamilySays(t *testing.T) {
+func TestNoCatalogueEntryRepeatsTheClassOfItsFamily(t *testing.T) {
 	for _, row := range readTSV(t, "internal/codes/codes.tsv") {
 		family, _, _ := strings.Cut(row[0], ".")
 		asFamily := tcretry.Explain(family + ".NoSuchCode").Class
@@ -88,8 +88,8 @@ func TestPublishedCommonCodesAreTerminalButForThreeFamilies(t *testing.T) {
 		"ResourceInUse":                                     tcretry.Busy,
 	}
 	for _, c := range codes {
-		class, repeated := want[c.Code]
-		if !repeated {
+		class, retried := want[c.Code]
+		if !retried {
 			class = tcretry.Terminal
 		}
 		e := tcretry.Explain(c.Code)
@@ -98,7 +98,7 @@ func TestPublishedCommonCodesAreTerminalButForThreeFamilies(t *testing.T) {
 	}
 }
 
-func TestThrottleAndBusyCodesAreWhatTheirKindSays(t *testing.T) {
+func TestThrottledAndBusyCodesHaveTheClassOfTheirKind(t *testing.T) {
 	var vectors struct {
 		Codes []struct{ Code, Class string }
 	}
@@ -116,7 +116,7 @@ func TestThrottleAndBusyCodesAreWhatTheirKindSays(t *testing.T) {
 	for _, c := range vectors.Codes {
 		want := kinds[c.Class]
 		if c.Code == "FailedOperation.RequestLimitExceeded30S" {
-			want = tcretry.Throttled // a minute is a wait that a call can make
+			want = tcretry.Throttled // a call can wait for a minute
 		}
 		require.Equal(t, want, tcretry.Explain(c.Code).Class, c.Code)
 	}
@@ -151,7 +151,7 @@ func TestACodeMeansWhatItsLongestKnownPrefixMeans(t *testing.T) {
 	}
 }
 
-func TestACodeThatPassesAfterAMinuteIsNotRepeatedSooner(t *testing.T) {
+func TestACodeWithAMinimumDelayIsNotRetriedSooner(t *testing.T) {
 	const code = "InvalidParameter.OperationIsTooFrequent"
 	delays := tcretry.Explain(code).Delays
 	require.Equal(t, tcretry.DelayRange{Min: 61 * time.Second, Max: 61500 * time.Millisecond}, delays[0])
@@ -169,19 +169,19 @@ func TestACodeThatPassesAfterAMinuteIsNotRepeatedSooner(t *testing.T) {
 	require.Equal(t, tcretry.DelayRange{Min: time.Second, Max: time.Second}, own.Delays[0])
 }
 
-// The README says how many codes the table has, so that a reader knows what the
-// defaults leave to a policy.
-func TestTheReadmeCountsTheCodesOfTheTable(t *testing.T) {
+// The README has the numbers of codes in the catalogue, which show how much the defaults
+// leave to a policy.
+func TestTheReadmeCountsTheCodesOfTheCatalogue(t *testing.T) {
 	families := map[string]tcretry.Class{
 		"RequestLimitExceeded": tcretry.Throttled, "ResourceInUse": tcretry.Busy, "ResourceBusy": tcretry.Busy, "InternalError": tcretry.Transient,
 	}
-	var refused, others, moved int
+	var terminal, others, moved int
 	for _, code := range tcretry.Codes() {
 		family, _, _ := strings.Cut(code, ".")
 		of, known := families[family]
 		switch class := tcretry.Explain(code).Class; {
 		case known && class == tcretry.Terminal:
-			refused++
+			terminal++
 		case known && class != of:
 			moved++
 		case !known && class != tcretry.Terminal:
@@ -190,13 +190,13 @@ func TestTheReadmeCountsTheCodesOfTheTable(t *testing.T) {
 	}
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	require.Contains(t, string(readme), fmt.Sprintf("| `InternalError.Test` and %d other documented codes of these families |", refused-1))
+	require.Contains(t, string(readme), fmt.Sprintf("| `InternalError.Test` and %d other documented codes of these families |", terminal-1))
 	require.Contains(t, string(readme), fmt.Sprintf("| %d documented codes of other families,", others))
 	require.Contains(t, string(readme), fmt.Sprintf(" and %d of these families that mean another class |", moved))
 }
 
-// A product that answers with the error of another service, whatever that was, may
-// have executed a part of the action, and may be refused for good.
+// A product that returns the error of another service may have executed a part of the
+// action, and the error may be permanent.
 func TestAnErrorOfAnotherServiceIsRetriedForIdempotentRequestsOnly(t *testing.T) {
 	wrapped := 0
 	for _, row := range readTSV(t, "internal/codes/codes.tsv") {
@@ -218,7 +218,7 @@ func TestAnErrorOfAnotherServiceIsRetriedForIdempotentRequestsOnly(t *testing.T)
 	}
 }
 
-func TestARuleForTheVeryCodeLetsTheErrorOfAnotherServiceBeRetried(t *testing.T) {
+func TestARuleForTheSameCodeRetriesTheErrorOfAnotherService(t *testing.T) {
 	transient := tcretry.Rule{Class: tcretry.Transient}
 	for key, attempts := range map[string]int{
 		"InternalError.CvmCommon":                   4,
@@ -232,17 +232,17 @@ func TestARuleForTheVeryCodeLetsTheErrorOfAnotherServiceBeRetried(t *testing.T) 
 	}
 }
 
-// attemptsOf is how many attempts a call of tke makes that is always answered with
-// a code.
+// attemptsOf returns how many attempts a call of tke makes if every response has the
+// code.
 func attemptsOf(t *testing.T, p tcretry.Policy, action, code string) (attempts int) {
 	synctest.Test(t, func(t *testing.T) {
-		var told probe.Events
-		rt := tcretry.New(probe.Always(tctest.Fail(code, "")), tcretry.WithPolicy(p), tcretry.WithHooks(told.Hooks()))
+		var events probe.Events
+		rt := tcretry.New(probe.Always(tctest.Fail(code, "")), tcretry.WithPolicy(p), tcretry.WithHooks(events.Hooks()))
 		req := probe.SDKRequest(t, action, nil)
 		req.URL.Host, req.Host = "tke.tencentcloudapi.com", ""
 		_, err := rt.RoundTrip(req)
 		require.NoError(t, err)
-		attempts = told.Done[0].Attempts
+		attempts = events.Done[0].Attempts
 	})
 	return attempts
 }

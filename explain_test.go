@@ -68,7 +68,7 @@ func TestExplainedDelaysAreWithinMaxDelay(t *testing.T) {
 	}, e.Delays)
 }
 
-func TestAnExplanationTellsTheTimeOfARule(t *testing.T) {
+func TestAnExplanationHasTheTimeLimitOfARule(t *testing.T) {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}, "InternalError": {MaxAttempts: 30}}}
 	require.Contains(t, p.Explain("ResourceInUse").String(), "attempts  any number, within 10m of the start of the call")
 	require.Contains(t, p.Explain("ResourceInUse").String(), " and so on")
@@ -85,25 +85,25 @@ func TestOneAttemptExplainsNoDelays(t *testing.T) {
 	require.Empty(t, e.Delays)
 }
 
-func TestTheTextOfAnExplanationCanBeShownWhateverTheCode(t *testing.T) {
+func TestTheTextOfAnExplanationIsPrintableWhateverTheCode(t *testing.T) {
 	for _, code := range []string{"InternalError.\x1b[2J\n", "\xff:InternalError", "InternalError." + strings.Repeat("a.", 50000)} {
 		probe.RequirePrintable(t, tcretry.Explain(code).String(), 1<<10, "\n")
 	}
 }
 
-func TestExplainSaysWhichThrottlesThePacerPaces(t *testing.T) {
-	for code, paced := range map[string]bool{
+func TestExplainSaysWhichThrottledCodesAreRateLimited(t *testing.T) {
+	for code, limited := range map[string]bool{
 		"RequestLimitExceeded":                    true,
 		"RequestLimitExceeded.UinLimitExceeded":   true,
 		"RequestLimitExceeded.NeverHeardOf":       true,
 		"FailedOperation.RateLimitExceeded":       true,
 		"InvalidParameter.OperationIsTooFrequent": false, // for a minute
 	} {
-		require.Equal(t, paced, strings.Contains(tcretry.Explain(code).Retry, "at the learned rate limit"), code)
+		require.Equal(t, limited, strings.Contains(tcretry.Explain(code).Retry, "at the learned rate limit"), code)
 	}
 }
 
-func TestExplainTakesNumbersStatusesAndTransportErrors(t *testing.T) {
+func TestExplainRecognizesNumbersStatusesAndTransportErrors(t *testing.T) {
 	for text, want := range map[string]struct {
 		code  string
 		class tcretry.Class
@@ -138,7 +138,7 @@ func TestExplainTakesNumbersStatusesAndTransportErrors(t *testing.T) {
 	}
 }
 
-func TestEveryTransportErrorHasANameThatExplainTakes(t *testing.T) {
+func TestEveryTransportErrorHasANameThatExplainRecognizes(t *testing.T) {
 	names := tcretry.TransportErrors()
 	require.IsIncreasing(t, names)
 	for _, name := range names {
@@ -155,7 +155,7 @@ func TestAnUnknownCodeIsExplainedWithTheNearestOne(t *testing.T) {
 		"ResorceInUse":                     "ResourceInUse",
 		"REQUESTLIMITEXCEEDED":             "RequestLimitExceeded",
 		"FailedOperation.ServerBussy":      "FailedOperation.ServerBusy",
-		"InternalError.Tets":               "", // a sub-code of a family that is known
+		"InternalError.Tets":               "", // an unknown sub-code of a known family
 		"InternalError":                    "",
 		"NoSuchCode":                       "",
 		"InvalidParameterValue.InstanceId": "",
@@ -181,20 +181,21 @@ func TestAnExplanationListsTheRulesOfNarrowerScopes(t *testing.T) {
 	require.Empty(t, p.Explain("cvm.RunInstances:InternalError").ScopedRules)
 }
 
-// subjectBase answers the first attempt as its subject says, and others with success.
-type subjectBase struct {
-	subject  string
+// firstFailure fails the first attempt with the outcome that a text describes; the
+// others succeed.
+type firstFailure struct {
+	text     string
 	attempts int
 }
 
-func (f *subjectBase) RoundTrip(req *http.Request) (*http.Response, error) {
+func (f *firstFailure) RoundTrip(req *http.Request) (*http.Response, error) {
 	if f.attempts++; f.attempts > 1 {
-		return subjectResponse(http.StatusOK, `{"Response":{"RequestId":"2"}}`), nil
+		return jsonResponse(http.StatusOK, `{"Response":{"RequestId":"2"}}`), nil
 	}
-	number, notNumber := strconv.Atoi(f.subject)
+	number, notNumber := strconv.Atoi(f.text)
 	switch {
-	case slices.Contains(tcretry.TransportErrors(), f.subject):
-		err, written := tcretry.TransportError(f.subject)
+	case slices.Contains(tcretry.TransportErrors(), f.text):
+		err, written := tcretry.TransportError(f.text)
 		trace := httptrace.ContextClientTrace(req.Context()) // as net/http does
 		trace.GetConn(req.URL.Host)
 		if written {
@@ -202,15 +203,15 @@ func (f *subjectBase) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	case notNumber == nil && number < 600:
-		return subjectResponse(number, "<html></html>"), nil
+		return jsonResponse(number, "<html></html>"), nil
 	case notNumber == nil:
-		return subjectResponse(http.StatusOK, fmt.Sprintf(`{"code":%d,"message":"m"}`, number)), nil
+		return jsonResponse(http.StatusOK, fmt.Sprintf(`{"code":%d,"message":"m"}`, number)), nil
 	}
-	code, message, _ := strings.Cut(f.subject, ": ")
-	return subjectResponse(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":%q},"RequestId":"1"}}`, code, message)), nil
+	code, message, _ := strings.Cut(f.text, ": ")
+	return jsonResponse(http.StatusOK, fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":%q},"RequestId":"1"}}`, code, message)), nil
 }
 
-func subjectResponse(status int, body string) *http.Response {
+func jsonResponse(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
@@ -218,13 +219,13 @@ func subjectResponse(status int, body string) *http.Response {
 	}
 }
 
-// subjects are all that Explain tells something about: the codes of the catalogue
-// and some that are not in it, the numbers of API 2.0, HTTP statuses, known and not,
+// explainable returns texts of every kind that Explain recognizes: the codes of the
+// catalogue and unknown ones, numbers of API 2.0, HTTP statuses, registered or not,
 // and every transport error.
-func subjects() []string {
+func explainable() []string {
 	all := append(tcretry.Codes(), tcretry.TransportErrors()...)
 	all = append(all, "RequestLimitExceeded.New", "InternalError.New", "ResourceInUse.New.Sub", "NoSuchCode", "FailedOperation.ServerBusy.New")
-	// Codes whose text has a say, and some that it has none of.
+	// Codes whose message decides, and codes whose message does not.
 	for _, code := range []string{"LimitExceeded", "LimitExceeded.New", "InternalError", "RequestLimitExceeded"} {
 		all = append(all, code+": "+probe.PerSecondZH, code+": "+probe.PerSecondEN, code+": unexpected EOF")
 	}
@@ -259,50 +260,51 @@ var agreeing = tcretry.Policy{MaxAttempts: 6, MaxDelay: 40 * time.Second, Codes:
 func TestExplainAndACallAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, policy := range map[string]tcretry.Policy{"zero": {}, "rules": agreeing} {
-			for _, subject := range subjects() {
+			for _, text := range explainable() {
 				for _, action := range []string{"RunInstances", "DescribeInstances"} {
-					requireAgreement(t, policy, action, subject, name+" "+action+" "+subject)
+					requireAgreement(t, policy, action, text, name+" "+action+" "+text)
 				}
 			}
 		}
 	})
 }
 
-// requireAgreement compares the explanation of a subject with a call that meets it.
-func requireAgreement(t *testing.T, policy tcretry.Policy, action, subject, name string) {
-	asked := subject
-	if !slices.Contains(tcretry.TransportErrors(), subject) {
-		asked = "cvm." + action + ":" + subject
+// requireAgreement compares the explanation of a text with a call that has this outcome.
+func requireAgreement(t *testing.T, policy tcretry.Policy, action, text, name string) {
+	argument := text
+	if !slices.Contains(tcretry.TransportErrors(), text) {
+		argument = "cvm." + action + ":" + text
 	}
-	e := policy.Explain(asked)
-	var told probe.Events
-	base := &subjectBase{subject: subject}
-	rt := tcretry.New(base, tcretry.WithPolicy(policy), tcretry.WithHooks(told.Hooks()), tcretry.WithoutRateLimiter())
+	e := policy.Explain(argument)
+	var events probe.Events
+	base := &firstFailure{text: text}
+	rt := tcretry.New(base, tcretry.WithPolicy(policy), tcretry.WithHooks(events.Hooks()), tcretry.WithoutRateLimiter())
 	resp, err := rt.RoundTrip(probe.SDKRequest(t, action, strings.NewReader("{}")))
 	if err == nil {
 		_ = resp.Body.Close()
 	}
-	require.Equal(t, e.Class, told.Attempts[0].Class, name)
+	require.Equal(t, e.Class, events.Attempts[0].Class, name)
 	retried := e.MaxAttempts != 1 && (!e.IdempotentOnly || action == "DescribeInstances")
 	require.Equal(t, retried, base.attempts == 2, "%s: %+v", name, e)
 	if !retried {
 		return
 	}
-	delay := told.Retries[0].Delay
+	delay := events.Retries[0].Delay
 	require.GreaterOrEqual(t, delay, e.Delays[0].Min, name)
 	require.LessOrEqual(t, delay, e.Delays[0].Max, name)
 }
 
-// The rate limiter sets the time of those retries that Explain says so of.
+// The rate limiter sets the time of exactly those retries that Explain reports as rate
+// limited.
 func TestExplainSaysWhichRetriesTheRateLimiterTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, subject := range subjects() {
-			var told probe.Events
-			rt := tcretry.New(&subjectBase{subject: subject}, tcretry.WithHooks(told.Hooks()))
+		for _, text := range explainable() {
+			var events probe.Events
+			rt := tcretry.New(&firstFailure{text: text}, tcretry.WithHooks(events.Hooks()))
 			_, _ = rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", strings.NewReader("{}")))
-			paced := len(told.Retries) > 0 && told.Retries[0].RateLimited
-			says := strings.Contains(tcretry.Explain(subject).Retry, "at the learned rate limit")
-			require.Equal(t, paced, says, subject)
+			limited := len(events.Retries) > 0 && events.Retries[0].RateLimited
+			want := strings.Contains(tcretry.Explain(text).Retry, "at the learned rate limit")
+			require.Equal(t, limited, want, text)
 		}
 	})
 }

@@ -209,7 +209,7 @@ var transportErrors = [...]transportError{
 	{"unexpected EOF", "", io.ErrUnexpectedEOF, true, "the connection ended before the end of the response"},
 	{"connection reset by peer", "reset", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, true, "the connection was reset before a response came"},
 	{"broken pipe", "", &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}, true, "the connection ended while the request was being sent"},
-	{"attempt timed out", "timeout", watch.TimeoutError{}, true, "no response came within WithAttemptTimeout"},
+	{"attempt timed out", "timeout", watch.TimeoutError{}, true, "no response came within the time of WithAttemptTimeout"},
 	{"timeout awaiting response headers", "", errors.New("net/http: timeout awaiting response headers"), true, "no response came within ResponseHeaderTimeout of the http.Transport"},
 	{"connection refused", "refused", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false, "nothing listens at the address: the request was never sent"},
 	{"dial timeout", "", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}, false, "the connection was not established in time: the request was never sent"},

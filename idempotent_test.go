@@ -15,7 +15,7 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-func TestIdempotentKnowsReadsByTheirNames(t *testing.T) {
+func TestIdempotentRecognizesReadsByTheirNames(t *testing.T) {
 	for action, want := range map[string]bool{
 		"DescribeInstances": true, "Describe": true, "GetCallerIdentity": true, "ListUsers": true, "ListenX": false,
 		"QueryCallList": true, "InquirePriceRunInstances": true, "InquiryPriceRunInstances": true, "CheckDomain": true,
@@ -27,7 +27,7 @@ func TestIdempotentKnowsReadsByTheirNames(t *testing.T) {
 	}
 }
 
-func TestIdempotentKnowsActionsThatDoMoreThanTheirNamesSay(t *testing.T) {
+func TestIdempotentExcludesActionsThatWriteDespiteTheirNames(t *testing.T) {
 	for _, c := range []struct {
 		service, action string
 		want            bool
@@ -50,7 +50,7 @@ func TestIdempotentKnowsActionsThatDoMoreThanTheirNamesSay(t *testing.T) {
 	}
 }
 
-func TestIdempotentTakesAnUnknownServiceForAnyOfThoseWithAnException(t *testing.T) {
+func TestIdempotentAppliesTheExceptionsOfAnyServiceToAnUnknownOne(t *testing.T) {
 	for action, body := range map[string]string{"CheckAmount": `{}`, "RunInstances": `{"ClientToken":"t"}`} {
 		req := probe.APIRequest(t, "cvm", action, body)
 		require.Equal(t, true, tcretry.Idempotent(req), action)
@@ -59,7 +59,7 @@ func TestIdempotentTakesAnUnknownServiceForAnyOfThoseWithAnException(t *testing.
 	}
 }
 
-func TestIdempotentBelievesAClientToken(t *testing.T) {
+func TestIdempotentAcceptsAClientToken(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"ClientToken":"t"}`:                         true,
 		`{"ClientToken":"t","A":1E400}`:               true,
@@ -91,7 +91,7 @@ func TestIdempotentBelievesAClientToken(t *testing.T) {
 	}
 }
 
-func TestIdempotentTakesATokenFromNoOtherKindOfBody(t *testing.T) {
+func TestIdempotentReadsATokenFromNoOtherKindOfBody(t *testing.T) {
 	for contentType, want := range map[string]bool{
 		"application/json": true, "Application/JSON; charset=utf-8": true,
 		"application/octet-stream": false, "multipart/form-data; boundary=x": false, "text/plain": false, "": false,
@@ -102,7 +102,7 @@ func TestIdempotentTakesATokenFromNoOtherKindOfBody(t *testing.T) {
 	}
 }
 
-func TestIdempotentTakesATokenFromAPartOfAMultipartBody(t *testing.T) {
+func TestIdempotentReadsATokenFromAPartOfAMultipartBody(t *testing.T) {
 	field := func(name, value string) string {
 		return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
 	}
@@ -128,7 +128,7 @@ func TestIdempotentTakesATokenFromAPartOfAMultipartBody(t *testing.T) {
 	}
 }
 
-func TestIdempotentTakesATokenFromAQueryOrAForm(t *testing.T) {
+func TestIdempotentReadsATokenFromAQueryOrAForm(t *testing.T) {
 	const params = "Action=RunInstances&SecretId=AKIDEXAMPLE&ClientToken="
 	for token, want := range map[string]bool{"t": true, "%41": true, "": false, "%zz": false, "t&ClientToken=": false} {
 		get, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?x", nil)
@@ -143,7 +143,7 @@ func TestIdempotentTakesATokenFromAQueryOrAForm(t *testing.T) {
 	}
 }
 
-func TestIdempotentDoesNotBelieveATokenThatTheActionIgnores(t *testing.T) {
+func TestIdempotentIgnoresATokenThatTheActionIgnores(t *testing.T) {
 	for _, c := range []struct {
 		service, action string
 		want            bool
@@ -161,7 +161,7 @@ func TestIdempotentDoesNotBelieveATokenThatTheActionIgnores(t *testing.T) {
 	}
 }
 
-func TestIdempotentBelievesTheTokenOfEveryOtherActionThatHasOne(t *testing.T) {
+func TestIdempotentAcceptsTheTokenOfEveryOtherActionThatHasOne(t *testing.T) {
 	raw, err := os.ReadFile("testdata/vectors/clienttoken_actions.json")
 	require.NoError(t, err)
 	var file struct {
@@ -181,11 +181,11 @@ func TestIdempotentBelievesTheTokenOfEveryOtherActionThatHasOne(t *testing.T) {
 	}, ignored)
 }
 
-func TestIdempotentDoesNotBelieveATokenWithoutAnActionToHoldItAgainst(t *testing.T) {
+func TestIdempotentIgnoresATokenWithoutAnAction(t *testing.T) {
 	require.False(t, tcretry.Idempotent(probe.APIRequest(t, "cvm", "", `{"ClientToken":"t"}`)))
 }
 
-func TestIdempotentLeavesTheBodyAloneAndLooksAtNoneWithoutGetBody(t *testing.T) {
+func TestIdempotentReadsACopyOfTheBodyByGetBodyOnly(t *testing.T) {
 	const body = `{"ClientToken":"t"}`
 	req := probe.APIRequest(t, "cvm", "RunInstances", body)
 	require.True(t, tcretry.Idempotent(req))
@@ -200,14 +200,14 @@ func TestIdempotentLeavesTheBodyAloneAndLooksAtNoneWithoutGetBody(t *testing.T) 
 	require.False(t, tcretry.Idempotent(req))
 }
 
-func TestIdempotentLooksNoFurtherThanTheLimitOfTheAPI(t *testing.T) {
+func TestIdempotentReadsABodyUpToTheLimitOfTheAPI(t *testing.T) {
 	const start, end, limit = `{"ClientToken":"t","A":"`, `"}`, 10 << 20
 	padding := strings.Repeat("a", limit-len(start)-len(end))
 	require.True(t, tcretry.Idempotent(probe.APIRequest(t, "cvm", "RunInstances", start+padding+end)))
 	require.False(t, tcretry.Idempotent(probe.APIRequest(t, "cvm", "RunInstances", start+padding+"a"+end)))
 }
 
-func TestIdempotentBelievesAnIdempotencyKey(t *testing.T) {
+func TestIdempotentAcceptsAnIdempotencyKey(t *testing.T) {
 	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key", "x-idempotency-key"} {
 		req := probe.APIRequest(t, "ecm", "RunInstances", `{}`)
 		require.False(t, tcretry.Idempotent(req))
@@ -216,9 +216,9 @@ func TestIdempotentBelievesAnIdempotencyKey(t *testing.T) {
 	}
 }
 
-// The official SDK sends this very key with every request if it is told to: it
-// tells no request from another.
-func TestIdempotentDoesNotBelieveTheConstantKeyOfTheSDK(t *testing.T) {
+// The official SDK sends this key with every request if UnsafeRetryOnConnectionFailure is
+// set: the key does not identify a request.
+func TestIdempotentIgnoresTheConstantKeyOfTheSDK(t *testing.T) {
 	for name, want := range map[string]bool{"x": false, "X": true, "x1": true, "": true} {
 		for _, key := range []string{"X-Idempotency-Key", "x-idempotency-key"} {
 			req := probe.APIRequest(t, "cvm", "RunInstances", `{}`)
@@ -237,7 +237,7 @@ func TestIdempotentDoesNotBelieveTheConstantKeyOfTheSDK(t *testing.T) {
 	}()))
 }
 
-func TestIdempotentDoesNotTakeAGetToTheAPIForARead(t *testing.T) {
+func TestIdempotentDoesNotTreatAGetToTheAPIAsARead(t *testing.T) {
 	for _, url := range []string{
 		"https://cvm.tencentcloudapi.com/?Action=RunInstances", // the action writes
 		"https://cvm.tencentcloudapi.com/",                     // no action at all
@@ -258,7 +258,7 @@ func TestIdempotentFollowsNetHTTPForRequestsThatAreNotToTheAPI(t *testing.T) {
 	}
 }
 
-func TestIdempotentTakesEveryVectorForTheReadThatItIs(t *testing.T) {
+func TestIdempotentRecognizesTheReadOfEveryVector(t *testing.T) {
 	raw, err := os.ReadFile("testdata/vectors/requests.json")
 	require.NoError(t, err)
 	var file struct {

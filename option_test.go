@@ -11,7 +11,7 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
+func TestNewTransportReportsEveryInvalidOption(t *testing.T) {
 	_, err := tcretry.NewTransport(nil,
 		nil, tcretry.WithMaxPeekBytes(0), tcretry.WithMaxReplayBytes(-1), tcretry.WithAttemptTimeout(-time.Second),
 		tcretry.WithClassifier(nil), tcretry.WithIdempotency(nil), tcretry.WithBudget(nil), tcretry.WithRateLimiter(nil),
@@ -20,9 +20,9 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 	var all interface{ Unwrap() []error }
 	require.ErrorAs(t, err, &all)
 	var options []string
-	for _, mistake := range all.Unwrap() {
+	for _, invalid := range all.Unwrap() {
 		var o *tcretry.OptionError
-		require.ErrorAs(t, mistake, &o)
+		require.ErrorAs(t, invalid, &o)
 		require.Contains(t, o.Error(), "tcretry: ")
 		options = append(options, o.Option)
 	}
@@ -36,13 +36,13 @@ func TestOptionsReportEveryMistakeAtOnce(t *testing.T) {
 		"tcretry: WithPolicy: policy: MaxDelay: -1ns: want 0, which means the default, or more")
 }
 
-func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
+func TestANilPointerInAnOptionIsAnError(t *testing.T) {
 	var budget *budget.Tokens
-	var pacer *ratelimit.Adaptive
+	var limiter *ratelimit.Adaptive
 	var classify tcretry.ClassifierFunc
 	for want, option := range map[string]tcretry.Option{
 		"tcretry: WithBudget(<nil>): it is nil: WithoutBudget turns it off":           tcretry.WithBudget(budget),
-		"tcretry: WithRateLimiter(<nil>): it is nil: WithoutRateLimiter turns it off": tcretry.WithRateLimiter(pacer),
+		"tcretry: WithRateLimiter(<nil>): it is nil: WithoutRateLimiter turns it off": tcretry.WithRateLimiter(limiter),
 		"tcretry: WithClassifier(<nil>): it is nil":                                   tcretry.WithClassifier(classify),
 	} {
 		_, err := tcretry.NewTransport(nil, option)
@@ -50,7 +50,7 @@ func TestAVariableThatWasNeverSetIsAMistake(t *testing.T) {
 	}
 }
 
-func TestNewPanicsWithWhatNewTransportReturns(t *testing.T) {
+func TestNewPanicsWithTheErrorOfNewTransport(t *testing.T) {
 	_, err := tcretry.NewTransport(nil, tcretry.WithMaxPeekBytes(-1))
 	require.PanicsWithError(t, err.Error(), func() { tcretry.New(nil, tcretry.WithMaxPeekBytes(-1)) })
 }

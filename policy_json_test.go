@@ -66,7 +66,7 @@ func TestAPolicyIsWrittenAsTheJSONItIsReadFrom(t *testing.T) {
 	require.Equal(t, "{}", string(text))
 }
 
-func TestParsePolicyReportsEveryMistakeWithItsPath(t *testing.T) {
+func TestParsePolicyReportsEveryInvalidValueWithItsPath(t *testing.T) {
 	const text = `{
 		"maxAttempts": 1.5,
 		"maxElapsed": 5,
@@ -110,9 +110,9 @@ func TestParsePolicyReportsEveryMistakeWithItsPath(t *testing.T) {
 		`codes["a b"].backoff.initial: 2s: want at most max, which is 1s`,
 		`codes["a b"].backoff.multiplier: 0.5: want 1 to 1000`,
 	}, lines(t, err))
-	var mistake *tcretry.PolicyError
-	require.True(t, errors.As(err, &mistake))
-	require.Equal(t, "maxAttempts", mistake.Path)
+	var invalid *tcretry.PolicyError
+	require.True(t, errors.As(err, &invalid))
+	require.Equal(t, "maxAttempts", invalid.Path)
 }
 
 func TestWhatIsNotOneJSONObjectIsNoPolicy(t *testing.T) {
@@ -136,7 +136,7 @@ func TestWhatIsNotOneJSONObjectIsNoPolicy(t *testing.T) {
 	}
 }
 
-func TestDeepNestingIsRefused(t *testing.T) {
+func TestDeepNestingIsAnError(t *testing.T) {
 	_, err := tcretry.ParsePolicy(strings.NewReader(`{"codes":` + strings.Repeat("[", 500_000)))
 	require.ErrorContains(t, err, "not JSON: ")
 }
@@ -148,7 +148,7 @@ func TestAnErrorOfTheReaderIsReturned(t *testing.T) {
 	require.EqualError(t, err, "tcretry: policy: broken")
 }
 
-func TestUnmarshalLeavesAPolicyAsItWasUnlessAllIsRight(t *testing.T) {
+func TestUnmarshalLeavesAPolicyUnchangedAfterAnError(t *testing.T) {
 	config := struct{ Retry tcretry.Policy }{tcretry.Policy{MaxAttempts: 7}}
 	require.Error(t, json.Unmarshal([]byte(`{"Retry": {"maxAttempts": 3, "maxDelay": 1}}`), &config))
 	require.Equal(t, 7, config.Retry.MaxAttempts)
@@ -158,7 +158,7 @@ func TestUnmarshalLeavesAPolicyAsItWasUnlessAllIsRight(t *testing.T) {
 	require.Equal(t, 3, config.Retry.MaxAttempts)
 }
 
-func TestAPolicyWithAFunctionOrAMistakeIsNotWritten(t *testing.T) {
+func TestAnInvalidPolicyOrOneWithAFunctionIsNotWritten(t *testing.T) {
 	_, err := json.Marshal(tcretry.Policy{MaxAttempts: -1, Codes: map[string]tcretry.Rule{
 		"A": {Backoff: tcretry.Backoff{New: func() backoff.BackOff { return nil }}},
 	}})

@@ -44,7 +44,7 @@ func TestLintWarnsOfRulesWithoutEffect(t *testing.T) {
 		`{"InternalError.CvmCommon": {"class": "transient"}}`:                            "",
 		`{"InternalError.CvmCommon": {"idempotentOnly": true}}`:                          `codes["InternalError.CvmCommon"].idempotentOnly: true: has no effect: InternalError.CvmCommon is treated the same without it`,
 		`{"UnsupportedOperation.Mine": {"class": "busy", "maxAttempts": 3}}`:             "",
-		`{"FailedOperation.ResourceInOperating": {"class": "busy", "maxAttempts": 30}}`:  "", // the class is documented
+		`{"FailedOperation.ResourceInOperating": {"class": "busy", "maxAttempts": 30}}`:  "", // the class documents the rule
 		`{"ResourceInUse": {"maxAttempts": 2}, "vpc:ResourceInUse": {"maxAttempts": 4}}`: "",
 	} {
 		require.Equal(t, want, strings.Join(warningsOf(t, `{"codes": `+text+`}`), "\n"), text)
@@ -53,7 +53,7 @@ func TestLintWarnsOfRulesWithoutEffect(t *testing.T) {
 		warningsOf(t, `{"maxAttempts": 1, "codes": {"InternalError": {"maxAttempts": 3}}}`))
 }
 
-func TestLintWarnsOfNamesThatAreNotKnown(t *testing.T) {
+func TestLintWarnsOfUnknownNames(t *testing.T) {
 	for key, want := range map[string]string{
 		"Internalerror":                   `unknown code "Internalerror": no family "Internalerror" is documented; did you mean "InternalError"?`,
 		"cvm:InternalErorr":               `unknown code "InternalErorr": no family "InternalErorr" is documented; did you mean "InternalError"?`,
@@ -65,7 +65,7 @@ func TestLintWarnsOfNamesThatAreNotKnown(t *testing.T) {
 		"cvm.RunInstance:InternalError":   `unknown action "RunInstance" of cvm; did you mean "RunInstances"?`,
 		"cvm.runInstances:InternalError":  `unknown action "runInstances" of cvm; did you mean "RunInstances"?`,
 		"cvm.RunInstances:InternalError":  "",
-		"cvm.NoTokenAction:InternalError": "", // what products add is not known
+		"cvm.NoTokenAction:InternalError": "", // products add actions
 		"sts:InternalError":               "",
 		"FailedOperation.NewOfAProduct":   "",
 		"InvalidParameterValue":           "",
@@ -103,7 +103,7 @@ codes["Mine"].backoff.max: 9s: delays are cut to MaxDelay, which is 5s`,
 	}
 }
 
-func TestLintLeavesAFunctionAloneAndWhatIsNotValid(t *testing.T) {
+func TestLintIgnoresFunctionsAndInvalidValues(t *testing.T) {
 	constant := func() backoff.BackOff { return backoff.NewConstantBackOff(time.Minute) }
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
 		"ResourceInUse": {MaxAttempts: 30, MaxElapsed: time.Minute, Backoff: tcretry.Backoff{New: constant}},
@@ -120,10 +120,10 @@ func TestLintLeavesAFunctionAloneAndWhatIsNotValid(t *testing.T) {
 func TestLintWarnsOfRateLimitsWithoutEffect(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"RequestLimitExceeded": {"rateLimit": false}}`:                                                  "",
-		`{"RequestLimitExceeded": {"class": "terminal", "rateLimit": false}}`:                             "", // the limiter learns of it otherwise
+		`{"RequestLimitExceeded": {"class": "terminal", "rateLimit": false}}`:                             "", // otherwise the limiter learns from it
 		`{"RequestLimitExceeded": {"rateLimit": false}, "cvm:RequestLimitExceeded": {"rateLimit": true}}`: "",
 		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": true}}`:                                "",
-		`{"LimitExceeded": {"rateLimit": false}}`:                                                         "", // by its text
+		`{"LimitExceeded": {"rateLimit": false}}`:                                                         "", // by its message
 		`{"RequestLimitExceeded": {"rateLimit": true}}`:                                                   `codes["RequestLimitExceeded"].rateLimit: true: has no effect: RequestLimitExceeded is treated the same without it`,
 		`{"InvalidParameter.OperationIsTooFrequent": {"rateLimit": false}}`:                               `codes["InvalidParameter.OperationIsTooFrequent"].rateLimit: false: has no effect: InvalidParameter.OperationIsTooFrequent is treated the same without it`,
 		`{"InternalError": {"rateLimit": true}}`:                                                          `codes["InternalError"].rateLimit: true: has no effect: InternalError is transient, and only throttled codes are rate limited`,

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// schemaOf makes the JSON Schema of the form of a policy in JSON: the fields are
-// those of the types that are written, their descriptions the doc comments of the
-// types that users see, and the limits those of Validate.
+// schemaOf returns the JSON Schema of a policy: the fields are those of the JSON types,
+// their descriptions the doc comments of the exported types, and the limits those of
+// Validate.
 func schemaOf(t *testing.T) map[string]any {
 	docs := fieldDocs(t, "policy.go")
 	object := func(of reflect.Type, doc string) map[string]any {
@@ -24,7 +24,7 @@ func schemaOf(t *testing.T) map[string]any {
 		for i := range of.NumField() {
 			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
 			field, known := fieldSchemas[name]
-			require.True(t, known, "no limits are known for %s", name)
+			require.True(t, known, "no schema for %s", name)
 			described := map[string]any{"description": docs[doc+"."+of.Field(i).Name]}
 			require.NotEmpty(t, described["description"], "%s.%s", doc, of.Field(i).Name)
 			for k, v := range field {
@@ -104,15 +104,15 @@ func fieldDocs(t *testing.T, path string) map[string]string {
 	return docs
 }
 
-// The file is what editors and programs get: go test -run TestTheSchema -update
-// makes it anew after a change of the types or of their comments.
+// policy.schema.json is the file for editors: go test -run TestTheSchema -update
+// rewrites it after a change of the types or of their comments.
 func TestTheSchemaIsThatOfTheTypes(t *testing.T) {
 	want, err := json.MarshalIndent(schemaOf(t), "", "  ")
 	require.NoError(t, err)
 	want = append(want, '\n')
 	if flag.Lookup("update").Value.String() == "true" {
 		require.NoError(t, os.WriteFile("policy.schema.json", want, 0o644))
-		return // the one that is embedded is of before
+		return // the embedded file is the old one
 	}
 	require.Equal(t, string(want), PolicySchema())
 }

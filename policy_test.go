@@ -13,7 +13,7 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// lines returns the mistakes of an error, each less the prefix of all.
+// lines returns the lines of an error without their common prefix.
 func lines(t *testing.T, err error) []string {
 	t.Helper()
 	require.Error(t, err)
@@ -32,7 +32,7 @@ func TestTheZeroPolicyIsValid(t *testing.T) {
 	require.NoError(t, tcretry.ConservativePolicy().Validate())
 }
 
-func TestValidateReportsEveryMistakeWithItsPath(t *testing.T) {
+func TestValidateReportsEveryInvalidValueWithItsPath(t *testing.T) {
 	p := tcretry.Policy{
 		MaxAttempts: -1, MaxElapsed: -2, MaxDelay: -3,
 		Codes: map[string]tcretry.Rule{
@@ -67,12 +67,12 @@ func TestValidateReportsEveryMistakeWithItsPath(t *testing.T) {
 	}, lines(t, p.Validate()))
 }
 
-func TestAMistakeIsAPolicyError(t *testing.T) {
+func TestAnInvalidValueIsAPolicyError(t *testing.T) {
 	err := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {MaxAttempts: -1}}}.Validate()
-	var mistake *tcretry.PolicyError
-	require.True(t, errors.As(err, &mistake))
-	require.Equal(t, `Codes["InternalError"].MaxAttempts`, mistake.Path)
-	require.Equal(t, -1, mistake.Value)
+	var invalid *tcretry.PolicyError
+	require.True(t, errors.As(err, &invalid))
+	require.Equal(t, `Codes["InternalError"].MaxAttempts`, invalid.Path)
+	require.Equal(t, -1, invalid.Value)
 }
 
 func TestKeysOfRulesFollowOneGrammar(t *testing.T) {
@@ -122,18 +122,18 @@ func TestARuleForAFamilyLeavesItsDocumentedExceptionsTerminal(t *testing.T) {
 	}
 }
 
-func TestARuleForTheVeryCodeOverrulesTheTable(t *testing.T) {
+func TestARuleForTheSameCodeOverridesTheCatalogue(t *testing.T) {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"cvm:InternalError.Test": {Class: tcretry.Busy}}}
 	require.Equal(t, tcretry.Busy, p.Explain("cvm:InternalError.Test").Class)
 	require.Equal(t, tcretry.Terminal, p.Explain("vpc:InternalError.Test").Class)
 }
 
-func TestARowThatOnlyInformsLeavesTheClassToTheFamily(t *testing.T) {
+func TestAnEntryWithoutAClassHasThatOfItsFamily(t *testing.T) {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"RequestLimitExceeded": {Class: tcretry.Busy}}}
 	require.Equal(t, tcretry.Busy, p.Explain("RequestLimitExceeded.UinLimitExceeded").Class)
 }
 
-func TestCarefulRepeatsInternalErrorsOnlyIfThatIsHarmless(t *testing.T) {
+func TestConservativePolicyRetriesInternalErrorsOfIdempotentRequestsOnly(t *testing.T) {
 	for code, want := range map[string]bool{
 		"InternalError": true, "InternalError.NoSuchCode": true, "InternalError.ServerBusy": true,
 		"RequestLimitExceeded": false, "ResourceInUse": false, "InternalError.Test": false,
@@ -144,7 +144,7 @@ func TestCarefulRepeatsInternalErrorsOnlyIfThatIsHarmless(t *testing.T) {
 	}
 }
 
-func TestCarefulIsTheCallersToChange(t *testing.T) {
+func TestConservativePolicyReturnsACopy(t *testing.T) {
 	p := tcretry.ConservativePolicy()
 	p.Codes["InternalError"] = tcretry.Rule{}
 	require.True(t, tcretry.ConservativePolicy().Codes["InternalError"].IdempotentOnly)

@@ -58,8 +58,6 @@ func BenchmarkOfCode(b *testing.B) {
 	}
 }
 
-// BenchmarkCodeTable is what the first lookup of a process costs.
-
 func BenchmarkCompile(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -88,7 +86,7 @@ func TestARuleHasASequenceAndACountOfItsOwn(t *testing.T) {
 	require.Zero(t, b.maxAttempts)
 }
 
-func TestACodeIsKnownIfTheTableOrARuleGivesItAClass(t *testing.T) {
+func TestACodeIsKnownIfTheCatalogueOrARuleSetsItsClass(t *testing.T) {
 	r := Policy{Codes: map[string]Rule{
 		"Mine":   {Class: Busy},
 		"Narrow": {MaxAttempts: 2},
@@ -112,7 +110,7 @@ func TestAClassifiersClassTakesTheOtherFieldsOfTheRule(t *testing.T) {
 	require.Same(t, r.ofClass(Transient), r.ofCodeAs(runInstances, &APIError{Code: "Another"}, Transient))
 }
 
-func TestAClassThatIsNoneIsTerminal(t *testing.T) {
+func TestAnInvalidClassIsTerminal(t *testing.T) {
 	r := defaultRules()
 	require.Equal(t, Terminal, r.ofClass(Undecided).class)
 	require.Equal(t, Terminal, r.ofClass(classCount).class)
@@ -133,7 +131,7 @@ func TestZeroFieldsOfAPolicyAreTheDefaults(t *testing.T) {
 	require.Equal(t, time.Duration(3), r.ofClass(Busy).maxDelay)
 }
 
-func TestACompiledPolicyDoesNotFollowItsMap(t *testing.T) {
+func TestACompiledPolicyIsACopy(t *testing.T) {
 	p := Policy{Codes: map[string]Rule{"Mine": {Class: Busy}}}
 	r := p.compile()
 	p.Codes["Mine"] = Rule{Class: Terminal}
@@ -145,7 +143,7 @@ func TestACompiledPolicyDoesNotFollowItsMap(t *testing.T) {
 	require.False(t, known)
 }
 
-func TestAPolicyThatIsNotValidIsCompiledWithoutPanic(t *testing.T) {
+func TestAnInvalidPolicyIsCompiledWithoutPanic(t *testing.T) {
 	r := Policy{MaxAttempts: -1, MaxElapsed: -1, MaxDelay: -1, Codes: map[string]Rule{
 		"":           {Class: Busy},
 		"a b":        {Class: Busy},
@@ -161,7 +159,7 @@ func TestAPolicyThatIsNotValidIsCompiledWithoutPanic(t *testing.T) {
 	}
 }
 
-// The words of the universe that random policies are made of.
+// The scopes and codes of random policies.
 var (
 	someScopes = []codes.Key{
 		{},
@@ -206,7 +204,7 @@ func randomPolicy(r *rand.Rand) Policy {
 	return p
 }
 
-// said is what the rules and the table say of a code.
+// decision is what the rules and the catalogue decide about a code.
 type decision struct {
 	class              Class
 	attempts           int
@@ -215,14 +213,14 @@ type decision struct {
 	multiplier, jitter float64
 }
 
-// expected is what the rules say of a target, or of the strictest of those that it
-// may be if its service or its action is not known.
-func expected(p Policy, target Operation, code string) decision {
-	services, actions := []string{target.Service}, []string{target.Action}
-	if target.Service == "" {
+// expected returns the documented decision for an operation. If its service or its
+// action is not known, every operation that it may be restricts the decision.
+func expected(p Policy, op Operation, code string) decision {
+	services, actions := []string{op.Service}, []string{op.Action}
+	if op.Service == "" {
 		services = []string{"other", "cvm", "vpc"}
 	}
-	if target.Action == "" {
+	if op.Action == "" {
 		actions = []string{"Other", "RunInstances", "StopInstances"}
 	}
 	want := expectedOf(p, Operation{Service: services[0], Action: actions[0]}, code)
@@ -245,9 +243,9 @@ func expected(p Policy, target Operation, code string) decision {
 	return want
 }
 
-// expectedOf is the documented precedence, word by word and without a plan: sort
-// the rules that cover the code, then ask them one after the other.
-func expectedOf(p Policy, target Operation, code string) decision {
+// expectedOf is the documented precedence, implemented naively: sort the rules that
+// cover the code, then take each field from the first rule that sets it.
+func expectedOf(p Policy, op Operation, code string) decision {
 	type ranked struct {
 		size, scope int
 		rule        Rule
@@ -259,7 +257,7 @@ func expectedOf(p Policy, target Operation, code string) decision {
 			scope, of = "", key
 		}
 		service, action, _ := strings.Cut(scope, ".")
-		if service != "" && service != target.Service || action != "" && action != target.Action {
+		if service != "" && service != op.Service || action != "" && action != op.Action {
 			continue
 		}
 		if of == code || strings.HasPrefix(code, of+".") {
@@ -269,10 +267,10 @@ func expectedOf(p Policy, target Operation, code string) decision {
 	slices.SortFunc(rules, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(b.scope, a.scope))
 	})
-	table := codes.Lookup(code)
-	want := decision{class: meaningClasses[table.Means]}
+	verdict := codes.Lookup(code)
+	want := decision{class: meaningClasses[verdict.Means]}
 	if i := slices.IndexFunc(rules, func(r ranked) bool { return r.rule.Class != Undecided }); i >= 0 {
-		if first := rules[i]; first.rule.Class == Terminal || first.size >= table.Size {
+		if first := rules[i]; first.rule.Class == Terminal || first.size >= verdict.Size {
 			want.class = first.rule.Class
 		}
 	}
@@ -291,7 +289,7 @@ func expectedOf(p Policy, target Operation, code string) decision {
 
 func TestTheMostSpecificRuleWinsFieldByField(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	targets := []Operation{
+	ops := []Operation{
 		{},
 		{Service: "cvm"},
 		{Service: "tke", Action: "RunInstances"},
@@ -301,24 +299,24 @@ func TestTheMostSpecificRuleWinsFieldByField(t *testing.T) {
 		{Service: "cvm", Action: "Other"},
 		{Service: "vpc", Action: "RunInstances"},
 	}
-	asked := append(slices.Clone(someCodes), "New.Sub.Sub", "Newer", "InternalError.Test.Other", "")
+	lookups := append(slices.Clone(someCodes), "New.Sub.Sub", "Newer", "InternalError.Test.Other", "")
 	for range 150 {
 		p := randomPolicy(r)
 		require.NoError(t, p.Validate())
 		compiled := p.compile()
-		for _, target := range targets {
-			for _, code := range asked {
-				rule, _ := compiled.ofCode(target, code)
+		for _, op := range ops {
+			for _, code := range lookups {
+				rule, _ := compiled.ofCode(op, code)
 				got := decision{rule.class, rule.maxAttempts, rule.idempotentOnly, rule.rateLimit, rule.backoff.Multiplier, rule.backoff.Jitter}
 				if !rule.class.retryable() {
 					got = decision{class: rule.class}
 				}
 				got.idempotentOnly = got.idempotentOnly || got.class == Ambiguous
-				if want := expected(p, target, code); got != want {
-					t.Fatalf("%s of %+v: got %+v, want %+v in %+v", code, target, got, want, p)
+				if want := expected(p, op, code); got != want {
+					t.Fatalf("%s of %+v: got %+v, want %+v in %+v", code, op, got, want, p)
 				}
 				if rule.class.retryable() && rule.backoff.Initial > rule.backoff.Max {
-					t.Fatalf("%s of %+v: %+v shrinks in %+v", code, target, rule.backoff, p)
+					t.Fatalf("%s of %+v: %+v shrinks in %+v", code, op, rule.backoff, p)
 				}
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/tcretry/tcretry/tc3"
 )
 
-// scoped is a request to a host that is not one of the API's.
+// scoped returns a request to a host that is not an API host.
 func scoped(t *testing.T, method, query string, header http.Header, body io.Reader) *http.Request {
 	req, err := http.NewRequestWithContext(t.Context(), method, "https://gateway.example/?"+query, body)
 	require.NoError(t, err)
@@ -77,9 +77,9 @@ func TestTheScopeIsTheAPIByItsMarksAtAnyHost(t *testing.T) {
 	}
 }
 
-// The body of another service's request is not ours to read, and what costs
-// something is not read even through GetBody.
-func TestAFormIsReadForTheScopeOnlyWhereItCostsNothing(t *testing.T) {
+// The body of a request to another service must not be read, and a copy from GetBody
+// only if that is cheap.
+func TestAFormIsReadForTheScopeOnlyIfThatIsCheap(t *testing.T) {
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	signed := "Action=DescribeZones&SecretId=AKIDEXAMPLE&UserData="
 	form := func(length int) *http.Request {
@@ -109,19 +109,19 @@ func TestAFormIsReadForTheScopeOnlyWhereItCostsNothing(t *testing.T) {
 }
 
 func TestWithScopeReplacesTheRule(t *testing.T) {
-	var told probe.Events
+	var events probe.Events
 	var passed []tcretry.OutOfScopeInfo
-	hooks := told.Hooks()
+	hooks := events.Hooks()
 	hooks.OutOfScope = func(_ context.Context, i tcretry.OutOfScopeInfo) { passed = append(passed, i) }
 	failing := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("lost") })
 	call := func(scope func(*http.Request) bool, req *http.Request) bool {
-		told.Done, passed = nil, nil
+		events.Done, passed = nil, nil
 		rt := tcretry.New(failing, tcretry.WithScope(scope), tcretry.WithHooks(hooks), tcretry.WithPolicy(probe.Quick()))
 		_, err := rt.RoundTrip(req)
 		require.Error(t, err)
-		require.Equal(t, len(told.Done) == 0, len(passed) == 1)
-		require.Equal(t, rt.InScope(req), len(told.Done) == 1)
-		return len(told.Done) == 1
+		require.Equal(t, len(events.Done) == 0, len(passed) == 1)
+		require.Equal(t, rt.InScope(req), len(events.Done) == 1)
+		return len(events.Done) == 1
 	}
 	api, other := probe.SDKRequest(t, "RunInstances", nil), scoped(t, "PUT", "", nil, nil)
 	require.True(t, call(func(*http.Request) bool { return true }, other), "wider")
@@ -130,7 +130,7 @@ func TestWithScopeReplacesTheRule(t *testing.T) {
 	require.Equal(t, []tcretry.OutOfScopeInfo{{Host: "cvm.tencentcloudapi.com", Method: "POST"}}, passed)
 }
 
-func TestAHookForWhatIsOutOfScopeThatPanicsIsContained(t *testing.T) {
+func TestAPanicOfTheOutOfScopeHookIsContained(t *testing.T) {
 	rt := tcretry.New(probe.MemoryBase([]byte("{}"), 2), tcretry.WithHooks(tcretry.Hooks{
 		OutOfScope: func(context.Context, tcretry.OutOfScopeInfo) { panic("hook") },
 	}))
@@ -139,9 +139,9 @@ func TestAHookForWhatIsOutOfScopeThatPanicsIsContained(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 }
 
-// A base that signs for the API receives nothing but requests to it, whatever
-// else they lack; and a request for tc3 has an action.
-func TestWhatTheBaseSignsIsInScope(t *testing.T) {
+// An underlying RoundTripper that signs receives API requests only, so they need no
+// other mark; a request to tc3 has an action.
+func TestARequestThatTheBaseSignsIsInScope(t *testing.T) {
 	require.True(t, tcretry.New(signerFunc(func(*http.Request) bool { return true })).InScope(scoped(t, "POST", "", nil, nil)))
 	require.False(t, tcretry.New(signerFunc(func(*http.Request) bool { return false })).InScope(scoped(t, "POST", "", nil, nil)))
 	at := scoped(t, "POST", "", http.Header{"X-Tc-Action": {"DescribeZones"}}, nil)
