@@ -42,12 +42,12 @@ func TestEveryExampleHasTheSameCommandLine(t *testing.T) {
 		program := filepath.Join(folder, name)
 		t.Run(name, func(t *testing.T) {
 			requireHelp(t, name, program)
-			requireRefusal(t, name, program)
+			requireUsageError(t, name, program)
 		})
 	}
 }
 
-// requireHelp: -h says what the example shows, how to start it, and its flags.
+// requireHelp: -h describes the example, how to start it, and its flags.
 func requireHelp(t *testing.T, name, program string) {
 	source, err := os.ReadFile(name + "/main.go")
 	require.NoError(t, err)
@@ -64,14 +64,14 @@ func requireHelp(t *testing.T, name, program string) {
 	}
 }
 
-// requireRefusal: flags that it does not know and arguments are errors, and nothing
-// is done.
-func requireRefusal(t *testing.T, name, program string) {
+// requireUsageError: unknown flags and arguments are errors, and the example does not
+// run.
+func requireUsageError(t *testing.T, name, program string) {
 	for _, arg := range []string{"-nonsense", "stray"} {
 		stdout, stderr, status := start(t, program, arg)
 		require.Equal(t, 2, status)
 		require.Empty(t, stdout)
-		require.Contains(t, stderr, strings.Trim(arg, "-"), "it names what is wrong")
+		require.Contains(t, stderr, strings.Trim(arg, "-"), "it names the argument")
 		require.Contains(t, stderr, "usage: go run ./examples/"+name+" ")
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// newAPI returns an API that takes 20 calls of an action a second, and fails each
-// tenth: in passing, in use, or for good.
+// newAPI returns an API with a rate limit of 20 calls per second and action. Each tenth
+// call fails: transient, busy or terminal.
 func newAPI() *tctest.API {
 	api := tctest.NewAPI()
 	api.RateLimit("", 20, tctest.SlidingWindow)
@@ -33,8 +33,8 @@ func newAPI() *tctest.API {
 	return api
 }
 
-// load calls two actions without a pause, one of them from more workers than its
-// quota can serve, until ctx ends.
+// load calls two actions without a pause until ctx ends, one of them from more workers
+// than its rate limit can serve.
 func load(ctx context.Context, client *http.Client) {
 	var workers sync.WaitGroup
 	for action, n := range map[string]int{"DescribeInstances": 8, "RunInstances": 1} {
@@ -49,7 +49,7 @@ func load(ctx context.Context, client *http.Client) {
 	workers.Wait()
 }
 
-// call makes one call; the metrics tell what came of it.
+// call makes one call. Its result is in the metrics.
 func call(ctx context.Context, client *http.Client, action string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://cvm.tencentcloudapi.com/", strings.NewReader("{}"))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// show writes the counters of calls and failures, and the quotas.
+// show writes the counters of calls and failures, and the learned rate limits.
 func show(w io.Writer, url string) error {
 	resp, err := http.Get(url)
 	if err != nil {

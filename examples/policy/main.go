@@ -23,8 +23,8 @@ import (
 //go:embed policy.json
 var file string
 
-// literal waits for stock, does not trust InternalError with what must not
-// happen twice, and leaves an order whose payment failed to a person.
+// literal retries while stock is short, retries InternalError for idempotent requests
+// only, and does not retry after a failed payment.
 var literal = tcretry.Policy{
 	MaxAttempts: 5,
 	MaxElapsed:  30 * time.Second,
@@ -46,8 +46,8 @@ func main() {
 	command.Main(command.Flags("policy", source), func() error { return run(os.Stdout) })
 }
 
-// run shows the effect of no policy, of the one of the file, and of one that a
-// single call has.
+// run shows the effect of the zero policy, of the policy of the file, and of the policy
+// of a single call.
 func run(w io.Writer) error {
 	parsed, err := tcretry.ParsePolicy(strings.NewReader(file))
 	if err != nil {
@@ -55,7 +55,7 @@ func run(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "the policy of policy.json is that of the literal: %t\n\n", reflect.DeepEqual(parsed, literal))
 	once := tcretry.ContextWithPolicy(context.Background(), tcretry.Policy{MaxAttempts: 1})
-	columns(w, "action", "the API keeps answering", "zero policy", "policy.json", "one attempt")
+	columns(w, "action", "every response", "zero policy", "policy.json", "one attempt")
 	for _, c := range []struct{ action, code string }{
 		{"RunInstances", "ResourceInsufficient.SpecifiedInstanceType"},
 		{"RunInstances", "InternalError"},
@@ -70,13 +70,13 @@ func run(w io.Writer) error {
 	return nil
 }
 
-// effect is how many attempts a call makes while the API answers with a code,
-// and why it made no more.
-func effect(ctx context.Context, p tcretry.Policy, action, code string) (told string) {
+// effect returns how many attempts a call makes if every response has a code, and why
+// it makes no more.
+func effect(ctx context.Context, p tcretry.Policy, action, code string) (result string) {
 	api := tctest.NewAPI()
 	api.Default(tctest.Fail(code, ""))
 	hooks := tcretry.Hooks{CallDone: func(_ context.Context, i tcretry.CallInfo) {
-		told = fmt.Sprintf("%d, %s", i.Attempts, i.Reason)
+		result = fmt.Sprintf("%d, %s", i.Attempts, i.Reason)
 	}}
 	client := &http.Client{Transport: tcretry.New(api, tcretry.WithPolicy(p), tcretry.WithHooks(hooks))}
 	request, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://cvm.tencentcloudapi.com", strings.NewReader("{}"))
@@ -84,7 +84,7 @@ func effect(ctx context.Context, p tcretry.Policy, action, code string) (told st
 	if response, err := client.Do(request); err == nil {
 		response.Body.Close()
 	}
-	return told
+	return result
 }
 
 // columns writes a row of a table.

@@ -31,11 +31,11 @@ func describeZones(server string, transport http.RoundTripper) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := client.DescribeZones(cvm.NewDescribeZonesRequest())
+	response, err := client.DescribeZones(cvm.NewDescribeZonesRequest())
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d zones", *answer.Response.TotalCount), nil
+	return fmt.Sprintf("%d zones", *response.Response.TotalCount), nil
 }
 
 func runInstances(server string, transport http.RoundTripper) (string, error) {
@@ -45,15 +45,15 @@ func runInstances(server string, transport http.RoundTripper) (string, error) {
 	}
 	request := cvm.NewRunInstancesRequest()
 	request.ImageId = common.StringPtr("img-1")
-	answer, err := client.RunInstances(request)
+	response, err := client.RunInstances(request)
 	if err != nil {
 		return "", err
 	}
-	return "server " + *answer.Response.InstanceIdSet[0], nil
+	return "server " + *response.Response.InstanceIdSet[0], nil
 }
 
-// startInstances needs no SDK. The answer to a failed call has status 200 too:
-// CheckResponse tells what the API said.
+// startInstances needs no SDK. The response to a failed call also has status 200:
+// CheckResponse returns the API error.
 func startInstances(server string, transport http.RoundTripper) (string, error) {
 	request, err := http.NewRequest(http.MethodPost, server, strings.NewReader(`{"InstanceIds":["ins-1"]}`))
 	if err != nil {

@@ -19,35 +19,35 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// scenario is one call and what the API does with its attempts, in order.
+// scenario is one call and the replies of the API to its attempts, in order.
 type scenario struct {
 	title, action string
 	call          func(server string, transport http.RoundTripper) (string, error)
-	answers       []tctest.Reply
+	replies       []tctest.Reply
 }
 
 var scenarios = []scenario{
 	{
-		"the official SDK asks for zones, and the API throttles it twice", "DescribeZones", describeZones,
+		"the official SDK lists zones, and the API throttles twice", "DescribeZones", describeZones,
 		[]tctest.Reply{tctest.Throttle(), tctest.Throttle(), tctest.OK(map[string]any{"TotalCount": 7})},
 	},
 	{
-		"the official SDK buys a server, and the API fails in passing", "RunInstances", runInstances,
+		"the official SDK buys a server, and the API has a transient error", "RunInstances", runInstances,
 		[]tctest.Reply{
 			tctest.Fail("InternalError", "An internal error has occurred."),
 			tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}),
 		},
 	},
 	{
-		"the official SDK asks for an image that is not there", "RunInstances", runInstances,
+		"the official SDK requests an image that does not exist", "RunInstances", runInstances,
 		[]tctest.Reply{tctest.Fail("InvalidImageId.NotFound", "The image does not exist.")},
 	},
 	{
-		"an http.Client starts a server, and the API is throttling", "StartInstances", startInstances,
+		"an http.Client starts a server, and the API throttles", "StartInstances", startInstances,
 		[]tctest.Reply{tctest.Throttle(), tctest.OK(nil)},
 	},
 	{
-		"an http.Client starts a server, and the answer is lost on the way", "StartInstances", startInstances,
+		"an http.Client starts a server, and the response is lost", "StartInstances", startInstances,
 		[]tctest.Reply{tctest.DropAfterExecution()},
 	},
 }
@@ -83,14 +83,14 @@ func run(w io.Writer, color bool) error {
 // gets.
 func (s scenario) play(out *page, how string, transport http.RoundTripper) error {
 	api := tctest.NewAPI()
-	api.Script(s.action, s.answers...)
+	api.Script(s.action, s.replies...)
 	server, err := api.Serve()
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	out.start(how)
-	answer, err := s.call(server.URL, transport)
-	out.result(answer, err, api.Executions(s.action))
+	result, err := s.call(server.URL, transport)
+	out.result(result, err, api.Executions(s.action))
 	return nil
 }

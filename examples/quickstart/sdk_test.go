@@ -100,11 +100,11 @@ func (c closing) Close() error {
 	return c.Conn.Close()
 }
 
-// The SDK marks every request as idempotent when it is told to retry after a
-// connection failure: no order is executed twice for that.
+// The SDK marks every request as idempotent when its retries after connection failures
+// are on: nevertheless no write is executed twice.
 func TestTheSDKsUnsafeRetryExecutesNoOrderTwice(t *testing.T) {
 	for name, answer := range map[string]tctest.Reply{
-		"a gateway says 502":           tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway)),
+		"a gateway returns 502":        tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway)),
 		"the connection ends":          tctest.DropAfterExecution(),
 		"it is reset amid the headers": tctest.ResetInHeaders(),
 		"half of the body comes":       tctest.Truncate(40, tctest.OK(nil)),
@@ -131,7 +131,7 @@ func TestTheSDKsUnsafeRetryExecutesNoOrderTwice(t *testing.T) {
 }
 
 // The SDK's breaker counts calls, not attempts: it fails over to another region
-// when five have failed. What the README says to set follows from this.
+// when five have failed. The advice of the README follows from this.
 func TestTheSDKsRegionBreakerCountsCalls(t *testing.T) {
 	for attempts, want := range map[int]int{0: 20, 2: 10, 1: 5} {
 		synctest.Test(t, func(t *testing.T) {

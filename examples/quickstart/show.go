@@ -16,10 +16,10 @@ import (
 
 // The colours of a terminal, by the meaning they have here.
 const (
-	bold, good, passing, bad = "1", "32", "33", "31"
+	bold, good, retryable, bad = "1", "32", "33", "31"
 )
 
-// colored says whether a file is a terminal whose user wants colours
+// colored reports whether a file is a terminal whose user wants colours
 // (no-color.org).
 func colored(f *os.File) bool {
 	info, err := f.Stat()
@@ -49,12 +49,12 @@ func (p *page) start(how string) {
 	p.started = time.Now()
 }
 
-// hooks returns hooks that write a line an attempt, as it ends, and remember why
-// the call did. This is how a program learns what tcretry does.
+// hooks returns hooks that write a line for each attempt when it ends, and record the
+// stop reason of the call. This is how a program observes tcretry.
 func (p *page) hooks() tcretry.Hooks {
 	return tcretry.Hooks{
 		AttemptDone: func(_ context.Context, i tcretry.AttemptInfo) {
-			color := passing
+			color := retryable
 			switch i.Class {
 			case tcretry.Success:
 				color = good
@@ -67,18 +67,17 @@ func (p *page) hooks() tcretry.Hooks {
 	}
 }
 
-// result writes what the caller of the API got, and how often the API did what
-// it was asked for.
-func (p *page) result(answer string, err error, executions int) {
+// result writes what the caller gets, and how often the API executed the request.
+func (p *page) result(text string, err error, executions int) {
 	more := fmt.Sprintf("executed %d×", executions)
 	if p.reason != "" {
 		more += "; the call ended: " + p.reason
 	}
 	color := good
 	if err != nil {
-		color, answer = bad, "error: "+words(err)
+		color, text = bad, "error: "+words(err)
 	}
-	p.line("caller gets", color, answer, more)
+	p.line("caller gets", color, text, more)
 }
 
 // line writes one line: who, when, what and more.
@@ -88,15 +87,15 @@ func (p *page) line(who, color, what, more string) {
 	fmt.Fprintln(p.w, strings.TrimRight(line, " "))
 }
 
-// words is an error in a few words: the API's code, or that there is none.
+// words returns an error in a few words: the code of the API, if there is one.
 func words(err error) string {
-	var envelope *tcretry.APIError
+	var apiError *tcretry.APIError
 	var sdk *sdkerrors.TencentCloudSDKError
 	switch {
-	case errors.As(err, &envelope):
-		return envelope.Code
+	case errors.As(err, &apiError):
+		return apiError.Code
 	case errors.As(err, &sdk):
 		return sdk.Code
 	}
-	return "no answer came"
+	return "no response"
 }

@@ -1,7 +1,7 @@
 // Command reload reads the policy of a Transport again at SIGHUP, as servers read
-// their configuration. A file with mistakes leaves the policy in force, and says
-// so. The program plays the operator as well: it writes the file, and sends itself
-// the signal.
+// their configuration. An invalid file leaves the policy in force, and the
+// error is printed. The program is the operator as well: it writes the file, and sends
+// itself the signal.
 //
 //	go run ./examples/reload
 package main

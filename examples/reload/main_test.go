@@ -30,7 +30,7 @@ func TestAFileThatIsGoneLeavesThePolicyInForce(t *testing.T) {
 	api := tctest.NewAPI()
 	api.Default(tctest.Fail("InternalError", ""))
 	transport := tcretry.New(api, tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}))
-	require.Contains(t, reload(transport, "no/such/file"), "policy not reloaded, the one before stays in force")
+	require.Contains(t, reload(transport, "no/such/file"), "policy not reloaded, the current one stays in force")
 	_, err := transport.RoundTrip(request())
 	require.NoError(t, err)
 	require.Len(t, api.Recorded(), 1)

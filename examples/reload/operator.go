@@ -10,7 +10,7 @@ import (
 )
 
 // operate writes the file as an operator does, and sends the signal. A real one
-// writes another file and renames it, so that nobody reads the half of it.
+// writes another file and renames it, so that no reader sees half of it.
 func operate(w io.Writer, file, text string) error {
 	fmt.Fprintf(w, "\n$ echo '%s' >policy.json && kill -HUP server\n", text)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

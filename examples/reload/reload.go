@@ -11,8 +11,8 @@ import (
 )
 
 // reloadAtHangup reloads the policy of the Transport from the file at every SIGHUP
-// until the context ends. How each went comes over the channel that it returns; a
-// server writes it to its log.
+// until the context ends. The results are sent to the returned channel; a server writes
+// them to its log.
 func reloadAtHangup(ctx context.Context, transport *tcretry.Transport, file string) <-chan string {
 	hangup, reloaded := make(chan os.Signal, 1), make(chan string)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -33,22 +33,22 @@ func reloadAtHangup(ctx context.Context, transport *tcretry.Transport, file stri
 	return reloaded
 }
 
-// reload sets the policy of the Transport to the one in the file, and says how that
-// went. Calls in flight keep theirs. A file that cannot be read or has mistakes
-// changes nothing.
+// reload sets the policy of the Transport to the one in the file, and returns the
+// result as text. Calls in progress keep their policy. A file that cannot be read or is
+// invalid changes nothing.
 func reload(transport *tcretry.Transport, file string) string {
 	policy, err := read(file)
 	if err == nil {
 		err = transport.SetPolicy(policy)
 	}
 	if err != nil {
-		return "policy not reloaded, the one before stays in force:\n" + err.Error()
+		return "policy not reloaded, the current one stays in force:\n" + err.Error()
 	}
-	said := "policy reloaded"
+	result := "policy reloaded"
 	for _, warning := range policy.Lint() {
-		said += fmt.Sprintf("\nwarning: %s", warning.InJSON())
+		result += fmt.Sprintf("\nwarning: %s", warning.InJSON())
 	}
-	return said
+	return result
 }
 
 // read reads a policy from a file.

@@ -1,6 +1,6 @@
-// Command retryablehttp gives an existing retryablehttp.Client the judgement and
-// the delays of tcretry. A new program is better off with tcretry.New, which
-// knows more of a call: see the quickstart.
+// Command retryablehttp gives an existing retryablehttp.Client the classification
+// and the delays of tcretry. For a new program tcretry.New is better: it also has a rate
+// limiter and a retry budget. See the quickstart.
 //
 //	go run ./examples/retryablehttp
 package main
@@ -27,8 +27,8 @@ func main() {
 	command.Main(command.Flags("retryablehttp", source), func() error { return run(os.Stdout) })
 }
 
-// run makes the same call before and after the client learnt to read what the
-// API says.
+// run makes the same call with a client that ignores API errors and with one that
+// classifies them.
 func run(w io.Writer) error {
 	// The client of the program, as it is.
 	client := retryablehttp.NewClient()
@@ -44,8 +44,8 @@ func run(w io.Writer) error {
 	return call(w, "with tcretry it sees the code", client)
 }
 
-// call asks an API that throttles and fails before it answers, and writes what
-// the program gets.
+// call makes a call to an API that throttles and fails before it succeeds, and prints
+// what the program gets.
 func call(w io.Writer, how string, client *retryablehttp.Client) error {
 	api := tctest.NewAPI(tctest.Throttle(), tctest.Fail("InternalError", "An internal error has occurred."), tctest.OK(nil))
 	server, err := api.Serve()

@@ -1,6 +1,6 @@
 // Command sdk puts one Transport under two clients of the official SDK and calls an
-// embedded API: it refuses a profile whose own retries are on, retries what is
-// transient, and returns what the SDK's errors leave out. It needs no account.
+// embedded API: it rejects a profile whose own retries are on, retries transient
+// errors, and returns what the SDK's errors leave out. It needs no account.
 //
 //	go run ./examples/sdk
 package main

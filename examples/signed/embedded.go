@@ -18,7 +18,7 @@ var key = tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "a-key"}
 func callEmbedded(out *page, req *http.Request) error {
 	api := tctest.NewAPI(tctest.Fail("InternalError", "An internal error has occurred."))
 	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {
-		return tctest.OK(map[string]any{"Asked": c.Action, "With": json.RawMessage(c.Body)})
+		return tctest.OK(map[string]any{"Action": c.Action, "With": json.RawMessage(c.Body)})
 	}))
 	api.CheckSignatures(map[string]string{key.SecretID: key.SecretKey})
 	api.SetClock(10 * time.Minute)

@@ -1,5 +1,5 @@
 // Command signed calls an action of Tencent Cloud API 3.0 by its name, with
-// parameters from the command line and without an SDK: tcretry repeats, tc3
+// parameters from the command line and without an SDK: tcretry retries, tc3
 // signs each attempt.
 //
 //	go run ./examples/signed -action DescribeZones

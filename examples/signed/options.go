@@ -12,7 +12,7 @@ import (
 	"github.com/tcretry/tcretry/examples/internal/command"
 )
 
-// options are what the command line says.
+// options are the values of the flags.
 type options struct {
 	service, action, version, region, json string
 	params                                 []string
@@ -28,14 +28,14 @@ func (o *options) flags() *flag.FlagSet {
 	flags.StringVar(&o.region, "region", "ap-guangzhou", "the region; \"\" for actions that have none")
 	flags.StringVar(&o.json, "json", "", "all parameters as one JSON object")
 	flags.BoolVar(&o.real, "real", false, "call the real API, with the key in the environment")
-	flags.Func("param", "a parameter, `Name=value`: JSON as it is, anything else as a text; may be repeated", func(p string) error {
+	flags.Func("param", "a parameter, `Name=value`: JSON as it is, anything else as a text; can be given several times", func(p string) error {
 		o.params = append(o.params, p)
 		return nil
 	})
 	return flags
 }
 
-// request is the request without a signature; the error joins every mistake.
+// request is the request without a signature; the error joins every invalid value.
 func (o options) request(ctx context.Context) (*http.Request, error) {
 	body, wrong := o.body()
 	for _, c := range []struct{ flag, value, form string }{

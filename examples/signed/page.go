@@ -34,8 +34,8 @@ func (p *page) call(req *http.Request, creds tc3.Credentials, base http.RoundTri
 	if err := tcretry.CheckResponse(resp); err != nil {
 		return err
 	}
-	answer, err := io.ReadAll(resp.Body)
-	p.line("answer", "%s", answer)
+	body, err := io.ReadAll(resp.Body)
+	p.line("response", "%s", body)
 	return err
 }
 

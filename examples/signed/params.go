@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// body is the JSON object of -json or of the -param flags, and every mistake.
+// body is the JSON object of -json or of the -param flags, and an error that joins every invalid value.
 func (o options) body() (body string, wrong []error) {
 	if o.json != "" && len(o.params) > 0 {
 		wrong = append(wrong, errors.New("-json and -param: want one of them"))
@@ -37,7 +37,7 @@ func object(pairs []string) (body string, wrong []error) {
 		case !ok || name == "":
 			wrong = append(wrong, fmt.Errorf("-param %q: want Name=value", pair))
 		case seen[name]:
-			wrong = append(wrong, fmt.Errorf("-param %s: it is there twice", name))
+			wrong = append(wrong, fmt.Errorf("-param %s: duplicate name", name))
 		}
 		seen[name] = true
 		key, _ := json.Marshal(name) // a text always has JSON

@@ -17,7 +17,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// patient repeats an InternalError every minute, for nine minutes.
+// patient retries an InternalError every minute, for nine minutes.
 var patient = tcretry.WithPolicy(tcretry.Policy{
 	MaxAttempts: 100, MaxElapsed: 9*time.Minute + time.Second, MaxDelay: time.Hour,
 	Codes: map[string]tcretry.Rule{"InternalError": {
@@ -26,7 +26,7 @@ var patient = tcretry.WithPolicy(tcretry.Policy{
 })
 
 // sdkClient is the official SDK's client over a transport. It signs with a key
-// that the API does not know.
+// that are unknown to the API.
 func sdkClient(t *testing.T, transport http.RoundTripper) *cvm.Client {
 	t.Helper()
 	p := profile.NewClientProfile()
@@ -52,13 +52,13 @@ func TestACallOfTheSDKOutlivesItsSignatureAboveTc3(t *testing.T) {
 				base = &tc3.Transport{Source: tc3.Static(key), Base: base}
 				want, attempts, signer = tcretry.StopMaxElapsed, 10, key.SecretID
 			}
-			var told tcretry.CallInfo
+			var got tcretry.CallInfo
 			rt := tcretry.New(base, patient, tcretry.WithHooks(tcretry.Hooks{
-				CallDone: func(_ context.Context, i tcretry.CallInfo) { told = i },
+				CallDone: func(_ context.Context, i tcretry.CallInfo) { got = i },
 			}))
 			_, err := sdkClient(t, rt).DescribeZones(cvm.NewDescribeZonesRequest())
 			require.ErrorContains(t, err, "Code=InternalError")
-			require.Equal(t, want, told.Reason)
+			require.Equal(t, want, got.Reason)
 			require.Len(t, api.Recorded(), attempts)
 			for _, c := range api.Recorded() {
 				require.Equal(t, signer, c.SecretID)
@@ -68,7 +68,7 @@ func TestACallOfTheSDKOutlivesItsSignatureAboveTc3(t *testing.T) {
 	}
 }
 
-// An order of the SDK whose answer is lost is one order.
+// A write of the SDK whose response is lost is executed once.
 func TestAnOrderOfTheSDKIsGivenATokenAboveTc3(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI(tctest.DropAfterExecution(), tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))

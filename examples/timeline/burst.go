@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	burst   = 50 // calls at once
-	quota   = 10 // requests a second, counted from one full second to the next
-	failing = 9  // one in so many requests that the quota takes meets an InternalError
+	burst   = 50 // concurrent calls
+	limit   = 10 // requests per second, counted in windows of a full second
+	failing = 9  // one in so many accepted requests fails with an InternalError
 	retries = 3  // of the SDK, which waits 1, 2 and 4 s before them
 
 	start = 100 * time.Millisecond // of the burst, on the axis
 )
 
-// newAPI makes an API that answers after 20 to 80 ms.
+// newAPI returns an API that responds after 20 to 80 ms.
 func newAPI() *tctest.API {
 	api := tctest.NewAPI()
-	api.RateLimit("DescribeZones", quota, tctest.FixedWindow)
+	api.RateLimit("DescribeZones", limit, tctest.FixedWindow)
 	api.Latency(func() time.Duration { return 20*time.Millisecond + rand.N(60*time.Millisecond) })
 	var taken atomic.Int64
 	api.Default(tctest.Func(func(tctest.Attempt) tctest.Reply {
@@ -67,7 +67,7 @@ func play(sides []*side, reach reach) error {
 			return err
 		}
 	}
-	// The axis begins with a window of the quota, the burst a moment later.
+	// The axis begins with a window of the rate limit, the burst a moment later.
 	zero := time.Now().Truncate(time.Second).Add(time.Second)
 	var all sync.WaitGroup
 	for i, s := range sides {

@@ -1,13 +1,13 @@
-// Command timeline draws what tcretry does: fifty calls at once to an embedded
-// API that takes ten requests a second, made by the official SDK with its own
-// retries and by the same SDK over tcretry. It takes about eight seconds.
+// Command timeline draws what tcretry does: fifty concurrent calls to an embedded
+// API with a rate limit of ten requests per second, made by the official SDK with its own
+// retries and by the same SDK over tcretry. It runs for about eight seconds.
 //
 //	go run ./examples/timeline
 //	go run ./examples/timeline -o examples/timeline/timeline.svg
 //
 // It writes the picture to a new temporary file and prints its name; -o writes it
-// elsewhere. The second line, in the root of the repository, makes the README's picture
-// anew.
+// elsewhere. The second line, in the root of the repository, redraws the picture of the
+// README.
 package main
 
 import (
@@ -45,8 +45,8 @@ func write(path string, picture []byte) (string, error) {
 	return file.Name(), errors.Join(err, file.Close())
 }
 
-// run makes the calls, draws them, and says in two lines what came of them. Live,
-// it shows how far they are meanwhile.
+// run makes the calls, draws them, and prints a line of totals for each side. If live,
+// it shows their progress meanwhile.
 func run(w io.Writer, live bool, path string, reach reach) error {
 	sides := newSides()
 	stop := func() {}

@@ -28,16 +28,16 @@ func output(t *testing.T, live bool) (printed, picture string) {
 	return out.String(), string(written)
 }
 
-func TestWithTcretryNoCallFailsAndFewerRequestsAreRejected(t *testing.T) {
+func TestWithTcretryNoCallFailsAndFewerRequestsAreThrottled(t *testing.T) {
 	printed, picture := output(t, false)
-	require.Regexp(t, `^without tcretry  36 calls succeed, 14 fail · 140 requests, 100 of them rejected · 7\.\d s
-with tcretry     50 calls succeed, 0 fail · \d\d requests, 4\d of them rejected · 5\.\d s
+	require.Regexp(t, `^without tcretry  36 calls succeed, 14 fail · 140 requests, 100 of them throttled · 7\.\d s
+with tcretry     50 calls succeed, 0 fail · \d\d requests, 4\d of them throttled · 5\.\d s
 the picture      .*picture.svg, for a browser
 $`, printed)
-	require.Contains(t, picture, "36 calls succeed, 14 fail · 140 requests, 100 of them rejected · 7.")
+	require.Contains(t, picture, "36 calls succeed, 14 fail · 140 requests, 100 of them throttled · 7.")
 }
 
-func TestProgressIsShownWhenAskedForAndLeavesNothing(t *testing.T) {
+func TestProgressIsShownIfLiveAndErased(t *testing.T) {
 	printed, _ := output(t, true)
 	require.Contains(t, printed, "░ 10/50")
 	require.Contains(t, printed, "\r\x1b[Kwithout tcretry  36 calls")
@@ -67,8 +67,8 @@ func TestAPictureThatCannotBeWrittenIsAnError(t *testing.T) {
 	})
 }
 
-// Started where the README says, in the root of the repository, the program leaves the
-// README's picture and everything else there as it was.
+// Started in the root of the repository, as in the README, the program does not change
+// the picture of the README or any other file there.
 func TestWithoutAFileToWriteNoneOfTheRepositoryIsWritten(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -94,12 +94,12 @@ func TestWithoutAFileToWriteNoneOfTheRepositoryIsWritten(t *testing.T) {
 	written, err := filepath.Glob(filepath.Join(temporary, "timeline-*.svg"))
 	require.NoError(t, err)
 	require.Len(t, written, 1)
-	require.Contains(t, out.String(), written[0], "it says where")
+	require.Contains(t, out.String(), written[0], "it prints the path")
 }
 
-// The README says of the picture: none fails over tcretry, and after the first second
-// hardly a request is over the quota.
-func TestAfterTheFirstSecondHardlyARequestIsOverTheQuota(t *testing.T) {
+// The README states about the picture: no call fails over tcretry, and after the first
+// second hardly any request exceeds the rate limit.
+func TestAfterTheFirstSecondHardlyAnyRequestIsThrottled(t *testing.T) {
 	for range 20 {
 		sides, _ := drawn(t)
 		late := 0

@@ -14,7 +14,7 @@ const (
 	top                = 108.0       // of the first panel
 	rowHeight, barSize = 4.2, 3.0
 	rows               = burst * rowHeight
-	strip              = 92.0 // height of the requests a second
+	strip              = 92.0 // height of the requests per second
 	panel              = 52 + rows + 14 + strip + 34
 )
 
@@ -22,12 +22,12 @@ const (
 type page struct {
 	bytes.Buffer
 	seconds int // on the axis
-	most    int // requests in a second
+	most    int // requests in one second
 }
 
 func (p *page) add(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 
-// x is where a time stands.
+// x is the position of a time.
 func (p *page) x(at time.Duration) float64 {
 	return leftEdge + at.Seconds()/float64(p.seconds)*(plotEnd-leftEdge)
 }
@@ -37,20 +37,20 @@ func height(sides int) float64 { return top + panel*float64(sides) }
 
 // draw makes the picture, an SVG document.
 func draw(sides []*side) []byte {
-	p := &page{most: quota}
+	p := &page{most: limit}
 	for _, s := range sides {
 		p.seconds = max(p.seconds, int(math.Ceil(s.end().Seconds())))
 		for _, sec := range s.seconds() {
-			p.most = max(p.most, sec.taken+sec.rejected)
+			p.most = max(p.most, sec.accepted+sec.rejected)
 		}
 	}
 	height := height(len(sides))
 	p.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" role="img">`, width, height)
-	p.add("<title>%d calls at once to an API that takes %d requests a second, without and with tcretry</title>", burst, quota)
+	p.add("<title>%d concurrent calls to an API that takes %d requests per second, without and with tcretry</title>", burst, limit)
 	p.WriteString(style)
 	p.add(`<rect class="page" width="%g" height="%g" rx="6"/>`, width, height)
-	p.add(`<text class="title" x="%g" y="34">%d calls at once to an API that takes %d requests a second</text>`, leftEdge, burst, quota)
-	p.add(`<text x="%g" y="56">Rejected requests count too. One in %d of those taken meets an InternalError, which passes.</text>`, leftEdge, failing)
+	p.add(`<text class="title" x="%g" y="34">%d concurrent calls to an API that takes %d requests per second</text>`, leftEdge, burst, limit)
+	p.add(`<text x="%g" y="56">Throttled requests count too. One in %d of the accepted ones fails with a transient InternalError.</text>`, leftEdge, failing)
 	p.legend(82)
 	for i, s := range sides {
 		p.panel(s, top+panel*float64(i))

@@ -15,7 +15,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// element is what the tests look at of an element of a picture.
+// element is the part of an element of a picture that the tests check.
 type element struct {
 	XMLName  xml.Name
 	Class    string    `xml:"class,attr"`
@@ -108,7 +108,7 @@ func TestTheStoredPictureIsOneOfThisProgram(t *testing.T) {
 	requireInside(t, picture)
 }
 
-// requireInside looks at all that is placed by its left upper corner or, text,
+// requireInside checks all that is placed by its left upper corner or, text,
 // by its base line. What has another form is a mark.
 func requireInside(t *testing.T, e element) {
 	t.Helper()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// panel draws a side: its calls, and below them its requests a second.
+// panel draws a side: its calls, and below them its requests per second.
 func (p *page) panel(s *side, y float64) {
 	p.add(`<text class="head" x="%g" y="%g">%s</text>`, leftEdge, y+18, s.title)
 	p.add(`<text class="total" x="%g" y="%g">%s</text>`, leftEdge, y+39, s.totals())
@@ -27,7 +27,7 @@ func (p *page) upright(name string, y float64) {
 	p.add(`<text class="mid" transform="translate(%g %g) rotate(-90)">%s</text>`, leftEdge-12, y, name)
 }
 
-// calls draws a bar a call and a mark an attempt.
+// calls draws a bar for each call and a mark for each attempt.
 func (p *page) calls(s *side, y float64) {
 	p.add(`<g class="calls">`)
 	for _, c := range s.sorted() {
@@ -45,7 +45,7 @@ func (p *page) calls(s *side, y float64) {
 	p.add("</g>")
 }
 
-// strip draws what the quota took and what it rejected, and the quota.
+// strip draws the accepted and the throttled requests per second, and the rate limit.
 func (p *page) strip(s *side, bottom float64) {
 	high := func(n int) float64 { return float64(n) / float64(p.most) * (strip - 16) }
 	for i, sec := range s.seconds() {
@@ -53,15 +53,15 @@ func (p *page) strip(s *side, bottom float64) {
 			continue
 		}
 		x, end := p.x(time.Duration(i)*time.Second)+3, p.x(time.Duration(i+1)*time.Second)-3
-		taken, all := high(sec.taken), high(sec.taken+sec.rejected)
-		p.add(`<rect class="good" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x, bottom-taken, end-x, taken)
-		label, above := fmt.Sprint(sec.taken, " taken"), max(taken, high(quota))
+		accepted, all := high(sec.accepted), high(sec.accepted+sec.rejected)
+		p.add(`<rect class="good" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x, bottom-accepted, end-x, accepted)
+		label, above := fmt.Sprint(sec.accepted, " accepted"), max(accepted, high(limit))
 		if sec.rejected > 0 {
-			p.add(`<rect class="bad" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x, bottom-all, end-x, all-taken)
-			label, above = fmt.Sprint(sec.rejected, " rejected"), max(all, above)
+			p.add(`<rect class="bad" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x, bottom-all, end-x, all-accepted)
+			label, above = fmt.Sprint(sec.rejected, " throttled"), max(all, above)
 		}
 		p.add(`<text class="mid" x="%.1f" y="%.1f">%s</text>`, (x+end)/2, bottom-above-4, label)
 	}
-	p.add(`<path class="quota" d="M%g %gH%g"/>`, leftEdge, bottom-high(quota), plotEnd)
-	p.add(`<text x="%g" y="%g">quota %d</text>`, plotEnd+7, bottom-high(quota)+4.5, quota)
+	p.add(`<path class="limit" d="M%g %gH%g"/>`, leftEdge, bottom-high(limit), plotEnd)
+	p.add(`<text x="%g" y="%g">limit %d</text>`, plotEnd+7, bottom-high(limit)+4.5, limit)
 }

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// terminal says whether a file is a terminal that a line can be rewritten on.
+// terminal reports whether a file is a terminal on which a line can be rewritten.
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 }
 
-// show rewrites a line that says how far the sides are, ten times a second, until
+// show rewrites a line with the progress of the sides, ten times per second, until
 // it is stopped. Then the line is gone.
 func show(w io.Writer, sides []*side) (stop func()) {
 	done, gone := make(chan struct{}), make(chan struct{})

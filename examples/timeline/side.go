@@ -31,7 +31,7 @@ type call struct {
 	failed   bool
 }
 
-// attempt is a mark of the picture, at the time of its answer.
+// attempt is a mark of the picture, at the time of its response.
 type attempt struct {
 	at    time.Duration
 	class tcretry.Class

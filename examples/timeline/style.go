@@ -39,7 +39,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue"
 .mid { text-anchor: middle }
 .page { fill: #fff }
 .grid { stroke: #d8dee4 }
-.quota { stroke: #1f2328; stroke-width: 1.5; stroke-dasharray: 5 3 }
+.limit { stroke: #1f2328; stroke-width: 1.5; stroke-dasharray: 5 3 }
 .good { fill: #a9d1ee }
 .bad { fill: #f7c6a8 }
 #success { fill: #0072b2 }
@@ -51,7 +51,7 @@ text { fill: #9da7b1 }
 .title, .head, .total { fill: #e6edf3 }
 .page { fill: #0d1117 }
 .grid { stroke: #30363d }
-.quota { stroke: #e6edf3 }
+.limit { stroke: #e6edf3 }
 .good { fill: #1d4f78 }
 .bad { fill: #713512 }
 #success { fill: #58b4f5 }

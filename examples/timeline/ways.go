@@ -20,7 +20,7 @@ func newSides() []*side {
 	without.wrap = func(base http.RoundTripper) http.RoundTripper { return watched{base, without} }
 	with := &side{
 		name: "with tcretry", api: newAPI(),
-		title: "With tcretry: the same SDK over tcretry.New(nil), which is not told the quota",
+		title: "With tcretry: the same SDK over tcretry.New(nil), without a configured rate limit",
 	}
 	with.wrap = func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithHooks(tcretry.Hooks{
@@ -30,7 +30,7 @@ func newSides() []*side {
 	return []*side{without, with}
 }
 
-// watched is a base that tells of attempts where no hook does.
+// watched is a RoundTripper that records attempts for the side without hooks.
 type watched struct {
 	base http.RoundTripper
 	side *side
@@ -44,8 +44,7 @@ func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// number is the key of a call's number in its context, by which an attempt tells
-// whose it is.
+// number is the context key of the number of a call, which its attempts carry.
 type number struct{}
 
 func withNumber(n int) context.Context { return context.WithValue(context.Background(), number{}, n) }

@@ -1,5 +1,5 @@
 // Command tracing prints the spans of one retried call as a tree: the caller's
-// own, otelhttp above, the call and its attempts, and otelhttp below. The API is
+// own, otelhttp outside, the call and its attempts, and otelhttp inside. The API is
 // embedded; the spans stay in memory. It needs no account, and ends by itself.
 //
 //	go run ./examples/tracing
@@ -32,7 +32,7 @@ func main() {
 	command.Main(command.Flags("tracing", source), func() error { return run(os.Stdout) })
 }
 
-// run makes the call and prints what is to be seen of it, twice: its spans, and
+// run makes the call and prints what can be seen of it, twice: its spans, and
 // tcretry's own trace.
 func run(w io.Writer) error {
 	spans := tracetest.NewInMemoryExporter()

@@ -18,7 +18,7 @@ var shown = []attribute.Key{
 	"tcretry.class", "tcretry.attempts", "tcretry.stop_reason",
 }
 
-// printTree prints spans as a tree, each with its name and what it tells.
+// printTree prints spans as a tree, each with its name and attributes.
 func printTree(w io.Writer, spans tracetest.SpanStubs) {
 	slices.SortStableFunc(spans, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
 	var below func(parent trace.SpanID, indent string)
@@ -38,20 +38,20 @@ func printTree(w io.Writer, spans tracetest.SpanStubs) {
 	below(trace.SpanID{}, "")
 }
 
-// describe tells the attributes that are shown, and the status if it is an error.
+// describe returns the shown attributes of a span, and its status if that is an error.
 func describe(span tracetest.SpanStub) string {
 	values := map[attribute.Key]string{}
 	for _, a := range span.Attributes {
 		values[a.Key] = a.Value.String()
 	}
-	var told []string
+	var parts []string
 	for _, key := range shown {
 		if value, ok := values[key]; ok {
-			told = append(told, string(key)+"="+value)
+			parts = append(parts, string(key)+"="+value)
 		}
 	}
 	if span.Status.Code == codes.Error {
-		told = append(told, "error")
+		parts = append(parts, "error")
 	}
-	return strings.Join(told, " ")
+	return strings.Join(parts, " ")
 }

@@ -9,37 +9,37 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// The requests: an order, the same with a ClientToken and by GET, and a read.
+// The requests: a write, the same with a ClientToken and by GET, and a read.
 const (
-	order  = `{"InstanceCount":1}`
-	tagged = `{"InstanceCount":1,"ClientToken":"order-1"}`
+	write  = `{"InstanceCount":1}`
+	tagged = `{"InstanceCount":1,"ClientToken":"token-1"}`
 	byGET  = "Action=RunInstances&Version=2017-03-12&InstanceCount=1"
 	read   = `{}`
 )
 
-// failure is what the API does with a request at first. Asked again, it succeeds.
+// failure is the reply to the first attempt. Any other attempt succeeds.
 type failure struct {
 	name    string
 	request string
-	answer  tctest.Reply
+	reply   tctest.Reply
 }
 
 var cases = []failure{
-	{"throttles an order", order, tctest.Throttle()},
-	{"executes an order, closes the connection", order, tctest.DropAfterExecution()},
-	{"executes an order, resets the connection amid the headers", order, tctest.ResetInHeaders()},
-	{"executes an order, a gateway says 502", order, tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway))},
-	{"executes an order, half of the body comes", order, tctest.Truncate(40, tctest.OK(nil))},
-	{"executes an order, answers too late", order, tctest.Delay(time.Minute, tctest.OK(nil))},
-	{"executes an order by GET, closes the connection", byGET, tctest.DropAfterExecution()},
-	{"executes an order with ClientToken, closes the connection", tagged, tctest.DropAfterExecution()},
+	{"throttles a write", write, tctest.Throttle()},
+	{"executes a write, closes the connection", write, tctest.DropAfterExecution()},
+	{"executes a write, resets the connection amid the headers", write, tctest.ResetInHeaders()},
+	{"executes a write, a gateway returns 502", write, tctest.AfterExecution(tctest.GatewayError(http.StatusBadGateway))},
+	{"executes a write, half of the body is received", write, tctest.Truncate(40, tctest.OK(nil))},
+	{"executes a write, responds too late", write, tctest.Delay(time.Minute, tctest.OK(nil))},
+	{"executes a write by GET, closes the connection", byGET, tctest.DropAfterExecution()},
+	{"executes a write with ClientToken, closes the connection", tagged, tctest.DropAfterExecution()},
 	{"executes a read, closes the connection", read, tctest.DropAfterExecution()},
 }
 
-// count makes the call over a connection that was used before, and returns how
-// often it was executed and what the program gets.
+// count makes the call over a used connection. It returns the number of executions and
+// what the program gets.
 func (f failure) count(call client) (executions int, gets string, err error) {
-	api := tctest.NewAPI(tctest.OK(nil), f.answer)
+	api := tctest.NewAPI(tctest.OK(nil), f.reply)
 	server, err := api.Serve()
 	if err != nil {
 		return 0, "", err

@@ -1,6 +1,6 @@
-// Command twice orders a server from an embedded API that executes the order and
-// then fails to say so. It counts how many servers that buys, by a bare client,
-// by a plain retry and by tcretry.
+// Command twice starts a server through an embedded API that executes the request and
+// then loses the response. It counts how many servers are started without retries, by
+// a plain retry and by tcretry.
 //
 //	go run ./examples/twice
 package main
@@ -27,7 +27,7 @@ func main() {
 	command.Main(command.Flags("twice", source), func() error { return run(os.Stdout) })
 }
 
-// patience is the time that an attempt gets.
+// patience is the timeout of an attempt.
 const patience = time.Second
 
 // client makes a call and returns what its program gets.
@@ -35,10 +35,10 @@ type client func(*http.Request) (*http.Response, error)
 
 // clients are the three that are compared. Each has connections of its own.
 var clients = []func() client{
-	func() client { // bare
+	func() client { // without retries
 		return (&http.Client{Transport: &http.Transport{}, Timeout: patience}).Do
 	},
-	func() client { // a plain retry, as it is by default but for the time that it takes
+	func() client { // a plain retry with its defaults, but faster
 		c := retryablehttp.NewClient()
 		c.Logger, c.RetryWaitMin, c.HTTPClient.Timeout = nil, time.Millisecond, patience
 		return c.StandardClient().Do
@@ -52,7 +52,7 @@ var clients = []func() client{
 // run writes a line for each case: the executions, and what the program gets.
 func run(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "the API …\tbare\tplain retry\ttcretry")
+	fmt.Fprintln(table, "the API …\tno retries\tplain retry\ttcretry")
 	for _, c := range cases {
 		fmt.Fprint(table, c.name)
 		for _, makeClient := range clients {

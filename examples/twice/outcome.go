@@ -7,7 +7,7 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// outcome reads the answer and says what it is.
+// outcome reads the response and describes it.
 func outcome(response *http.Response, err error) string {
 	if err != nil {
 		return "error"

@@ -11,7 +11,7 @@ import (
 )
 
 // Flags returns an empty set of flags for the example of that name. source is its
-// main.go, whose package comment says what it shows: that is the text of -h.
+// main.go, whose package comment describes it: that is the text of -h.
 func Flags(name, source string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.Usage = func() {
@@ -42,8 +42,7 @@ func comment(source string) string {
 }
 
 // Parse reads args. For -h it writes the usage to stdout and returns flag.ErrHelp.
-// A flag that is not known or has a wrong value, and an argument, which none of the
-// examples takes, are errors.
+// An unknown flag, an invalid value and an argument, which no example has, are errors.
 func Parse(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	usage := flags.Usage
 	flags.Usage = func() {} // once, and not for an error

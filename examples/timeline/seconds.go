@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// second is what the quota did in one second.
-type second struct{ taken, rejected int }
+// second counts the requests of one second.
+type second struct{ accepted, rejected int }
 
-// seconds counts the requests as the API saw them arrive, second by second.
+// seconds counts the requests by the second in which the API received them.
 func (s *side) seconds() []second {
 	var seconds []second
 	for _, c := range s.api.Recorded() {
@@ -18,13 +18,13 @@ func (s *side) seconds() []second {
 		if last := &seconds[len(seconds)-1]; c.Answer == "Quota" {
 			last.rejected++
 		} else {
-			last.taken++
+			last.accepted++
 		}
 	}
 	return seconds
 }
 
-// totals sums the side up in one line.
+// totals returns the totals of the side as one line.
 func (s *side) totals() string {
 	failed, requests, rejected := 0, 0, 0
 	for _, c := range s.calls {
@@ -33,8 +33,8 @@ func (s *side) totals() string {
 		}
 	}
 	for _, sec := range s.seconds() {
-		requests, rejected = requests+sec.taken+sec.rejected, rejected+sec.rejected
+		requests, rejected = requests+sec.accepted+sec.rejected, rejected+sec.rejected
 	}
-	return fmt.Sprintf("%d calls succeed, %d fail · %d requests, %d of them rejected · %.1f s",
+	return fmt.Sprintf("%d calls succeed, %d fail · %d requests, %d of them throttled · %.1f s",
 		burst-failed, failed, requests, rejected, (s.end() - start).Seconds())
 }

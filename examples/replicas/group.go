@@ -11,8 +11,8 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// fleet is one run of all processes against an API.
-type fleet struct {
+// group is one run of all processes against an API.
+type group struct {
 	size
 	api          *tctest.API
 	title, redis string
@@ -20,32 +20,32 @@ type fleet struct {
 	live         bool // show a line that changes
 }
 
-// total is what a run took.
+// total is the result of a run.
 type total struct {
-	rejected         int
+	throttled        int
 	commands, failed int64
 	took             time.Duration
 }
 
 // run starts the processes and waits for them.
-func (f *fleet) run(ctx context.Context) (total, error) {
-	server, err := f.api.Serve()
+func (g *group) run(ctx context.Context) (total, error) {
+	server, err := g.api.Serve()
 	if err != nil {
 		return total{}, err
 	}
 	defer server.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	begun, done := time.Now(), make(chan result, f.processes)
-	for range f.processes {
+	begun, done := time.Now(), make(chan result, g.processes)
+	for range g.processes {
 		go func() {
-			done <- start(ctx, job{API: server.URL, Redis: f.redis, Callers: f.callers, Calls: f.calls / f.processes})
+			done <- start(ctx, job{API: server.URL, Redis: g.redis, Callers: g.callers, Calls: g.calls / g.processes})
 		}()
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	var sum total
-	for ended := 0; ended < f.processes; {
+	for ended := 0; ended < g.processes; {
 		select {
 		case r := <-done:
 			if ended++; r.err != nil && err == nil {
@@ -55,25 +55,25 @@ func (f *fleet) run(ctx context.Context) (total, error) {
 			sum.commands += r.commands
 			sum.failed += r.failed
 		case <-tick.C:
-			f.show()
+			g.show()
 		}
 	}
-	if f.live {
-		fmt.Fprint(f.w, "\r\x1b[K")
+	if g.live {
+		fmt.Fprint(g.w, "\r\x1b[K")
 	}
 	if err != nil {
 		return total{}, err
 	}
 	sum.took = time.Since(begun)
-	sum.rejected = f.api.Attempts(action) - f.api.Executions(action)
+	sum.throttled = g.api.Attempts(action) - g.api.Executions(action)
 	return sum, nil
 }
 
-// show draws how far the fleet is, on a terminal.
-func (f *fleet) show() {
-	if f.live {
-		ok, all := f.api.Executions(action), f.api.Attempts(action)
-		bar := strings.Repeat("█", 40*ok/f.calls) + strings.Repeat("░", 40-40*ok/f.calls)
-		fmt.Fprintf(f.w, "\r%-24s %s %3d of %d, %d rejected\x1b[K", f.title, bar, ok, f.calls, all-ok)
+// show draws the progress of a run on a terminal.
+func (g *group) show() {
+	if g.live {
+		ok, all := g.api.Executions(action), g.api.Attempts(action)
+		bar := strings.Repeat("█", 40*ok/g.calls) + strings.Repeat("░", 40-40*ok/g.calls)
+		fmt.Fprintf(g.w, "\r%-24s %s %3d of %d, %d throttled\x1b[K", g.title, bar, ok, g.calls, all-ok)
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisServer is the Redis of the fleet.
+// redisServer is the Redis of the processes.
 type redisServer struct {
 	addr, what string
 	stop       func()
 }
 
-// startRedis starts a redis-server, or one in memory where none is installed. It
-// ends with ctx, or when it is stopped.
+// startRedis starts a redis-server, or one in memory if none is installed. It ends with
+// ctx, or when it is stopped.
 func startRedis(ctx context.Context) (*redisServer, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		m, err := miniredis.Run()
@@ -51,7 +51,7 @@ func startRedis(ctx context.Context) (*redisServer, error) {
 	return s, nil
 }
 
-// ready waits until it answers.
+// ready waits until the server responds.
 func (s *redisServer) ready(ctx context.Context) error {
 	client := redis.NewClient(&redis.Options{Addr: s.addr})
 	defer client.Close()

@@ -18,9 +18,9 @@ import (
 )
 
 // variable holds the job of a process that this program starts.
-const variable = "EXAMPLE_FLEET_JOB"
+const variable = "EXAMPLE_REPLICAS_JOB"
 
-// job is what one process does. Redis is "" to pace alone.
+// job is what one process does. Redis is "" for a rate limiter of its own.
 type job struct {
 	API, Redis     string
 	Callers, Calls int
@@ -42,8 +42,8 @@ func start(ctx context.Context, j job) (r result) {
 	return r
 }
 
-// run makes the calls of one process, and prints the numbers of commands that it
-// sent and of calls that ended with a rejection.
+// run makes the calls of one process. It prints the number of commands that it sent and
+// of calls that failed.
 func (j job) run() error {
 	var (
 		commands     counter
@@ -55,11 +55,11 @@ func (j job) run() error {
 		client := redis.NewClient(&redis.Options{Addr: j.Redis})
 		defer client.Close()
 		client.AddHook(&commands)
-		pacer, err := tcredis.New(client)
+		limiter, err := tcredis.New(client)
 		if err != nil {
 			return err
 		}
-		opts = append(opts, tcretry.WithRateLimiter(pacer)) // all that a program has to change
+		opts = append(opts, tcretry.WithRateLimiter(limiter)) // all that a program has to change
 	}
 	client := &http.Client{Transport: tcretry.New(nil, opts...)}
 	left.Store(int64(j.Calls))

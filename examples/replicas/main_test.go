@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// The program starts itself again; in a test that is the test.
+// The program starts itself again; in a test that is the test binary.
 func TestMain(m *testing.M) {
 	if job, ok := jobOfProcess(); ok {
 		exit(job.run())
@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// quick is a fleet that is done within seconds.
-var quick = size{processes: 2, callers: 4, calls: 60, quota: 40}
+// quick is a run of a few seconds.
+var quick = size{processes: 2, callers: 4, calls: 60, limit: 40}
 
 var (
 	numbers = regexp.MustCompile(` +[0-9.]+`)
@@ -44,53 +44,53 @@ func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	require.Equal(t, string(want), string(got))
 }
 
-func TestALineShowsTheFleetOnATerminal(t *testing.T) {
+func TestALineShowsProgressOnATerminal(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, true, quick))
 	require.Regexp(t, "\rtogether, over Redis +█+░* +[0-9]+ of 60", out.String())
 }
 
-// As after Ctrl-C. run waits for what it started.
+// As after Ctrl-C: run waits for the processes that it started.
 func TestAnInterruptEndsTheProcesses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	err := run(ctx, new(bytes.Buffer), false, size{processes: 2, callers: 4, calls: 4000, quota: 1})
+	err := run(ctx, new(bytes.Buffer), false, size{processes: 2, callers: 4, calls: 4000, limit: 1})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// What the package comment and the README say of the run without flags is what it
-// prints. The bound leaves room for a machine that is busy.
-func TestTheFleetDoesWhatTheDocumentsSay(t *testing.T) {
+// The run without flags prints what the package comment and the README state. The limit
+// leaves room for a busy machine.
+func TestTheRunIsAsDocumented(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 12 seconds")
 	}
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	require.Contains(t, string(readme), "`go run ./examples/fleet`, 240 calls in about six")
-	require.Equal(t, size{processes: 8, callers: 4, calls: 240, quota: 40}, small)
+	require.Contains(t, string(readme), "`go run ./examples/replicas`, 240 calls in about six")
+	require.Equal(t, size{processes: 8, callers: 4, calls: 240, limit: 40}, small)
 	require.Contains(t, source, "API takes 40 calls per second, and eight processes make 240.")
 
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, false, small))
-	runs := regexp.MustCompile(`([0-9.]+) s = [0-9.]+ times the least; rejected +([0-9]+) = .*; failed calls ([0-9]+);`).FindAllStringSubmatch(out.String(), -1)
+	runs := regexp.MustCompile(`([0-9.]+) s = [0-9.]+ times the optimum; throttled +([0-9]+) = .*; failed calls ([0-9]+);`).FindAllStringSubmatch(out.String(), -1)
 	require.Len(t, runs, 2)
-	var rejected [2]int
+	var throttled [2]int
 	for i, text := range runs {
 		took, err := strconv.ParseFloat(text[1], 64)
 		require.NoError(t, err)
-		require.Less(t, took, small.least().Seconds()+4, out.String())
-		rejected[i], err = strconv.Atoi(text[2])
+		require.Less(t, took, small.optimum().Seconds()+4, out.String())
+		throttled[i], err = strconv.Atoi(text[2])
 		require.NoError(t, err)
 		require.Equal(t, "0", text[3], out.String())
 	}
-	require.Less(t, rejected[1], rejected[0], out.String())
+	require.Less(t, throttled[1], throttled[0], out.String())
 }
 
-func TestASizeThatCannotBeIsRefused(t *testing.T) {
+func TestAnInvalidSizeIsAnError(t *testing.T) {
 	require.NoError(t, small.validate())
-	require.NoError(t, size{processes: 10, callers: 4, calls: 2000, quota: 20}.validate())
+	require.NoError(t, size{processes: 10, callers: 4, calls: 2000, limit: 20}.validate())
 	require.EqualError(t, size{processes: 0, calls: 3}.validate(),
 		"-processes 0: want 1 or more\n-limit 0: want 1 or more")
-	require.EqualError(t, size{processes: 7, calls: 100, quota: 20}.validate(), "-calls 100: want a multiple of -processes above -limit")
-	require.EqualError(t, size{processes: 8, calls: 40, quota: 40}.validate(), "-calls 40: want a multiple of -processes above -limit")
+	require.EqualError(t, size{processes: 7, calls: 100, limit: 20}.validate(), "-calls 100: want a multiple of -processes above -limit")
+	require.EqualError(t, size{processes: 8, calls: 40, limit: 40}.validate(), "-calls 40: want a multiple of -processes above -limit")
 }

@@ -16,7 +16,7 @@ import (
 
 const action = "DescribeInstances"
 
-// call makes one call, and counts it as failed if the API did not take it.
+// call makes one call, and counts it as failed if the API returns an error.
 func call(client *http.Client, url string, failed *atomic.Int64) error {
 	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader("{}"))
 	if err != nil {
@@ -34,13 +34,13 @@ func call(client *http.Client, url string, failed *atomic.Int64) error {
 	return nil
 }
 
-// result is what a process says at its end.
+// result is the output of a process.
 type result struct {
 	commands, failed int64
 	err              error
 }
 
-// latency is what the API takes to answer.
+// latency is the response time of the API.
 func latency() time.Duration { return 20*time.Millisecond + rand.N(60*time.Millisecond) }
 
 // counter counts the scripts that a client sends.
@@ -61,7 +61,7 @@ func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// terminal says whether a file is one.
+// terminal reports whether a file is a terminal.
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
