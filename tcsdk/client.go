@@ -19,10 +19,10 @@ type ProfileError struct {
 	// Field is the field of the profile, "NetworkFailureMaxRetries" for example, or
 	// "Client" for the client itself.
 	Field string
-	// Value is what it is set to. That of HttpProfile.Proxy, which may hold a
-	// password, is left out.
+	// Value is the value of the field. That of HttpProfile.Proxy is left out, because it
+	// may hold a password.
 	Value any
-	// Reason says what is wrong with it and what to set.
+	// Reason says what is wrong with the value and what to set.
 	Reason string
 }
 
@@ -31,34 +31,34 @@ func (e *ProfileError) Error() string {
 	return fmt.Sprintf("tcretry: tcsdk: client %d: %s(%v): %s", e.Client+1, e.Field, e.Value, e.Reason)
 }
 
-// found is what a client of the SDK is set to.
-type found struct {
+// settings are the settings of a client of the SDK.
+type settings struct {
 	http    *http.Client
 	profile *profile.ClientProfile // nil if the client has none
 }
 
-// find reads the settings of a client. They are not exported, and there is no other
-// way to what the client uses now: to copy the SDK's way of making a transport would
-// lose what WithHttpTransport or DefaultHttpClient set. A field that the SDK
-// renames is an error, found by the tests with each of its versions.
-func find(c Client) (f *found, err error) {
+// settingsOf reads the settings of a client. They are unexported, and there is no other
+// way to the RoundTripper that the client uses now: a copy of the SDK's code would lose
+// the one that WithHttpTransport or DefaultHttpClient set. A field that the SDK renames is
+// an error, which the tests detect with each version of the SDK.
+func settingsOf(c Client) (s *settings, err error) {
 	defer func() {
 		if recover() != nil { // a nil client, or one that was not initialized
 			err = errors.New("it is nil or was not made by a New function of the SDK")
 		}
 	}()
 	inner := reflect.ValueOf(c.WithCredential(c.GetCredential())).Elem()
-	f = new(found)
-	if f.http, err = pointer[http.Client](inner, "httpClient"); err != nil {
+	s = new(settings)
+	if s.http, err = pointer[http.Client](inner, "httpClient"); err != nil {
 		return nil, err
 	}
-	if f.profile, err = pointer[profile.ClientProfile](inner, "profile"); err != nil {
+	if s.profile, err = pointer[profile.ClientProfile](inner, "profile"); err != nil {
 		return nil, err
 	}
-	if f.http == nil {
+	if s.http == nil {
 		return nil, errors.New("it was not made by a New function of the SDK: call Init")
 	}
-	return f, nil
+	return s, nil
 }
 
 // pointer returns the value of a field of type *T.
@@ -70,60 +70,60 @@ func pointer[T any](of reflect.Value, name string) (*T, error) {
 	return (*T)(field.UnsafePointer()), nil
 }
 
-// check returns an error for each setting that must be another.
-func (f *found) check(client int, breaker bool) (errs []error) {
-	refuse := func(field string, value any, reason string) {
+// check returns an error for each invalid setting.
+func (s *settings) check(client int, breaker bool) (errs []error) {
+	reject := func(field string, value any, reason string) {
 		errs = append(errs, &ProfileError{Client: client, Field: field, Value: value, Reason: reason})
 	}
-	p := f.profile
+	p := s.profile
 	if p == nil {
 		return nil
 	}
 	if n := p.NetworkFailureMaxRetries; n > 0 {
-		refuse("NetworkFailureMaxRetries", n, "it multiplies the retries of tcretry: set 0")
+		reject("NetworkFailureMaxRetries", n, "it multiplies the retries of tcretry: set 0")
 	}
 	if n := p.RateLimitExceededMaxRetries; n > 0 {
-		refuse("RateLimitExceededMaxRetries", n, "it multiplies the retries of tcretry: set 0")
+		reject("RateLimitExceededMaxRetries", n, "it multiplies the retries of tcretry: set 0")
 	}
 	if p.UnsafeRetryOnConnectionFailure {
-		refuse("UnsafeRetryOnConnectionFailure", true, "it marks every request as idempotent, and those that are not may be executed twice: set false")
+		reject("UnsafeRetryOnConnectionFailure", true, "it marks every request as idempotent, and those that are not may be executed twice: set false")
 	}
 	if !p.DisableRegionBreaker && !breaker {
-		refuse("DisableRegionBreaker", false, "the region breaker counts calls, not attempts, and switches later over tcretry: set true, or use UseWithRegionBreaker")
+		reject("DisableRegionBreaker", false, "the region breaker counts calls, not attempts, and switches later over tcretry: set true, or use UseWithRegionBreaker")
 	}
 	return errs
 }
 
 // base returns the underlying RoundTripper of the client; nil means the router's own.
-func (f *found) base() (http.RoundTripper, error) {
-	switch used := f.http.Transport.(type) {
-	case *bound:
+func (s *settings) base() (http.RoundTripper, error) {
+	switch used := s.http.Transport.(type) {
+	case *clientTransport:
 		return used.base, nil
 	case *Transport:
-		// It was http.DefaultTransport, or is in common.DefaultHttpClient: the SDK found
-		// no place for the proxy.
-		return f.proxied(used.router)
+		// It was http.DefaultTransport, or is in common.DefaultHttpClient: the SDK could
+		// not apply the proxy.
+		return s.proxied(used.router)
 	default:
 		return used, nil
 	}
 }
 
 // proxied returns a RoundTripper with the proxy of the profile, nil if there is none.
-func (f *found) proxied(r *router) (http.RoundTripper, error) {
-	if f.profile == nil || f.profile.HttpProfile == nil || f.profile.HttpProfile.Proxy == "" {
+func (s *settings) proxied(r *router) (http.RoundTripper, error) {
+	if s.profile == nil || s.profile.HttpProfile == nil || s.profile.HttpProfile.Proxy == "" {
 		return nil, nil
 	}
-	proxy, err := url.Parse(f.profile.HttpProfile.Proxy)
+	proxy, err := url.Parse(s.profile.HttpProfile.Proxy)
 	if err != nil {
-		return nil, errors.New("it is no URL") // the error of url.Parse holds the password
+		return nil, errors.New("it is not a URL") // the error of url.Parse contains the password
 	}
 	if base := r.withProxy(proxy); base != nil {
 		return base, nil
 	}
-	return nil, errors.New("http.DefaultTransport was no *http.Transport when the tcsdk.Transport was made, so the proxy cannot be set in a copy of it: set it there, and leave the field empty")
+	return nil, errors.New("http.DefaultTransport was not an *http.Transport when the tcsdk.Transport was made, so the proxy cannot be set in a copy of it: set it there, and leave the field empty")
 }
 
-// typeName is the type of a client, which its index in a list of clients may not tell.
+// typeName returns the type of a client, because its index alone may not identify it.
 func typeName(c Client) string { return fmt.Sprintf("%T", c) }
 
 var _ Client = (*common.Client)(nil)

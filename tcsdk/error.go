@@ -16,32 +16,31 @@ const codeNetwork = "ClientError.NetworkError"
 
 type traceKey struct{}
 
-// Trace returns a context for one call of the SDK whose error goes to [Recover]. The
-// context collects what tcretry.Trace collects, and is to be passed to the client's
-// method with the suffix WithContext, or to SetContext of the request.
+// Trace returns a context for one call of the SDK whose error goes to [Recover]. Pass
+// the context to the method of the client with the suffix WithContext, or to SetContext
+// of the request. It records the call as tcretry.Trace does.
 func Trace(ctx context.Context) context.Context {
 	ctx, trace := tcretry.Trace(ctx)
 	return context.WithValue(ctx, traceKey{}, trace)
 }
 
-// CallError is the error of an SDK call with what the SDK leaves out of it.
-// errors.Is finds in it tcretry.ErrOutcomeUnknown if OutcomeUnknown,
-// context.Canceled if Reason is StopCanceled, context.DeadlineExceeded if Reason is
-// StopDeadline, and what Call.Call.Err holds.
+// CallError is the error of an SDK call with the details that the SDK leaves out.
+// errors.Is matches tcretry.ErrOutcomeUnknown if OutcomeUnknown is set, context.Canceled
+// if Reason is StopCanceled, context.DeadlineExceeded if Reason is StopDeadlineExceeded,
+// and the errors in Call.Call.Err.
 type CallError struct {
 	// Err is the error of the SDK, a *errors.TencentCloudSDKError as a rule:
 	// errors.As finds it.
 	Err error
-	// Reason is why no other attempt was made.
+	// Reason is the stop reason: why no other attempt was made.
 	Reason tcretry.StopReason
 	// Attempts is the number of attempts made.
 	Attempts int
 	// OutcomeUnknown reports that the request may have been executed, as
 	// tcretry.Error.OutcomeUnknown does.
 	OutcomeUnknown bool
-	// RequestIDs are those that the API gave the attempts, in their order: for a
-	// ticket. An attempt without a response has none, and of many attempts the first
-	// are not kept.
+	// RequestIDs are the request ids of the attempts, in order, for a support ticket. An
+	// attempt without a response has none. Of many attempts the first are dropped.
 	RequestIDs []string
 	// Call has the rest: every attempt and retry.
 	Call tcretry.TracedCall
@@ -64,7 +63,7 @@ func (e *CallError) Unwrap() []error {
 	return []error{e.Err}
 }
 
-// Is reports whether e stands for target, one of the sentinels listed at [CallError].
+// Is reports whether e matches target, one of the errors listed at [CallError].
 func (e *CallError) Is(target error) bool {
 	switch target {
 	case tcretry.ErrOutcomeUnknown:
@@ -77,26 +76,25 @@ func (e *CallError) Is(target error) bool {
 	return false
 }
 
-// Recover returns the error of an SDK call as a *CallError. ctx is the context of
-// [Trace] that the call was made with, or one derived from it. It returns err itself
-// if err is nil, if ctx is another, or if no call over tcretry ended with err, because the SDK
-// failed before it sent anything.
+// Recover returns the error of an SDK call as a *[CallError]. ctx is the context of [Trace]
+// that the call was made with, or one derived from it. Recover returns err unchanged if
+// err is nil, if ctx is not from Trace, or if no call over tcretry ended with err, because
+// the SDK failed before it sent anything.
 //
-// Where several calls share the context, the one with err is found by its request
-// id or, for an error of the transport, by its text; the last of those that fit is
-// taken.
+// If several calls share the context, err is matched by its request id or, for an error
+// of the transport, by its text. The last call that matches is used.
 func Recover(ctx context.Context, err error) error {
 	trace, _ := ctx.Value(traceKey{}).(*tcretry.CallTrace)
 	if err == nil || trace == nil {
 		return err
 	}
 	calls := trace.Calls()
-	// The SDK's own errors about a response do not say which one it was: it was rather
-	// one that tcretry took for a failure than one that it took for a success.
-	for _, answered := range []bool{false, true} {
+	// The SDK's own errors about a response do not identify it: a call that failed for
+	// tcretry is more likely than one that succeeded.
+	for _, succeeded := range []bool{false, true} {
 		for i := len(calls) - 1; i >= 0; i-- {
 			reason := calls[i].Call.Reason
-			if reason != 0 && (reason == tcretry.StopSuccess) == answered && ended(calls[i].Call, err) {
+			if reason != 0 && (reason == tcretry.StopSuccess) == succeeded && ended(calls[i].Call, err) {
 				return newCallError(err, calls[i])
 			}
 		}

@@ -29,7 +29,7 @@ func sendWith(t *testing.T, ctx context.Context, api *tctest.API, action string)
 
 func TestRecoverReturnsWhatTheSDKLeavesOut(t *testing.T) {
 	for name, c := range map[string]struct {
-		answers  []tctest.Reply
+		replies  []tctest.Reply
 		attempts int
 		reason   tcretry.StopReason
 		unknown  bool
@@ -44,7 +44,7 @@ func TestRecoverReturnsWhatTheSDKLeavesOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := tctest.NewAPI()
-				api.Default(c.answers[0])
+				api.Default(c.replies[0])
 				ctx := tcsdk.Trace(t.Context())
 				sdk := sendWith(t, ctx, api, "RunInstances")
 				var call *tcsdk.CallError

@@ -52,7 +52,7 @@ func TestIdleConnectionsAreClosedWhereTheClientHasThem(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{ofClient, ofDefault})
 }
 
-// Callers look at the request of a response: the SDK at its context, others at its URL.
+// Callers read the request of a response: the SDK its context, others its URL.
 func TestTheResponseIsToTheCallersRequest(t *testing.T) {
 	shared := &http.Client{Transport: tctest.NewAPI()}
 	common.DefaultHttpClient = shared

@@ -20,20 +20,20 @@ type baseKey struct{}
 // chosen holds nil for the router's own.
 type chosen struct{ base http.RoundTripper }
 
-// bound is the RoundTripper of one client: the shared Transport over what the
+// clientTransport is the RoundTripper of one client: the shared Transport over what the
 // client used before.
-type bound struct {
+type clientTransport struct {
 	t    *Transport
 	base http.RoundTripper // nil for the router's own
 }
 
 // RoundTrip makes one call of the client.
-func (b *bound) RoundTrip(req *http.Request) (*http.Response, error) {
+func (b *clientTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return with(b.t.Transport, req, chosen{b.base})
 }
 
 // CloseIdleConnections closes those of the client.
-func (b *bound) CloseIdleConnections() {
+func (b *clientTransport) CloseIdleConnections() {
 	if b.base == nil {
 		closeIdle(b.t.router.own)
 		return
@@ -41,7 +41,7 @@ func (b *bound) CloseIdleConnections() {
 	closeIdle(b.base)
 }
 
-// with sends a copy of req whose context says over which RoundTripper.
+// with sends a copy of req whose context holds the RoundTripper to use.
 func with(rt http.RoundTripper, req *http.Request, c chosen) (*http.Response, error) {
 	sent := req.WithContext(context.WithValue(req.Context(), baseKey{}, c))
 	resp, err := rt.RoundTrip(sent)
@@ -60,13 +60,13 @@ type router struct {
 
 func newRouter() *router {
 	return &router{
-		// What a nil base means there: this one handles no request itself.
+		// The default of tcretry.New(nil): this Transport has no request in scope.
 		own:      tcretry.New(nil, tcretry.WithScope(func(*http.Request) bool { return false })),
 		original: http.DefaultTransport,
 	}
 }
 
-// of returns the RoundTripper for a request, and whether a client chose.
+// of returns the RoundTripper for a request, and whether a client of Use chose it.
 func (r *router) of(req *http.Request) (http.RoundTripper, bool) {
 	c, ok := req.Context().Value(baseKey{}).(chosen)
 	if c.base == nil {
@@ -75,9 +75,9 @@ func (r *router) of(req *http.Request) (http.RoundTripper, bool) {
 	return c.base, ok
 }
 
-// RoundTrip sends an attempt. What is inside may use the context of the attempt for
-// requests of its own, to STS for example, which must not go over the client's: that
-// would lead a signer to itself.
+// RoundTrip sends an attempt. The underlying RoundTripper may use the context of the
+// attempt for requests of its own, to STS for example. Those must not use the
+// RoundTripper of the client: a signer would call itself.
 func (r *router) RoundTrip(req *http.Request) (*http.Response, error) {
 	base, ok := r.of(req)
 	if !ok {
@@ -111,8 +111,8 @@ func closeIdle(rt http.RoundTripper) {
 	}
 }
 
-// withProxy returns the transport that the SDK would have made for a client with a
-// proxy, nil if it could not have.
+// withProxy returns the transport that the SDK makes for a client with a proxy, nil if it
+// could not make one.
 func (r *router) withProxy(proxy *url.URL) http.RoundTripper {
 	original, ok := r.original.(*http.Transport)
 	if !ok {

@@ -85,7 +85,7 @@ func tke(t *testing.T) common.Provider {
 	return p
 }
 
-// The SDK's own credentials stand beside ours: at every moment of a day both sign with
+// The SDK's own credentials are compared with ours: at every moment of a day both sign with
 // keys that last, over the default transport of the whole program.
 func TestTheSDKsRolesAreSourcesThatRefreshAsTheSDKDoes(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -162,7 +162,7 @@ func TestTheEnvironmentAndTheProfileOfTheSDKAreSources(t *testing.T) {
 	}
 }
 
-func TestAProviderThatFindsNothingLetsAChainContinue(t *testing.T) {
+func TestAChainContinuesAfterAProviderWithoutCredentials(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	require.NoError(t, os.Unsetenv(common.EnvCredentialFile))
 	setDefaultTransport(t, roundTripperFunc(func(*http.Request) (*http.Response, error) {
@@ -181,9 +181,9 @@ func TestAProviderThatFindsNothingLetsAChainContinue(t *testing.T) {
 	}
 }
 
-// The API refuses keys before their end: a role was changed, for example. The SDK would
+// The API can reject keys before they expire: a role was changed, for example. The SDK would
 // sign with them until then.
-func TestRefusedKeysAreReplacedWithinTheCall(t *testing.T) {
+func TestRejectedKeysAreReplacedWithinTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(6 * time.Hour)
 		setDefaultTransport(t, a)

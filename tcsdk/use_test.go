@@ -22,7 +22,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-func TestUseReportsEveryMistakeOfEveryClientAndChangesNone(t *testing.T) {
+func TestUseReportsEveryInvalidSettingAndChangesNoClient(t *testing.T) {
 	api, srv := serve(t)
 	bad := profileOf(srv)
 	bad.NetworkFailureMaxRetries, bad.RateLimitExceededMaxRetries = 3, 2
@@ -31,11 +31,11 @@ func TestUseReportsEveryMistakeOfEveryClientAndChangesNone(t *testing.T) {
 	err := tcsdk.New().Use(good, newProduct(bad), (*product)(nil), nil, new(product))
 	var fields []string
 	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
-		var mistake *tcsdk.ProfileError
-		require.ErrorAs(t, one, &mistake)
-		require.NotZero(t, mistake.Client)
-		require.NotEmpty(t, mistake.Reason)
-		fields = append(fields, mistake.Field)
+		var invalid *tcsdk.ProfileError
+		require.ErrorAs(t, one, &invalid)
+		require.NotZero(t, invalid.Client)
+		require.NotEmpty(t, invalid.Reason)
+		fields = append(fields, invalid.Field)
 	}
 	require.Equal(t, []string{
 		"NetworkFailureMaxRetries", "RateLimitExceededMaxRetries", "UnsafeRetryOnConnectionFailure",
@@ -47,7 +47,7 @@ func TestUseReportsEveryMistakeOfEveryClientAndChangesNone(t *testing.T) {
 	requireAttempts(t, api, "DescribeZones", 1)
 }
 
-func TestUseWithRegionBreakerTakesAClientWhoseBreakerIsOn(t *testing.T) {
+func TestUseWithRegionBreakerAcceptsAClientWhoseBreakerIsOn(t *testing.T) {
 	p := profile.NewClientProfile()
 	p.DisableRegionBreaker = false
 	require.Error(t, tcsdk.New().Use(newProduct(p)))
@@ -230,7 +230,7 @@ func TestReqTimeoutLimitsAllAttemptsTogether(t *testing.T) {
 
 // A signer below signs each attempt anew, so a call outlives its signature; and the
 // calls of its own that it makes with the context of an attempt do not come back to it.
-func TestASignerBelowAClientIsRecognisedAndNotLedToItself(t *testing.T) {
+func TestASignerInsideAClientIsRecognisedAndDoesNotCallItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.CheckSignatures(map[string]string{testID: testKey})
