@@ -14,7 +14,7 @@ import (
 // TestBudget checks that a Budget keeps the obligations of [budget.Budget].
 // newBudget returns a fresh one for each case.
 //
-// Each case runs in a bubble of testing/synctest, as [TestPacer] says: a Budget
+// Each case runs in a bubble of testing/synctest, as [TestLimiter] says: a Budget
 // that reaches for a network is checked with [TestBudgetLive].
 func TestBudget(t *testing.T, newBudget func() budget.Budget) {
 	for _, o := range budgetObligations {

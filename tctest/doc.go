@@ -41,7 +41,7 @@
 // # The kits
 //
 // [TestRoundTripper] checks any wrapper of an [http.RoundTripper] against the
-// contract of that interface, clause by clause. [TestPacer] and [TestBudget] check
-// a Pacer and a Budget of your own, in virtual time; [TestPacerLive] and
+// contract of that interface, clause by clause. [TestLimiter] and [TestBudget] check
+// a Pacer and a Budget of your own, in virtual time; [TestLimiterLive] and
 // [TestBudgetLive] those that reach for a network.
 package tctest

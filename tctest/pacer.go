@@ -16,14 +16,14 @@ import (
 // Each case runs in a bubble of testing/synctest: hours pass in no time, and what
 // must happen at once must take no time at all. A Pacer that reaches for a network
 // cannot run there, since time stands still while it waits for a socket: check it
-// with [TestPacerLive].
+// with [TestLimiterLive].
 func TestLimiter(t *testing.T, newPacer func() ratelimit.Limiter) {
 	for _, o := range pacerObligations {
 		o.inBubble(t, newPacer)
 	}
 }
 
-// TestLimiterLive is [TestPacer] in real time, for a Pacer with I/O. "At once" is
+// TestLimiterLive is [TestLimiter] in real time, for a Pacer with I/O. "At once" is
 // half a second there, and the cases run in parallel and take some seconds: each
 // newPacer must return one that has nothing in common with the others, with a
 // prefix of its own for its keys, for example.
