@@ -169,9 +169,9 @@ func TestACodeWithAMinimumDelayIsNotRetriedSooner(t *testing.T) {
 	require.Equal(t, tcretry.DelayRange{Min: time.Second, Max: time.Second}, own.Delays[0])
 }
 
-// The README has the numbers of codes in the catalogue, which show how much the defaults
-// leave to a policy.
-func TestTheReadmeCountsTheCodesOfTheCatalogue(t *testing.T) {
+// docs/classification.md says how many codes the catalogue has, so that a reader knows what the
+// defaults leave to a policy.
+func TestThePageCountsTheCodesOfTheCatalogue(t *testing.T) {
 	families := map[string]tcretry.Class{
 		"RequestLimitExceeded": tcretry.Throttled, "ResourceInUse": tcretry.Busy, "ResourceBusy": tcretry.Busy, "InternalError": tcretry.Transient,
 	}
@@ -188,11 +188,11 @@ func TestTheReadmeCountsTheCodesOfTheCatalogue(t *testing.T) {
 			others++
 		}
 	}
-	readme, err := os.ReadFile("README.md")
+	page, err := os.ReadFile("docs/classification.md")
 	require.NoError(t, err)
-	require.Contains(t, string(readme), fmt.Sprintf("| `InternalError.Test` and %d other documented codes of these families |", terminal-1))
-	require.Contains(t, string(readme), fmt.Sprintf("| %d documented codes of other families,", others))
-	require.Contains(t, string(readme), fmt.Sprintf(" and %d of these families that mean another class |", moved))
+	require.Contains(t, string(page), fmt.Sprintf("| `InternalError.Test` and %d other documented codes of these families |", terminal-1))
+	require.Contains(t, string(page), fmt.Sprintf("| %d documented codes of other families,", others))
+	require.Contains(t, string(page), fmt.Sprintf(" and %d of these families that mean another class |", moved))
 }
 
 // A product that returns the error of another service may have executed a part of the

@@ -146,7 +146,7 @@ func real(t testing.TB, addr string) replicas {
 	}
 }
 
-// The README has the figures of go test -run OverARealRedis -v ./tcredis -replicas.calls 2000 -replicas.limit 20.
+// docs/rate-limiting.md has the figures of go test -run OverARealRedis -v ./tcredis -replicas.calls 2000 -replicas.limit 20.
 func TestReplicas_keepTheLimitOverARealRedis(t *testing.T) {
 	s := startRedis(t)
 	for _, limit := range []int{0, *replicaLimit} {

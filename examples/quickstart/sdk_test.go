@@ -53,7 +53,7 @@ func TestTheSDKKeepsItsProxy(t *testing.T) {
 	require.Equal(t, []string{"cvm.tencentcloudapi.com", "cvm.tencentcloudapi.com"}, hosts)
 }
 
-// TestTheSDKKeepsItsIdleTimeout, whichever line of the README it is given.
+// TestTheSDKKeepsItsIdleTimeout, whichever line of the documents it is given.
 func TestTheSDKKeepsItsIdleTimeout(t *testing.T) {
 	for name, transport := range map[string]func(*profile.ClientProfile) http.RoundTripper{
 		"none of ours": nil,
@@ -131,7 +131,7 @@ func TestTheSDKsUnsafeRetryExecutesNoOrderTwice(t *testing.T) {
 }
 
 // The SDK's breaker counts calls, not attempts: it fails over to another region
-// when five have failed. The advice of the README follows from this.
+// when five have failed. What docs/tcsdk.md says to set follows from this.
 func TestTheSDKsRegionBreakerCountsCalls(t *testing.T) {
 	for attempts, want := range map[int]int{0: 20, 2: 10, 1: 5} {
 		synctest.Test(t, func(t *testing.T) {

@@ -58,15 +58,15 @@ func TestAnInterruptEndsTheProcesses(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// The run without flags prints what the package comment and the README state. The limit
-// leaves room for a busy machine.
+// The run without flags prints what the package comment and docs/rate-limiting.md state. The
+// limit leaves room for a busy machine.
 func TestTheRunIsAsDocumented(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 12 seconds")
 	}
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/rate-limiting.md")
 	require.NoError(t, err)
-	require.Contains(t, string(readme), "`go run ./examples/replicas`, 240 calls in about six")
+	require.Contains(t, string(page), "`go run ./examples/replicas`, 240 calls in about six")
 	require.Equal(t, size{processes: 8, callers: 4, calls: 240, limit: 40}, small)
 	require.Contains(t, source, "API takes 40 calls per second, and eight processes make 240.")
 

@@ -20,7 +20,7 @@ func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	want, err := os.ReadFile("testdata/output.txt")
 	require.NoError(t, err)
 	require.Equal(t, string(want), out.String())
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/guarantees.md")
 	require.NoError(t, err)
-	require.Contains(t, string(readme), "```\n"+string(want)+"```\n")
+	require.Contains(t, string(page), "```\n"+string(want)+"```\n")
 }

@@ -32,7 +32,7 @@ func jobsAtOnce(most int32, lasts time.Duration) http.RoundTripper {
 	})
 }
 
-// longDelays is the policy that the README shows for limits of concurrent jobs.
+// longDelays is the policy that docs/configuration.md shows for limits of concurrent jobs.
 var longDelays = tcretry.Policy{Codes: map[string]tcretry.Rule{
 	"RequestLimitExceeded.JobNumExceed": {
 		MaxElapsed: 10 * time.Minute,
@@ -68,13 +68,13 @@ func TestConcurrentJobsSucceedWithARuleOfLongDelays(t *testing.T) {
 	}
 }
 
-// The README names the codes of the catalogue that are limits of concurrent jobs, and
-// each of them is what it says.
-func TestTheREADMENamesTheLimitsOfConcurrentJobs(t *testing.T) {
-	text, err := os.ReadFile("../../../README.md")
+// docs/configuration.md names the codes of the catalogue that are limits of concurrent jobs,
+// and each of them is what it says.
+func TestThePageNamesTheLimitsOfConcurrentJobs(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/configuration.md")
 	require.NoError(t, err)
 	_, section, _ := strings.Cut(string(text), "### Limits of jobs at once")
-	section, _, _ = strings.Cut(section, "**As data.**")
+	section, _, _ = strings.Cut(section, "\n## ")
 	named, family := map[string]bool{}, ""
 	for _, match := range regexp.MustCompile("[`\"](\\w*)(\\.\\w+)[`\"]").FindAllStringSubmatch(section, -1) {
 		if match[1] != "" {
@@ -90,7 +90,7 @@ func TestTheREADMENamesTheLimitsOfConcurrentJobs(t *testing.T) {
 	limits := regexp.MustCompile(`JobNum|Concurrency|Concurrent$|ConcurrentDownloads|TaskLimit|RunningTaskExceed|MaximumRunning`)
 	for _, code := range tcretry.Codes() {
 		if limits.MatchString(code) && tcretry.Explain(code).Class == tcretry.Busy {
-			require.True(t, named[code], "the README names %s", code)
+			require.True(t, named[code], "the page names %s", code)
 		}
 	}
 }
