@@ -77,6 +77,7 @@ var layers = map[string][]string{
 
 	// For tests only.
 	"internal/bodies/bodytest": {"internal/bodies"},
+	"internal/test/docs":       {},
 	"internal/test/e2e":        {},
 	"internal/test/probe":      {"", "budget", "internal/test/race", "tctest"},
 	"internal/test/race":       {},
