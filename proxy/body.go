@@ -24,8 +24,9 @@ func (p *Proxy) receive(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(p.config.ClientTimeout))
+	// net/http takes it back at the end of the body, and then reads the connection to
+	// see whether the client has gone.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.config.ClientTimeout))
 	body, err := p.readAll(r.Body)
 	switch {
 	case int64(len(body)) > p.config.MaxBodyBytes:
@@ -41,8 +42,6 @@ func (p *Proxy) receive(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	case err != nil:
 		return body, badRequest("the body of the request is not whole")
 	}
-	// From here on net/http reads the connection to see whether the client has gone.
-	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,13 +20,23 @@ type tunnel struct {
 	host   string        // that of the URL of the requests
 	name   string        // what the client calls the host
 	port   string
+	open   *atomic.Int64 // counts the tunnels
+	once   sync.Once
 }
 
 func (t *tunnel) Read(b []byte) (int, error) { return t.reader.Read(b) }
 
+// Close ends the connection, and is what ends the count of it.
+func (t *tunnel) Close() error {
+	defer t.once.Do(func() { t.open.Add(-1) })
+	return t.Conn.Close()
+}
+
 // CloseWrite is what net/http calls before it ends a connection with an error.
-func (t *tunnel) CloseWrite() error {
-	if half, ok := t.Conn.(interface{ CloseWrite() error }); ok {
+func (t *tunnel) CloseWrite() error { return closeWrite(t.Conn) }
+
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported
@@ -59,8 +70,6 @@ func inTunnel(ctx context.Context, conn net.Conn) context.Context {
 
 // connect answers a CONNECT: it opens a tunnel to port 80 of a host that is allowed.
 func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
-	p.counts.connects.Add(1)
-	defer p.counts.connects.Add(-1)
 	t, no := p.open(r)
 	if no != nil {
 		p.refuse(w, no)
@@ -77,8 +86,14 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = conn.SetDeadline(time.Time{})
-	t.Conn, t.reader = conn, rw.Reader
+	t.Conn, t.reader, t.open = conn, rw.Reader, &p.counts.tunnels
+	t.open.Add(1)
 	p.tunnels.deliver(t)
+	// Not before: while it drains, the proxy takes tunnels as long as there are other
+	// connections.
+	if counted, ok := conn.(*counted); ok {
+		counted.leave()
+	}
 }
 
 // open returns the tunnel that a CONNECT asks for, without its connection.

@@ -35,6 +35,21 @@ func TestABodyThatIsTooLongIsRefusedAndNotSent(t *testing.T) {
 	r.nothingLeft()
 }
 
+// A client that writes all of its request before it reads must not find the connection
+// reset: it would never see what was wrong.
+func TestAClientThatIsRefusedMayFinishWriting(t *testing.T) {
+	r := serve(t, roundTripper(nil), proxy.Config{MaxBodyBytes: 8})
+	conn := r.dial()
+	_, err := io.WriteString(conn, head+"Content-Length: 50000\r\n\r\n")
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.Equal(t, 413, read(t, resp, err).status)
+	for range 50 {
+		_, err := conn.Write(make([]byte, 1000))
+		require.NoError(t, err)
+	}
+}
+
 func TestAClientThatExpects100ContinueGetsItAndTheAPIDoesNot(t *testing.T) {
 	api := tctest.NewAPI()
 	r := serve(t, overTLS(t, api), proxy.Config{})
@@ -187,11 +202,16 @@ func TestAResponseMayTakeLongerThanAClientMay(t *testing.T) {
 	conn := r.dial()
 	reader := bufio.NewReader(conn)
 	for range 2 {
-		_, err := io.WriteString(conn, head+"Content-Length: 2\r\n\r\n{}")
+		_, err := io.WriteString(conn, head+"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
 		require.NoError(t, err)
 		resp, err := http.ReadResponse(reader, nil)
+		require.NoError(t, err)
+		require.Equal(t, 100, resp.StatusCode)
+		_, err = io.WriteString(conn, "{}")
+		require.NoError(t, err)
+		resp, err = http.ReadResponse(reader, nil)
 		require.Equal(t, 200, read(t, resp, err).status)
-		time.Sleep(150 * time.Millisecond) // idle, longer than a write may take
+		<-time.After(150 * time.Millisecond) // idle, longer than a write may take
 	}
 	require.Equal(t, 2, api.Attempts(""))
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// A Proxy is an [http.Handler] that forwards requests to the API through one
-// [tcretry.Transport], and a server of it. Make one with [New]. Its methods may be
-// called from many goroutines, but for Listen and Serve, which are called once.
+// A Proxy is a server that forwards requests to the API through one
+// [tcretry.Transport]. Make one with [New]. Its methods may be called from many
+// goroutines, but for Listen and Serve, which are called once.
 type Proxy struct {
 	config    Config
 	allowed   []allowed
@@ -30,7 +30,8 @@ type Proxy struct {
 // counts are what the proxy has done, for its state.
 type counts struct {
 	handlers  atomic.Int64 // requests that are handled now
-	connects  atomic.Int64 // those of them that open a tunnel
+	conns     atomic.Int64 // connections of clients that are open, less the tunnels
+	tunnels   atomic.Int64 // tunnels that are open
 	calls     atomic.Int64 // calls in progress
 	buffered  atomic.Int64 // bytes of bodies kept
 	total     atomic.Int64 // calls that began
@@ -94,13 +95,10 @@ func newBase() *http.Transport {
 // metrics.
 func (p *Proxy) Transport() *tcretry.Transport { return p.transport }
 
-// ServeHTTP forwards one request, or opens a tunnel. The request must come from a
-// server of net/http over HTTP/1; [Proxy.Serve] is one with the limits of the Config.
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// handle forwards one request, or opens a tunnel.
+func (p *Proxy) handle(w http.ResponseWriter, r *http.Request) {
 	p.counts.handlers.Add(1)
 	defer p.counts.handlers.Add(-1)
-	// That of the response before, on the same connection, has its deadline still.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	if r.Method == http.MethodConnect {
 		p.connect(w, r)
 		return

@@ -110,8 +110,7 @@ const (
 )
 
 func linger(conn net.Conn) {
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if closeWrite(conn) != nil {
 		return
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(lingerTime))

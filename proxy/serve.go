@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,12 +23,12 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	if p.clients == nil {
 		return errors.New("tcretry: proxy: Serve before Listen")
 	}
-	clients, tunnels := p.server(p), p.server(p)
+	clients, tunnels := p.server(http.HandlerFunc(p.handle)), p.server(http.HandlerFunc(p.handle))
 	tunnels.ConnContext = inTunnel
 	admin := p.server(p.AdminHandler())
 	ended := make(chan error, 3)
 	serve := func(s *http.Server, l net.Listener) { ended <- s.Serve(l) }
-	go serve(clients, p.clients)
+	go serve(clients, countedListener{p.clients, &p.counts.conns})
 	go serve(tunnels, p.tunnels)
 	running := 2
 	if p.admin != nil {
@@ -65,13 +67,24 @@ func (p *Proxy) server(h http.Handler) *http.Server {
 	}
 }
 
-// drain ends the servers, gently as long as DrainTimeout lasts. The tunnels come last:
-// until the other connections have ended, one may be opened.
+// newConnGrace is how long a connection may take to send its first request once the
+// proxy drains. Shutdown of net/http has the same time, but drops what it reads then.
+const newConnGrace = 5 * time.Second
+
+// drain ends the servers, gently as long as DrainTimeout lasts: first no connection is
+// accepted or kept alive, then none is waited for that has no request. The tunnels come
+// last: as long as there is another connection, one may be opened.
 func (p *Proxy) drain(clients, tunnels *http.Server) error {
 	ctx, stop := context.WithTimeout(context.Background(), p.config.DrainTimeout)
 	defer stop()
-	err := errors.Join(clients.Shutdown(ctx), p.quiet(ctx, p.counts.connects.Load))
-	err = errors.Join(err, tunnels.Shutdown(ctx), p.quiet(ctx, p.counts.handlers.Load))
+	p.clients.Close()
+	clients.SetKeepAlivesEnabled(false)
+	tunnels.SetKeepAlivesEnabled(false)
+	grace, stop := context.WithTimeout(ctx, newConnGrace)
+	_ = quiet(grace, &p.counts.conns, &p.counts.tunnels)
+	stop()
+	err := errors.Join(clients.Shutdown(ctx), quiet(ctx, &p.counts.conns))
+	err = errors.Join(err, tunnels.Shutdown(ctx), quiet(ctx, &p.counts.tunnels, &p.counts.handlers))
 	if err == nil {
 		return nil
 	}
@@ -81,16 +94,18 @@ func (p *Proxy) drain(clients, tunnels *http.Server) error {
 	// Their contexts have ended: they return soon, whatever the API does.
 	last, stop := context.WithTimeout(context.Background(), time.Second)
 	defer stop()
-	_ = p.quiet(last, p.counts.handlers.Load)
+	_ = quiet(last, &p.counts.handlers)
+	if cut == 0 {
+		return nil // connections without a request
+	}
 	return fmt.Errorf("tcretry: proxy: %d calls were cut off: they did not end within DrainTimeout, %v", cut, p.config.DrainTimeout)
 }
 
-// quiet waits until a count is zero. Those of connections that were taken over are
-// not net/http's to wait for.
-func (p *Proxy) quiet(ctx context.Context, count func() int64) error {
+// quiet waits until all of the counts are zero.
+func quiet(ctx context.Context, counts ...*atomic.Int64) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for count() > 0 {
+	for slices.ContainsFunc(counts, func(n *atomic.Int64) bool { return n.Load() > 0 }) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

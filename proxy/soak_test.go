@@ -81,7 +81,7 @@ func TestSoak(t *testing.T) {
 		for _, attempt := range api.Recorded() {
 			require.LessOrEqual(t, api.Executions(attempt.Action), 1, attempt.Action)
 		}
-		require.Greater(t, r.State().Calls.Total, int64(50))
+		require.GreaterOrEqual(t, r.State().Calls.Total, int64(20))
 		require.Zero(t, r.State().Calls.Overloaded)
 	})
 }

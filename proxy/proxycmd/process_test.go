@@ -107,7 +107,7 @@ func (p *process) exit() int {
 // client has the process for its HTTP proxy.
 func (p *process) client() *http.Client {
 	at := &url.URL{Scheme: "http", Host: p.wait(`proxy started" listen=(\S+)`)}
-	transport := &http.Transport{Proxy: http.ProxyURL(at)}
+	transport := &http.Transport{Proxy: http.ProxyURL(at), DisableCompression: true}
 	p.t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: patience}
 }

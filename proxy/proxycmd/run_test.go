@@ -49,6 +49,7 @@ func TestAProcessMakesCallsReloadsItsPolicyAndDrains(t *testing.T) {
 	status, body := call(t, client, "DescribeZones")
 	require.Equal(t, 200, status, body)
 	require.Equal(t, 2, api.Attempts("DescribeZones"))
+	require.NotContains(t, api.Recorded()[0].Header, "Accept-Encoding", "the client did not ask for compression")
 
 	api.Default(tctest.Fail("InternalError", "the message with hunter2 in it"))
 	attempts := func() int {
