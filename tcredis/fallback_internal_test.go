@@ -21,10 +21,10 @@ func newFallback(share float64, started ...time.Duration) *fallback {
 }
 
 // reserveN returns when the next n attempts may start, after noon.
-func (c *fallback) reserveN(n int) []time.Duration {
+func (f *fallback) reserveN(n int) []time.Duration {
 	var due []time.Duration
 	for range n {
-		due = append(due, c.reserve(noon, 20).Sub(noon).Round(time.Millisecond))
+		due = append(due, f.reserve(noon, 20).Sub(noon).Round(time.Millisecond))
 	}
 	return due
 }
