@@ -73,7 +73,10 @@ var layers = map[string][]string{
 	"proxy":          {""},
 	"proxy/proxycmd": {"", "proxy"},
 	"tc3":            {},
-	"tctest":         {"budget", "ratelimit"},
+	"tctest":         {"tctest/internal/stream"},
+
+	"tctest/conformance":     {"budget", "ratelimit", "tctest/internal/stream"},
+	"tctest/internal/stream": {},
 
 	// For tests only.
 	"internal/bodies/bodytest": {"internal/bodies"},
@@ -81,6 +84,16 @@ var layers = map[string][]string{
 	"internal/test/e2e":        {},
 	"internal/test/probe":      {"", "budget", "internal/test/race", "tctest"},
 	"internal/test/race":       {},
+}
+
+// Tests of any program can use the fake: it adds no package to their builds that is not its own.
+func TestTheFakeAPIImportsTheStandardLibraryOnly(t *testing.T) {
+	const format = `{{if not .Standard}}{{.ImportPath}}{{end}}`
+	for _, path := range strings.Fields(goCommand(t, "list", "-deps", "-f", format, "./tctest")) {
+		if path != module+"/tctest" {
+			require.Contains(t, path, module+"/tctest/internal/")
+		}
+	}
 }
 
 func TestEachPackageImportsWhatItsLayerMayAndNoOther(t *testing.T) {
@@ -143,6 +156,7 @@ func TestExportedAPIIsThatOfTheGoldenFile(t *testing.T) {
 	for pkg, file := range map[string]string{
 		".": "api.txt", "./budget": "api_budget.txt", "./label": "api_label.txt", "./ratelimit": "api_ratelimit.txt",
 		"./proxy": "api_proxy.txt", "./proxy/proxycmd": "api_proxycmd.txt", "./tc3": "api_tc3.txt", "./tctest": "api_tctest.txt",
+		"./tctest/conformance": "api_conformance.txt",
 	} {
 		text := goCommand(t, "doc", "-all", pkg)
 		golden, err := os.ReadFile("testdata/" + file)

@@ -17,7 +17,7 @@ var ErrExhausted = errors.New("tcretry: retry budget exhausted")
 // immediately, permits few retries while every attempt fails, and permits them again once
 // attempts succeed. The failures of one action must not take the retries of another, and a
 // host that is called rarely must not run out of them. The conformance suite
-// tctest.TestBudget checks this.
+// conformance.TestBudget checks this.
 //
 // If a Budget has a method Validate() error, tcretry.WithBudget calls it. If it has a method
 // States() []HostState, tcretry.Transport.Budgets returns the result.

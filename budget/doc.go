@@ -5,7 +5,7 @@
 // service is up.
 //
 // [Tokens] is the implementation in memory and is on by default. [Budget] is the interface
-// of another one; the conformance suite tctest.TestBudget checks it.
+// of another one; the conformance suite conformance.TestBudget checks it.
 //
 // # The token bucket
 //

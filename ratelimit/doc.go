@@ -7,7 +7,7 @@
 // [Adaptive] is the implementation in memory; it is on by default and needs no
 // configuration. [Limiter] and [KeyLimiter] are the interfaces of another one, such as
 // that of module tcredis, which shares a limit across processes. The conformance suite
-// tctest.TestLimiter checks an implementation.
+// conformance.TestLimiter checks an implementation.
 //
 // # What Adaptive learns, and from what
 //

@@ -26,7 +26,7 @@ type Key struct {
 // A Limiter is a client-side rate limiter: it delays attempts, the first one of a call
 // included. It must be safe for use from many goroutines. If it has a method
 // States() []State, tcretry.Transport.RateLimits returns the result. The conformance suite
-// tctest.TestLimiter checks an implementation.
+// conformance.TestLimiter checks an implementation.
 type Limiter interface {
 	// ForKey returns the limiter of a key, and creates it if there is none. It is called
 	// once per call, so it must be cheap. The strings of the key may be parts of the

@@ -15,6 +15,7 @@ import (
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/tcotel"
 	"github.com/tcretry/tcretry/tctest"
+	"github.com/tcretry/tcretry/tctest/conformance"
 )
 
 func TestRoundTripperContract(t *testing.T) {
@@ -26,7 +27,7 @@ func TestRoundTripperContract(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+			conformance.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 				return tcotel.New(base, config)
 			})
 		})

@@ -12,11 +12,11 @@ import (
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
-	"github.com/tcretry/tcretry/tctest"
+	"github.com/tcretry/tcretry/tctest/conformance"
 )
 
 func TestLimiter_passesTheConformanceSuite(t *testing.T) {
-	tctest.TestLimiter(t, func() ratelimit.Limiter {
+	conformance.TestLimiter(t, func() ratelimit.Limiter {
 		client := dialTo(piped(t))
 		closeLater(client)
 		return newLimiter(t, client)
@@ -25,7 +25,7 @@ func TestLimiter_passesTheConformanceSuite(t *testing.T) {
 
 // Without Redis it is a limiter in memory, which passes too.
 func TestLimiter_passesTheConformanceSuiteWithoutRedis(t *testing.T) {
-	tctest.TestLimiter(t, func() ratelimit.Limiter {
+	conformance.TestLimiter(t, func() ratelimit.Limiter {
 		m := piped(t)
 		m.SetError("down")
 		client := dialTo(m)

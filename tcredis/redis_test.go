@@ -20,6 +20,7 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tcredis"
 	"github.com/tcretry/tcretry/tctest"
+	"github.com/tcretry/tcretry/tctest/conformance"
 )
 
 var (
@@ -126,7 +127,7 @@ func (s *server) commands(t testing.TB) int {
 func TestLimiter_passesTheConformanceSuiteOverARealRedis(t *testing.T) {
 	s := startRedis(t)
 	var n atomic.Int64
-	tctest.TestLimiterLive(t, func() ratelimit.Limiter {
+	conformance.TestLimiterLive(t, func() ratelimit.Limiter {
 		prefix := tcredis.WithPrefix(fmt.Sprintf("case %d:", n.Add(1)))
 		return newLimiter(t, s.client(t), prefix, tcredis.WithTimeout(10*time.Second))
 	})

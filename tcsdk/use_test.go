@@ -20,6 +20,7 @@ import (
 	"github.com/tcretry/tcretry/tc3"
 	"github.com/tcretry/tcretry/tcsdk"
 	"github.com/tcretry/tcretry/tctest"
+	"github.com/tcretry/tcretry/tctest/conformance"
 )
 
 func TestUseReportsEveryInvalidSettingAndChangesNoClient(t *testing.T) {
@@ -279,7 +280,7 @@ func TestRequestsOfOtherServicesPassThroughTheDefaultTransport(t *testing.T) {
 }
 
 func TestTheWrapperKeepsTheContractOfARoundTripper(t *testing.T) {
-	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+	conformance.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 		shared := &http.Client{Transport: base}
 		common.DefaultHttpClient = shared
 		defer func() { common.DefaultHttpClient = nil }()

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
 // An Reply is what the API does with one attempt. Answers are values: one may
@@ -26,7 +28,7 @@ type Reply struct {
 	// with that of the first.
 	data any
 	// parts makes the body, once the RequestId and the result are known.
-	parts func(requestID string, data any) ([]part, error)
+	parts func(requestID string, data any) ([]stream.Part, error)
 	// delay is the time before the first byte of the answer.
 	delay    time.Duration
 	encoding string
@@ -55,20 +57,13 @@ const (
 	serve
 )
 
-// part is a piece of a body, and the time after the previous one at which it
-// is sent.
-type part struct {
-	wait time.Duration
-	data []byte
-}
-
 // OK answers with a success: executed, status 200, the envelope
 // {"Response":{…data…,"RequestId":"…"}}. The data is a map or a struct that
 // encoding/json makes an object of; nil means no data.
 func OK(data any) Reply {
 	return Reply{
 		name: "OK", status: http.StatusOK, executed: true, data: data, header: jsonHeader(),
-		parts: func(id string, data any) ([]part, error) { return one(envelope(nil, data, id)) },
+		parts: func(id string, data any) ([]stream.Part, error) { return one(envelope(nil, data, id)) },
 	}
 }
 
@@ -85,7 +80,7 @@ func Fail(code, message string) Reply {
 func FailTask(code, message string, data any) Reply {
 	return Reply{
 		name: "FailTask", status: http.StatusOK, executed: true, code: code, data: data, header: jsonHeader(),
-		parts: func(id string, data any) ([]part, error) {
+		parts: func(id string, data any) ([]stream.Part, error) {
 			return one(envelope(&apiError{Code: code, Message: message}, data, id))
 		},
 	}
@@ -134,7 +129,7 @@ func GatewayError(status int) Reply {
 func RawBody(contentType string, body []byte) Reply {
 	return Reply{
 		name: "RawBody", status: http.StatusOK, executed: true, header: http.Header{"Content-Type": {contentType}},
-		parts: func(string, any) ([]part, error) { return one(body, nil) },
+		parts: func(string, any) ([]stream.Part, error) { return one(body, nil) },
 	}
 }
 
@@ -145,12 +140,12 @@ func Stream(every time.Duration, events ...string) Reply {
 	header := http.Header{"Content-Type": {"text/event-stream"}, "Cache-Control": {"no-cache"}}
 	return Reply{
 		name: "Stream", status: http.StatusOK, executed: true, chunked: true, header: header,
-		parts: func(string, any) ([]part, error) {
-			parts := make([]part, len(events))
+		parts: func(string, any) ([]stream.Part, error) {
+			parts := make([]stream.Part, len(events))
 			for i, event := range events {
-				parts[i].data = []byte("data: " + event + "\n\n")
+				parts[i].Data = []byte("data: " + event + "\n\n")
 				if i > 0 {
-					parts[i].wait = every
+					parts[i].Wait = every
 				}
 			}
 			return parts, nil
@@ -223,6 +218,6 @@ func envelope(failure *apiError, data any, requestID string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func one(data []byte, err error) ([]part, error) { return []part{{data: data}}, err }
+func one(data []byte, err error) ([]stream.Part, error) { return []stream.Part{{Data: data}}, err }
 
 func jsonHeader() http.Header { return http.Header{"Content-Type": {"application/json"}} }

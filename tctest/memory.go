@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -13,7 +14,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
+
+	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
 // RoundTrip answers an attempt in memory, as [http.Transport] would over a
@@ -48,7 +50,7 @@ func (api *API) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	call, answer, date := api.take(req, body)
-	if err := sleep(ctx, answer.delay, nil); err != nil {
+	if err := stream.Sleep(ctx, answer.delay, nil); err != nil {
 		return nil, err
 	}
 	reply := render(call, answer, date)
@@ -128,23 +130,6 @@ func (s *sender) send(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// sleep waits for d, for the context or for closed, whichever comes first.
-func sleep(ctx context.Context, d time.Duration, closed <-chan struct{}) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-closed:
-		return http.ErrBodyReadAfterClose
-	}
-}
-
 // connReset is what reading from a reset connection returns.
 func connReset(host string) error {
 	return &net.OpError{
@@ -170,24 +155,22 @@ func (r *rendered) response(req *http.Request) *http.Response {
 		resp.Body = http.NoBody
 		return resp
 	}
-	b := &body{ctx: req.Context(), start: time.Now(), parts: r.body, end: io.EOF, closed: make(chan struct{})}
+	end := io.EOF
 	if r.cut {
-		b.end = io.ErrUnexpectedEOF
+		end = io.ErrUnexpectedEOF
 	}
+	var trailer func()
 	if len(r.trailer) > 0 {
 		resp.Trailer = http.Header{}
 		for key := range r.trailer {
 			resp.Trailer[key] = nil
 		}
-		b.trailer = func() {
-			for key, values := range r.trailer {
-				resp.Trailer[key] = values
-			}
-		}
+		trailer = func() { maps.Copy(resp.Trailer, r.trailer) }
 	}
-	resp.Body = b
+	body := stream.New(req.Context(), r.body, end, trailer)
+	resp.Body = body
 	if r.encoding == "gzip" && decodes(req) {
-		resp.Body = &gunzipped{body: b}
+		resp.Body = body.Gunzipped()
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 		resp.ContentLength = -1

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
 // reply is an answer made ready to send: what goes over the wire, for the
@@ -16,7 +18,7 @@ import (
 type rendered struct {
 	Reply
 	// body is the encoded body; no more of it is sent than the answer keeps.
-	body []part
+	body []stream.Part
 	// size is the Content-Length, -1 without one.
 	size int64
 }
@@ -61,7 +63,7 @@ func (r *rendered) fill(c Attempt) {
 	if !r.chunked {
 		r.size = 0
 		for _, p := range parts {
-			r.size += int64(len(p.data))
+			r.size += int64(len(p.Data))
 		}
 		r.header.Set("Content-Length", strconv.FormatInt(r.size, 10))
 	}
@@ -72,14 +74,14 @@ func (r *rendered) fill(c Attempt) {
 }
 
 // keepBytes is the first n bytes of the parts.
-func keepBytes(parts []part, n int) []part {
-	var kept []part
+func keepBytes(parts []stream.Part, n int) []stream.Part {
+	var kept []stream.Part
 	for _, p := range parts {
 		if n <= 0 {
 			break
 		}
-		p.data = p.data[:min(n, len(p.data))]
-		n -= len(p.data)
+		p.Data = p.Data[:min(n, len(p.Data))]
+		n -= len(p.Data)
 		kept = append(kept, p)
 	}
 	return kept
@@ -93,7 +95,7 @@ type flushWriter interface {
 
 // encode compresses the parts as one stream, flushed after each part so that
 // the events of a stream still come one by one.
-func encode(parts []part, encoding string) ([]part, error) {
+func encode(parts []stream.Part, encoding string) ([]stream.Part, error) {
 	var out bytes.Buffer
 	var w flushWriter
 	switch encoding {
@@ -104,9 +106,9 @@ func encode(parts []part, encoding string) ([]part, error) {
 	default:
 		return parts, nil
 	}
-	encoded := make([]part, len(parts))
+	encoded := make([]stream.Part, len(parts))
 	for i, p := range parts {
-		if _, err := w.Write(p.data); err != nil {
+		if _, err := w.Write(p.Data); err != nil {
 			return nil, err
 		}
 		end := w.Flush
@@ -116,7 +118,7 @@ func encode(parts []part, encoding string) ([]part, error) {
 		if err := end(); err != nil {
 			return nil, err
 		}
-		encoded[i] = part{wait: p.wait, data: bytes.Clone(out.Bytes())}
+		encoded[i] = stream.Part{Wait: p.Wait, Data: bytes.Clone(out.Bytes())}
 		out.Reset()
 	}
 	return encoded, nil

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+
+	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
 // Handler returns the API as an [http.Handler], for a server of your own.
@@ -21,7 +23,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	call, answer, date := h.api.take(req, sent)
-	if sleep(req.Context(), answer.delay, nil) != nil {
+	if stream.Sleep(req.Context(), answer.delay, nil) != nil {
 		panic(http.ErrAbortHandler)
 	}
 	r := render(call, answer, date)
@@ -52,10 +54,10 @@ func (h handler) respond(w http.ResponseWriter, req *http.Request, r rendered) {
 		_ = flush()
 	}
 	for _, p := range r.body {
-		if sleep(req.Context(), p.wait, nil) != nil {
+		if stream.Sleep(req.Context(), p.Wait, nil) != nil {
 			panic(http.ErrAbortHandler)
 		}
-		if _, err := w.Write(p.data); err != nil {
+		if _, err := w.Write(p.Data); err != nil {
 			return
 		}
 		if r.chunked || r.cut {

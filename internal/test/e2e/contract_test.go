@@ -21,14 +21,15 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
+	"github.com/tcretry/tcretry/tctest/conformance"
 )
 
 func TestRoundTripperContract(t *testing.T) {
-	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) })
+	conformance.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return tcretry.New(base) })
 }
 
 func TestRoundTripperContractWithEveryOption(t *testing.T) {
-	tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+	conformance.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 		return tcretry.New(base, tcretry.WithAttemptTimeout(time.Hour), tcretry.WithPolicy(probe.Exact()),
 			tcretry.WithHooks(new(lockedEvents).hooks()), tcretry.WithMaxPeekBytes(1<<20), tcretry.WithMaxReplayBytes(1<<20),
 			tcretry.WithClassifier(tcretry.DefaultClassifier()))

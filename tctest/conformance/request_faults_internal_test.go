@@ -1,4 +1,4 @@
-package tctest
+package conformance
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package tctest
+package conformance
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
 // streamClauses say how a response's body is read.
@@ -149,9 +151,9 @@ func (p *probe) wantEvents(contentType string) {
 	const event = "data: {}\n\n"
 	start := time.Now()
 	base := polite(func(sent *http.Request) (*http.Response, error) {
-		parts := []part{{time.Minute, []byte(event)}, {time.Minute, []byte(event)}, {time.Minute, []byte(event)}}
-		stream := &body{ctx: sent.Context(), start: start, parts: parts, end: io.EOF, closed: make(chan struct{})}
-		return newResponse(sent, http.StatusOK, contentType, stream, -1), nil
+		one := stream.Part{Wait: time.Minute, Data: []byte(event)}
+		parts := []stream.Part{one, one, one}
+		return newResponse(sent, http.StatusOK, contentType, stream.New(sent.Context(), parts, io.EOF, nil), -1), nil
 	})
 	resp := p.answer("an event stream", base, kitRequest(context.Background(), nil, 0))
 	if resp == nil {

@@ -1,4 +1,4 @@
-package tctest
+package conformance
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 // traces. It may add headers to the base's request, repeat a request and wait.
 //
 //	func TestContract(t *testing.T) {
-//		tctest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
+//		conformance.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
 //			return mytransport.New(base)
 //		})
 //	}

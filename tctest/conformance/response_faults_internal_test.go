@@ -1,4 +1,4 @@
-package tctest
+package conformance
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
 // answerFaults are those on the way back.
@@ -123,7 +125,7 @@ var answerFaults = []fault{
 		}
 	})},
 	{"event streams come event by event", "waits for a buffer of events", receiving(func(resp *http.Response) {
-		if _, ok := resp.Body.(*body); ok {
+		if _, ok := resp.Body.(*stream.Body); ok {
 			resp.Body = &struct {
 				io.Reader
 				io.Closer
@@ -131,7 +133,7 @@ var answerFaults = []fault{
 		}
 	})},
 	{"event streams come event by event", "knows a stream without parameters only", receiving(func(resp *http.Response) {
-		if _, ok := resp.Body.(*body); ok && resp.Header.Get("Content-Type") != "text/event-stream" {
+		if _, ok := resp.Body.(*stream.Body); ok && resp.Header.Get("Content-Type") != "text/event-stream" {
 			data, _ := io.ReadAll(resp.Body)
 			resp.Body = &replyBody{data: string(data)}
 		}
