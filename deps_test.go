@@ -84,6 +84,7 @@ var layers = map[string][]string{
 	"internal/test/e2e":        {},
 	"internal/test/probe":      {"", "budget", "internal/test/race", "tctest"},
 	"internal/test/race":       {},
+	"internal/test/waitqueue":  {},
 }
 
 // Tests of any program can use the fake: it adds no package to their builds that is not its own.
