@@ -8,74 +8,76 @@ import (
 	"time"
 )
 
-// An API is a fake of Tencent Cloud API 3.0. Make one with [NewAPI]. It is an
-// [http.RoundTripper] that answers in memory; see [API.PipeTransport],
-// [API.Start] and [API.Handler] for the other ways. All methods may be called
-// from many goroutines, and the settings changed while attempts arrive.
+// An API is a fake of Tencent Cloud API 3.0, made by [NewAPI]. It is an
+// [http.RoundTripper] that responds in memory; [API.PipeTransport], [API.Start] and
+// [API.Handler] are the other ways to reach it. All methods may be called from many
+// goroutines, also while attempts arrive.
 type API struct {
 	mu sync.Mutex
 	// The fields below are guarded by mu.
-	common   []Reply            // the script of actions without one of their own
-	scripts  map[string][]Reply // the rest of the script, by action
-	fallback Reply
-	latency  func() time.Duration
-	quotas   map[string]quotaRule
-	windows  map[quotaKey]*window
-	known    map[string]bool   // nil: not checked
-	keys     map[string]string // secret keys by secret ids; nil: not checked
-	offset   time.Duration
-	calls    []Attempt
-	executed map[string]int
-	results  map[resultKey]any
+	common     []Reply            // what is left of the script of actions without their own
+	scripts    map[string][]Reply // what is left of those with their own, by action
+	fallback   Reply
+	latency    func() time.Duration
+	limits     map[string]limitRule
+	windows    map[limitKey]*window
+	known      map[string]bool   // nil: not checked
+	secretKeys map[string]string // secret keys by secret ids; nil: not checked
+	offset     time.Duration
+	attempts   []Attempt
+	executed   map[string]int
+	results    map[resultKey]any
 }
 
-// resultKey names an execution that must not be repeated.
+// resultKey is the key of an execution that must not happen twice.
 type resultKey struct{ action, token string }
 
-// NewAPI returns an API that answers the nth attempt with the nth answer,
-// whatever its action, and every attempt after them with an empty success.
-// Actions that have a script of their own take no part in this one.
-func NewAPI(answers ...Reply) *API {
+// NewAPI returns an API that responds to the nth attempt with the nth reply,
+// whatever its action, and to every later attempt with an empty success. Actions
+// with a script of their own ([API.Script]) neither use nor consume these replies.
+func NewAPI(replies ...Reply) *API {
 	return &API{
-		common:   slices.Clone(answers),
+		common:   slices.Clone(replies),
 		scripts:  map[string][]Reply{},
 		fallback: OK(nil),
-		quotas:   map[string]quotaRule{},
-		windows:  map[quotaKey]*window{},
+		limits:   map[string]limitRule{},
+		windows:  map[limitKey]*window{},
 		executed: map[string]int{},
 		results:  map[resultKey]any{},
 	}
 }
 
-// Script adds answers for one action: its nth attempt gets the nth answer, and
-// those after the script what [API.Default] says. Attempts that are rejected by
-// a quota, or for their signature, take no answer from the script.
-func (api *API) Script(action string, answers ...Reply) {
+// Script appends replies for one action: its nth attempt gets the nth reply, and
+// every attempt after the script the reply of [API.Default]. An attempt that is
+// rejected before (as malformed, over a rate limit or for its signature) consumes no
+// reply.
+func (api *API) Script(action string, replies ...Reply) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	api.scripts[action] = append(api.scripts[action], answers...)
+	api.scripts[action] = append(api.scripts[action], replies...)
 }
 
-// Default sets the answer to attempts after their script. Unset, it is OK(nil).
-func (api *API) Default(a Reply) {
+// Default sets the reply to attempts after their script. The default is OK(nil).
+func (api *API) Default(r Reply) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	api.fallback = a
+	api.fallback = r
 }
 
-// Latency sets the time that every answer takes, rejections too, on top of its
-// own [Delay]. The function is called for each attempt, by one goroutine at a
-// time; it may draw from a random source without a lock of its own.
+// Latency sets how long every response takes, those to rejected attempts included,
+// in addition to its own [Delay]. The function is called once per attempt, by one
+// goroutine at a time, so it may use a random source without a lock. It must not call
+// the API.
 func (api *API) Latency(draw func() time.Duration) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	api.latency = draw
 }
 
-// KnownActions makes the API refuse what is malformed, as the real one does:
-// other methods than GET and POST (UnsupportedProtocol), a missing action or
-// version (MissingParameter) and actions other than those named
-// (InvalidAction). Unset, nothing of it is checked.
+// KnownActions makes the API reject malformed requests, as the real one does: methods
+// other than GET and POST (UnsupportedProtocol), a missing action or version
+// (MissingParameter) and actions other than these (InvalidAction). By default none of
+// these is checked.
 func (api *API) KnownActions(actions ...string) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
@@ -85,66 +87,67 @@ func (api *API) KnownActions(actions ...string) {
 	}
 }
 
-// SetClock sets how far the API's clock is ahead of ours; behind if negative.
-// Its Date header and the age of signatures go by it.
+// SetClock sets how far the API's clock is ahead of the local one, or behind if
+// negative. The Date header and the age of signatures are those of the API's clock.
 func (api *API) SetClock(offset time.Duration) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	api.offset = offset
 }
 
-// Recorded returns the attempts as the API saw them, in the order of their arrival.
+// Recorded returns the attempts as the API received them, in the order of their
+// arrival.
 func (api *API) Recorded() []Attempt {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	return slices.Clone(api.calls)
+	return slices.Clone(api.attempts)
 }
 
-// Attempts is the number of attempts of an action, refused connections
-// included; of all actions for "".
+// Attempts returns the number of attempts of an action, refused connections
+// included, or that of all actions for "".
 func (api *API) Attempts(action string) int {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	n := 0
-	for i := range api.calls {
-		if action == "" || api.calls[i].Action == action {
+	for i := range api.attempts {
+		if action == "" || api.attempts[i].Action == action {
 			n++
 		}
 	}
 	return n
 }
 
-// Executions is how often an action was executed.
+// Executions returns how often an action was executed.
 func (api *API) Executions(action string) int {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	return api.executed[action]
 }
 
-// dialRefused says whether the script refuses the connection of an attempt, and
-// if so takes that answer.
-func (api *API) dialRefused(req *http.Request) bool {
+// refuseDial reports whether the script refuses the connection of an attempt. If so
+// it consumes that reply and records the attempt.
+func (api *API) refuseDial(req *http.Request) bool {
 	api.mu.Lock()
 	any := api.mayRefuse()
 	api.mu.Unlock()
 	if !any {
 		return false
 	}
-	c := readCall(req, nil)
+	c := readAttempt(req, nil)
 	c.Action = dialAction(req)
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	if api.peekScript(c.Action).kind != refuse {
+	if api.peekReply(c.Action).kind != refuse {
 		return false
 	}
-	a := api.nextScripted(c.Action)
-	c.Number, c.Time, c.Answer = len(api.calls)+1, time.Now(), a.name
-	api.calls = append(api.calls, c)
+	a := api.nextReply(c.Action)
+	c.Number, c.Time, c.Reply = len(api.attempts)+1, time.Now(), a.name
+	api.attempts = append(api.attempts, c)
 	return true
 }
 
-// mayRefuse says whether any script begins with a refusal; it spares the others
-// the work of looking. It requires that mu is held.
+// mayRefuse reports whether any script begins with a refusal, so that other requests
+// need not be inspected before their body is read. It requires that mu is held.
 func (api *API) mayRefuse() bool {
 	if api.fallback.kind == refuse || len(api.common) > 0 && api.common[0].kind == refuse {
 		return true
@@ -157,19 +160,19 @@ func (api *API) mayRefuse() bool {
 	return false
 }
 
-// take decides what becomes of an attempt, and records it. The time is the
-// API's own.
-func (api *API) take(req *http.Request, body []byte) (Attempt, Reply, time.Time) {
-	c := readCall(req, body)
+// receive chooses the reply to an attempt, executes the attempt and records it. The
+// time that it returns is that of the API's clock.
+func (api *API) receive(req *http.Request, body []byte) (Attempt, Reply, time.Time) {
+	c := readAttempt(req, body)
 	api.mu.Lock()
 	c.Time = time.Now()
 	date := c.Time.Add(api.offset)
-	c.Number = len(api.calls) + 1
+	c.Number = len(api.attempts) + 1
 	c.RequestID = fmt.Sprintf("00000000-0000-4000-8000-%012x", c.Number)
-	api.calls = append(api.calls, c)
+	api.attempts = append(api.attempts, c)
 	a, rejected := api.reject(req, c, date)
 	if !rejected {
-		a = api.nextScripted(c.Action)
+		a = api.nextReply(c.Action)
 	}
 	var latency time.Duration
 	if api.latency != nil {
@@ -184,29 +187,30 @@ func (api *API) take(req *http.Request, body []byte) (Attempt, Reply, time.Time)
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	api.execute(&c, &a)
-	c.Answer, c.Code = a.name, a.code
+	c.Reply, c.Code = a.name, a.code
 	if a.kind == respond || a.kind == serve {
 		c.Status = a.status
 	}
-	api.calls[c.Number-1] = c
+	api.attempts[c.Number-1] = c
 	return c, a, date
 }
 
-// reject is the API's answer to an attempt that does not come to the script. It
-// requires that mu is held.
+// reject returns the reply to an attempt that does not reach the script, and whether
+// there is one. It requires that mu is held.
 func (api *API) reject(req *http.Request, c Attempt, date time.Time) (Reply, bool) {
 	if a, bad := api.malformed(c); bad {
 		return a, true
 	}
-	if api.keys != nil {
-		if a, bad := checkSignature(req, c, api.keys, date); bad {
+	if api.secretKeys != nil {
+		if a, bad := checkSignature(req, c, api.secretKeys, date); bad {
 			return a, true
 		}
 	}
-	return api.overQuota(c)
+	return api.overLimit(c)
 }
 
-// malformed requires that mu is held.
+// malformed returns the reply to a malformed request, and whether it is one. It
+// requires that mu is held.
 func (api *API) malformed(c Attempt) (Reply, bool) {
 	switch {
 	case api.known == nil:
@@ -223,8 +227,9 @@ func (api *API) malformed(c Attempt) (Reply, bool) {
 	return Reply{}, false
 }
 
-// peekScript requires that mu is held.
-func (api *API) peekScript(action string) Reply {
+// peekReply returns the next reply of an action and leaves it in the script. It
+// requires that mu is held.
+func (api *API) peekReply(action string) Reply {
 	if script, ok := api.scripts[action]; ok {
 		if len(script) > 0 {
 			return script[0]
@@ -237,10 +242,9 @@ func (api *API) peekScript(action string) Reply {
 	return api.fallback
 }
 
-// nextScripted takes the answer that peekScript shows. It requires that mu is
-// held.
-func (api *API) nextScripted(action string) Reply {
-	a := api.peekScript(action)
+// nextReply consumes the reply that peekReply returns. It requires that mu is held.
+func (api *API) nextReply(action string) Reply {
+	a := api.peekReply(action)
 	if script, ok := api.scripts[action]; ok {
 		if len(script) > 0 {
 			api.scripts[action] = script[1:]
@@ -251,8 +255,8 @@ func (api *API) nextScripted(action string) Reply {
 	return a
 }
 
-// execute does what the attempt asks for, once a ClientToken. It requires that
-// mu is held.
+// execute executes the attempt, unless the reply is one without execution or its
+// ClientToken was executed before. It requires that mu is held.
 func (api *API) execute(c *Attempt, a *Reply) {
 	if !a.executed {
 		return
@@ -265,8 +269,8 @@ func (api *API) execute(c *Attempt, a *Reply) {
 		a.data = first
 		return
 	case done:
-		// The first answer was lost before it was made: what the script
-		// has now is the first result that anybody sees.
+		// The first response was lost and had no result: that of the
+		// present reply is the first one that a client gets.
 		if a.data != nil {
 			api.results[key] = a.data
 		}

@@ -27,7 +27,7 @@ func formRequest(t testing.TB, form string) *http.Request {
 	return req
 }
 
-// code is the API's error code in an answer.
+// code is the API's error code in a response.
 func code(t testing.TB, s seen) string {
 	t.Helper()
 	var body struct {
@@ -57,29 +57,29 @@ func TestTheZeroScriptIsAnEmptySuccess(t *testing.T) {
 
 func TestWhatIsExecutedIsCounted(t *testing.T) {
 	for _, tt := range []struct {
-		name   string
-		answer tctest.Reply
-		want   int
+		name  string
+		reply tctest.Reply
+		want  int
 	}{
 		{"OK", tctest.OK(nil), 1},
 		{"Fail", tctest.Fail("InternalError", ""), 0},
 		{"FailTask", tctest.FailTask("FailedOperation", "", nil), 1},
 		{"Throttle", tctest.Throttle(), 0},
 		{"Status", tctest.Status(503, ""), 0},
-		{"Gateway", tctest.GatewayError(502), 0},
+		{"GatewayError", tctest.GatewayError(502), 0},
 		{"RawBody", tctest.RawBody("a/b", nil), 1},
 		{"Stream", tctest.Stream(0, "1"), 1},
-		{"DropBefore", tctest.DropBeforeExecution(), 0},
-		{"DropAfter", tctest.DropAfterExecution(), 1},
+		{"DropBeforeExecution", tctest.DropBeforeExecution(), 0},
+		{"DropAfterExecution", tctest.DropAfterExecution(), 1},
 		{"ResetInHeaders", tctest.ResetInHeaders(), 1},
-		{"Refuse", tctest.RefuseConnection(), 0},
+		{"RefuseConnection", tctest.RefuseConnection(), 0},
 		{"HandlerFunc", tctest.HandlerFunc(echo), 1},
 		{"Truncate of OK", tctest.Truncate(1, tctest.OK(nil)), 1},
-		{"Executed of Gateway", tctest.AfterExecution(tctest.GatewayError(502)), 1},
+		{"AfterExecution of GatewayError", tctest.AfterExecution(tctest.GatewayError(502)), 1},
 		{"Func", tctest.Func(func(tctest.Attempt) tctest.Reply { return tctest.Throttle() }), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			api := tctest.NewAPI(tt.answer)
+			api := tctest.NewAPI(tt.reply)
 			see(t, api, newRequest(t, "RunInstances", "{}"))
 			require.Equal(t, tt.want, api.Executions("RunInstances"))
 			require.Equal(t, tt.want == 1, api.Recorded()[0].Executed)
@@ -87,13 +87,13 @@ func TestWhatIsExecutedIsCounted(t *testing.T) {
 	}
 }
 
-func TestAClientTokenIsExecutedOnceAndAnsweredWithTheFirstResult(t *testing.T) {
+func TestAClientTokenIsExecutedOnceAndGetsTheFirstResult(t *testing.T) {
 	result := func(n int) tctest.Reply { return tctest.OK(map[string]int{"N": n}) }
 	const token = `{"ClientToken":"t"}`
 	send := func(api *tctest.API, body string) string {
 		return strings.ReplaceAll(see(t, api, newRequest(t, "RunInstances", body)).Body, `"`, "")
 	}
-	t.Run("after an answer", func(t *testing.T) {
+	t.Run("after a response", func(t *testing.T) {
 		api := tctest.NewAPI(result(1), result(2), result(3), result(4))
 		require.Contains(t, send(api, token), "N:1")
 		require.Contains(t, send(api, token), "N:1")
@@ -101,7 +101,7 @@ func TestAClientTokenIsExecutedOnceAndAnsweredWithTheFirstResult(t *testing.T) {
 		require.Contains(t, send(api, "{}"), "N:4")
 		require.Equal(t, 3, api.Executions("RunInstances"))
 	})
-	t.Run("after an answer that was lost", func(t *testing.T) {
+	t.Run("after a response that was lost", func(t *testing.T) {
 		api := tctest.NewAPI(tctest.DropAfterExecution(), result(2), result(3))
 		send(api, token)
 		require.Contains(t, send(api, token), "N:2")
@@ -181,10 +181,10 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 		require.Equal(t, "id", c.SecretID)
 		require.NotContains(t, fmt.Sprintf("%+v", c), "secret")
 	}
-	require.Equal(t, before, signed.Header, "the request is as it was")
+	require.Equal(t, before, signed.Header, "the request is unchanged")
 }
 
-func TestARecordTellsTheAttemptAndItsAnswer(t *testing.T) {
+func TestARecordHoldsTheAttemptAndItsReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI(tctest.Throttle(), tctest.DropAfterExecution())
 		see(t, api, newRequest(t, "RunInstances", `{"N":1}`))
@@ -196,9 +196,9 @@ func TestARecordTellsTheAttemptAndItsAnswer(t *testing.T) {
 		require.Equal(t, tctest.Attempt{
 			Number: 1, Method: "POST", URL: "http://cvm.tencentcloudapi.com/", Host: "cvm.tencentcloudapi.com",
 			Body: []byte(`{"N":1}`), Service: "cvm", Action: "RunInstances", Version: "2017-03-12", Region: "ap-guangzhou",
-			RequestID: id, Answer: "Throttle", Status: 200, Code: "RequestLimitExceeded",
+			RequestID: id, Reply: "Throttle", Status: 200, Code: "RequestLimitExceeded",
 		}, first)
-		require.Equal(t, []any{2, "DropAfter", 0, true}, []any{second.Number, second.Answer, second.Status, second.Executed})
+		require.Equal(t, []any{2, "DropAfterExecution", 0, true}, []any{second.Number, second.Reply, second.Status, second.Executed})
 		require.NotEqual(t, first.RequestID, second.RequestID)
 	})
 }
@@ -223,7 +223,7 @@ func TestMalformedRequestsGetTheAPIsOwnCodes(t *testing.T) {
 	require.Equal(t, 1, api.Executions("RunInstances"))
 }
 
-func TestLatencyIsAddedToEveryAnswer(t *testing.T) {
+func TestLatencyIsAddedToEveryResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI(tctest.Delay(time.Second, tctest.OK(nil)))
 		api.RateLimit("A", 1, tctest.FixedWindow)
@@ -237,9 +237,9 @@ func TestLatencyIsAddedToEveryAnswer(t *testing.T) {
 }
 
 func TestTheDateIsThatOfTheAPIsClock(t *testing.T) {
-	for _, answer := range []tctest.Reply{tctest.OK(nil), tctest.OK("no object"), tctest.HandlerFunc(echo)} {
+	for _, reply := range []tctest.Reply{tctest.OK(nil), tctest.OK("no object"), tctest.HandlerFunc(echo)} {
 		synctest.Test(t, func(t *testing.T) {
-			api := tctest.NewAPI(answer)
+			api := tctest.NewAPI(reply)
 			api.SetClock(-10 * time.Minute)
 			resp, err := api.RoundTrip(newRequest(t, "A", "{}"))
 			require.NoError(t, err)
@@ -249,7 +249,7 @@ func TestTheDateIsThatOfTheAPIsClock(t *testing.T) {
 	}
 }
 
-func TestAThousandCallersEachGetAnAnswer(t *testing.T) {
+func TestAThousandCallersEachGetAResponse(t *testing.T) {
 	api := tctest.NewAPI()
 	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {
 		_ = api.Attempts("A") // Func may use the API
@@ -286,17 +286,17 @@ func TestTheTextsAreThoseOfTheVectors(t *testing.T) {
 	for _, v := range vectors {
 		texts[v.Name] = v.Expect.Message
 	}
-	for name, answer := range map[string]tctest.Reply{
+	for name, reply := range map[string]tctest.Reply{
 		"rate_limit_en": tctest.Throttle(),
 		"rate_limit_zh": tctest.Throttle(tctest.Chinese(), tctest.WithCounts(6, 5)),
 	} {
 		want, err := json.Marshal(texts[name])
 		require.NoError(t, err)
-		require.Contains(t, see(t, tctest.NewAPI(answer), newRequest(t, "A", "{}")).Body, string(want), name)
+		require.Contains(t, see(t, tctest.NewAPI(reply), newRequest(t, "A", "{}")).Body, string(want), name)
 	}
-	for _, answer := range []tctest.Reply{
+	for _, reply := range []tctest.Reply{
 		tctest.Throttle(tctest.WithoutCounts()), tctest.Throttle(tctest.WithoutCounts(), tctest.Chinese()),
 	} {
-		require.NotContains(t, see(t, tctest.NewAPI(answer), newRequest(t, "A", "{}")).Body, "`")
+		require.NotContains(t, see(t, tctest.NewAPI(reply), newRequest(t, "A", "{}")).Body, "`")
 	}
 }

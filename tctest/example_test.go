@@ -24,18 +24,18 @@ func post(base http.RoundTripper, action, body string) string {
 		return err.Error()
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return fmt.Sprintf("%s, then %v", answer, err)
+		return fmt.Sprintf("%s, then %v", text, err)
 	}
-	return fmt.Sprintf("%d %s", resp.StatusCode, answer)
+	return fmt.Sprintf("%d %s", resp.StatusCode, text)
 }
 
-// The nth attempt of an action gets the nth answer of its script.
+// The nth attempt of an action gets the nth reply of its script.
 func Example() {
 	api := tctest.NewAPI()
 	api.Script("RunInstances",
-		tctest.Fail("InternalError", "in passing"),
+		tctest.Fail("InternalError", "transient"),
 		tctest.DropAfterExecution(),
 		tctest.OK(map[string]any{"InstanceIdSet": []string{"ins-1"}}))
 
@@ -44,13 +44,13 @@ func Example() {
 	}
 	fmt.Println(api.Attempts("RunInstances"), "attempts,", api.Executions("RunInstances"), "execution")
 	// Output:
-	// 200 {"Response":{"Error":{"Code":"InternalError","Message":"in passing"},"RequestId":"00000000-0000-4000-8000-000000000001"}}
+	// 200 {"Response":{"Error":{"Code":"InternalError","Message":"transient"},"RequestId":"00000000-0000-4000-8000-000000000001"}}
 	// EOF
 	// 200 {"Response":{"InstanceIdSet":["ins-1"],"RequestId":"00000000-0000-4000-8000-000000000003"}}
 	// 3 attempts, 1 execution
 }
 
-// Without a ClientToken, an answer that was lost hides an execution.
+// Without a ClientToken, a lost response hides an execution.
 func ExampleDropAfterExecution() {
 	api := tctest.NewAPI(tctest.DropAfterExecution())
 	fmt.Println(post(api, "RunInstances", `{}`))
@@ -68,11 +68,11 @@ func ExampleAPI_Recorded() {
 		post(api, "RunInstances", `{}`)
 	}
 	for _, c := range api.Recorded() {
-		fmt.Println(c.Number, c.Service, c.Action, c.Answer, c.Status, c.Code, c.Executed)
+		fmt.Println(c.Number, c.Service, c.Action, c.Reply, c.Status, c.Code, c.Executed)
 	}
 	// Output:
 	// 1 cvm RunInstances Throttle 200 RequestLimitExceeded false
-	// 2 cvm RunInstances Gateway 502  true
+	// 2 cvm RunInstances GatewayError 502  true
 	// 3 cvm RunInstances OK 200  true
 }
 
@@ -95,7 +95,7 @@ func ExampleAPI_KnownActions() {
 	// 200 {"Response":{"Error":{"Code":"InvalidAction","Message":"The action `DescribeInstance` is not valid or not found."},"RequestId":"00000000-0000-4000-8000-000000000001"}}
 }
 
-// A program that is no test serves the API itself.
+// A program other than a test serves the API itself.
 func ExampleAPI_Serve() {
 	api := tctest.NewAPI(tctest.Status(http.StatusServiceUnavailable, "later"))
 	server, err := api.Serve()
@@ -114,7 +114,7 @@ func ExampleAPI_Serve() {
 	// Output: 503 Service Unavailable DescribeZones
 }
 
-// A Func answers by what it is asked.
+// A Func replies by what the attempt holds.
 func ExampleFunc() {
 	api := tctest.NewAPI()
 	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {
@@ -130,7 +130,7 @@ func ExampleFunc() {
 	// 200 {"Response":{"Error":{"Code":"UnauthorizedOperation","Message":"RunInstances"},"RequestId":"00000000-0000-4000-8000-000000000002"}}
 }
 
-// Answers are made of answers.
+// Replies are made of replies.
 func ExampleTruncate() {
 	api := tctest.NewAPI(
 		tctest.Truncate(14, tctest.OK(nil)),

@@ -11,11 +11,12 @@ import (
 	"sync"
 )
 
-// errAborted is what the reader gets of a handler that panicked.
-var errAborted = io.ErrUnexpectedEOF
+// errHandlerPanicked ends the body of a handler that panicked, as it ends that of a
+// connection that breaks.
+var errHandlerPanicked = io.ErrUnexpectedEOF
 
-// handle runs the handler of an answer in memory. It returns when the handler
-// has sent its header; what it writes after that is read as it comes.
+// handle runs the handler of a reply in memory. It returns when the handler has sent
+// its header; the body is read while the handler writes it.
 func handle(req *http.Request, body []byte, r rendered, trace clientTrace) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	pr, pw := io.Pipe()
@@ -78,15 +79,15 @@ func (w *handlerWriter) Write(p []byte) (int, error) {
 	return w.pw.Write(p)
 }
 
-// Flush sends the header; what is written is never held back.
+// Flush sends the header; what is written needs no flush.
 func (w *handlerWriter) Flush() { w.WriteHeader(http.StatusOK) }
 
-// run calls the handler; a panic ends the answer as it would the connection.
+// run calls the handler. A panic ends the response as it would end the connection.
 func (w *handlerWriter) run(h http.Handler, req *http.Request) {
 	defer func() {
 		if recover() != nil {
 			w.once.Do(func() { close(w.sent) })
-			w.pw.CloseWithError(errAborted)
+			w.pw.CloseWithError(errHandlerPanicked)
 			return
 		}
 		w.WriteHeader(http.StatusOK)
@@ -113,8 +114,8 @@ func (b *handlerBody) Read(p []byte) (int, error) {
 	n, err := b.PipeReader.Read(p)
 	switch {
 	case err != nil && b.ctx.Err() != nil:
-		// The handler sees the end of the context too, and may be faster to end
-		// the answer: that is no end of it.
+		// The handler's context ends too, and the handler may return first:
+		// what it wrote is not the whole response.
 		err = context.Cause(b.ctx)
 	case errors.Is(err, io.ErrClosedPipe):
 		err = http.ErrBodyReadAfterClose

@@ -18,25 +18,25 @@ import (
 	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
-// RoundTrip answers an attempt in memory, as [http.Transport] would over a
-// connection of its own: it reads the body and closes it exactly once, ends with
-// the context, fires the httptrace events that tell how far a request came, and
-// returns the errors that a lost connection brings.
+// RoundTrip responds to an attempt in memory, as [http.Transport] does over a new
+// connection: it reads the body and closes it exactly once, ends with the context,
+// fires the httptrace events of each stage that the request reaches, and returns the
+// errors of a lost connection.
 func (api *API) RoundTrip(req *http.Request) (*http.Response, error) {
-	send := &sender{req: req}
-	if err := usable(req); err != nil {
-		send.close()
+	sent := &requestBody{req: req}
+	if err := validate(req); err != nil {
+		sent.close()
 		return nil, err
 	}
 	ctx := req.Context()
 	if ctx.Err() != nil {
-		send.close()
+		sent.close()
 		return nil, context.Cause(ctx)
 	}
 	trace := traceOf(ctx)
 	trace.getConn(req.URL)
-	if api.dialRefused(req) {
-		send.close()
+	if api.refuseDial(req) {
+		sent.close()
 		return nil, &net.OpError{
 			Op: "dial", Net: "tcp", Addr: address(req.URL.Host),
 			Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
@@ -44,34 +44,34 @@ func (api *API) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	trace.gotConn()
 	trace.wroteHeaders()
-	body, err := send.send(ctx)
+	body, err := sent.read(ctx)
 	trace.wroteRequest(err)
 	if err != nil {
 		return nil, err
 	}
-	call, answer, date := api.take(req, body)
-	if err := stream.Sleep(ctx, answer.delay, nil); err != nil {
+	attempt, reply, date := api.receive(req, body)
+	if err := stream.Sleep(ctx, reply.delay, nil); err != nil {
 		return nil, err
 	}
-	reply := render(call, answer, date)
-	switch reply.kind {
+	r := render(attempt, reply, date)
+	switch r.kind {
 	case refuse, drop:
 		return nil, io.EOF
 	case reset:
 		trace.gotFirstByte()
 		return nil, connReset(req.URL.Host)
 	case serve:
-		return handle(req, body, reply, trace)
+		return handle(req, body, r, trace)
 	}
 	trace.gotFirstByte()
-	return reply.response(req), nil
+	return r.response(req), nil
 }
 
-// CloseIdleConnections does nothing: there are none.
+// CloseIdleConnections does nothing: there are no connections.
 func (api *API) CloseIdleConnections() {}
 
-// usable says what makes http.Transport refuse a request.
-func usable(req *http.Request) error {
+// validate returns the error that http.Transport has for an invalid request.
+func validate(req *http.Request) error {
 	switch {
 	case req.URL == nil:
 		return errors.New("tctest: nil Request.URL")
@@ -85,13 +85,13 @@ func usable(req *http.Request) error {
 	return nil
 }
 
-// sender reads the body of a request and closes it exactly once.
-type sender struct {
+// requestBody reads the body of a request and closes it exactly once.
+type requestBody struct {
 	req    *http.Request
 	closed sync.Once
 }
 
-func (s *sender) close() {
+func (s *requestBody) close() {
 	s.closed.Do(func() {
 		if s.req.Body != nil {
 			_ = s.req.Body.Close()
@@ -99,9 +99,9 @@ func (s *sender) close() {
 	})
 }
 
-// send reads the body whole. The reading goes on in a goroutine of its own,
-// so that a body that never comes does not outlive the context.
-func (s *sender) send(ctx context.Context) ([]byte, error) {
+// read reads the whole body. It reads in a goroutine of its own, so that RoundTrip
+// ends with the context also while the body blocks.
+func (s *requestBody) read(ctx context.Context) ([]byte, error) {
 	defer s.close()
 	if s.req.Body == nil || s.req.Body == http.NoBody {
 		return nil, nil
@@ -120,7 +120,7 @@ func (s *sender) send(ctx context.Context) ([]byte, error) {
 		return nil, context.Cause(ctx)
 	case r := <-done:
 		if r.err != nil {
-			// http.Transport's words.
+			// The text of http.Transport.
 			return nil, fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", r.err)
 		}
 		if n := s.req.ContentLength; n > 0 && n != int64(len(r.body)) {
@@ -130,7 +130,7 @@ func (s *sender) send(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// connReset is what reading from a reset connection returns.
+// connReset returns the error of a read from a reset connection.
 func connReset(host string) error {
 	return &net.OpError{
 		Op: "read", Net: "tcp", Source: address("client"), Addr: address(host),
@@ -138,7 +138,7 @@ func connReset(host string) error {
 	}
 }
 
-// response is the reply as http.Transport gives it to the caller.
+// response returns the reply as http.Transport returns a response.
 func (r *rendered) response(req *http.Request) *http.Response {
 	resp := &http.Response{
 		Status:     fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
@@ -179,13 +179,13 @@ func (r *rendered) response(req *http.Request) *http.Response {
 	return resp
 }
 
-// decodes is http.Transport's rule: it asks for gzip itself, and decodes it,
-// unless the caller has asked or wants a range.
+// decodes reports whether http.Transport would request gzip by itself and decompress
+// it: unless the request has an Accept-Encoding or a Range.
 func decodes(req *http.Request) bool {
 	return req.Header.Get("Accept-Encoding") == "" && req.Header.Get("Range") == "" && req.Method != http.MethodHead
 }
 
-// clientTrace fires the events of a connection; its zero value fires none.
+// clientTrace fires the events of a connection.
 type clientTrace struct{ *httptrace.ClientTrace }
 
 func traceOf(ctx context.Context) clientTrace {
@@ -203,7 +203,7 @@ func (t clientTrace) getConn(u *url.URL) {
 
 func (t clientTrace) gotConn() {
 	if t.GotConn != nil {
-		// Something to ask for its addresses; there is nothing behind it.
+		// A connection that has addresses, and nothing else.
 		c, _ := net.Pipe()
 		_ = c.Close()
 		t.GotConn(httptrace.GotConnInfo{Conn: c})
@@ -234,7 +234,7 @@ type address string
 func (a address) Network() string { return "tcp" }
 func (a address) String() string  { return string(a) }
 
-// hostPort is the address that a URL is dialled at.
+// hostPort returns the address that a URL is dialled at.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	switch {
@@ -247,7 +247,7 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// withBody is the request with the body that was read of it.
+// withBody returns the request with the body that was read from it.
 func withBody(req *http.Request, body []byte) *http.Request {
 	out := req.Clone(req.Context())
 	out.Body = io.NopCloser(bytes.NewReader(body))

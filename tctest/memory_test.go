@@ -52,25 +52,25 @@ func traced(req *http.Request) (*http.Request, *[]string) {
 	})), &events
 }
 
-func TestEventsTellHowFarAnAttemptCame(t *testing.T) {
+func TestTraceEventsOfEachStageOfAnAttempt(t *testing.T) {
 	conn := []string{"GetConn cvm.tencentcloudapi.com:80", "GotConn pipe"}
 	sent := append(conn, "WroteHeaders", "WroteRequest")
-	answered := append(sent[:4:4], "GotFirstResponseByte")
+	responded := append(sent[:4:4], "GotFirstResponseByte")
 	for _, tt := range []struct {
-		name   string
-		answer tctest.Reply
-		want   []string
+		name  string
+		reply tctest.Reply
+		want  []string
 	}{
 		{"refused", tctest.RefuseConnection(), conn[:1]},
 		{"dropped", tctest.DropBeforeExecution(), sent},
 		{"dropped after", tctest.DropAfterExecution(), sent},
-		{"reset", tctest.ResetInHeaders(), answered},
-		{"answered", tctest.OK(nil), answered},
-		{"answered by a handler", tctest.HandlerFunc(echo), answered},
+		{"reset", tctest.ResetInHeaders(), responded},
+		{"responded", tctest.OK(nil), responded},
+		{"responded by a handler", tctest.HandlerFunc(echo), responded},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req, events := traced(newRequest(t, "RunInstances", "{}"))
-			see(t, tctest.NewAPI(tt.answer), req)
+			see(t, tctest.NewAPI(tt.reply), req)
 			require.Equal(t, tt.want, *events)
 		})
 	}
@@ -134,12 +134,12 @@ func TestARefusedConnectionReadsNothing(t *testing.T) {
 		require.Equal(t, "Action=RunInstances", string(rest))
 		require.Equal(t, 1, api.Attempts("RunInstances"))
 		require.Zero(t, api.Executions("RunInstances"))
-		require.Equal(t, "Refuse", api.Recorded()[0].Answer)
+		require.Equal(t, "RefuseConnection", api.Recorded()[0].Reply)
 		require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "RunInstances", "{}")).Status, "the script goes on")
 	}
 }
 
-func TestARefusalBehindOthersWaitsForItsTurn(t *testing.T) {
+func TestARefusedConnectionLaterInTheScript(t *testing.T) {
 	api := tctest.NewAPI(tctest.OK(nil), tctest.RefuseConnection())
 	require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "A", "{}")).Status)
 	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
@@ -149,9 +149,9 @@ func TestTheRequestBodyIsClosedOnceHoweverItEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*http.Request)
-		answer tctest.Reply
+		reply  tctest.Reply
 	}{
-		{"answered", func(*http.Request) {}, tctest.OK(nil)},
+		{"responded", func(*http.Request) {}, tctest.OK(nil)},
 		{"dropped", func(*http.Request) {}, tctest.DropBeforeExecution()},
 		{"refused", func(*http.Request) {}, tctest.RefuseConnection()},
 		{"cut short", func(r *http.Request) { r.ContentLength = 7 }, tctest.OK(nil)},
@@ -165,7 +165,7 @@ func TestTheRequestBodyIsClosedOnceHoweverItEnds(t *testing.T) {
 			req := newRequest(t, "RunInstances", "{}")
 			req.Body = body
 			tt.change(req)
-			resp, err := tctest.NewAPI(tt.answer).RoundTrip(req)
+			resp, err := tctest.NewAPI(tt.reply).RoundTrip(req)
 			require.NotEqual(t, resp == nil, err == nil)
 			if resp != nil {
 				require.NoError(t, resp.Body.Close())
@@ -198,12 +198,12 @@ func TestEveryWaitEndsWithTheContext(t *testing.T) {
 	cause := errors.New("enough")
 	hang := func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
 	for _, tt := range []struct {
-		name   string
-		block  bool
-		answer tctest.Reply
+		name  string
+		block bool
+		reply tctest.Reply
 	}{
 		{"a body that never comes", true, tctest.OK(nil)},
-		{"a late answer", false, tctest.Delay(time.Hour, tctest.OK(nil))},
+		{"a late reply", false, tctest.Delay(time.Hour, tctest.OK(nil))},
 		{"a late drop", false, tctest.Delay(time.Hour, tctest.DropAfterExecution())},
 		{"a handler that hangs", false, tctest.HandlerFunc(hang)},
 	} {
@@ -218,7 +218,7 @@ func TestEveryWaitEndsWithTheContext(t *testing.T) {
 				}
 				time.AfterFunc(time.Second, func() { cancel(cause) })
 				start := time.Now()
-				require.Equal(t, cause, see(t, tctest.NewAPI(tt.answer), req).Err)
+				require.Equal(t, cause, see(t, tctest.NewAPI(tt.reply), req).Err)
 				require.Equal(t, time.Second, time.Since(start))
 			})
 		})
@@ -260,7 +260,7 @@ func TestAStreamComesEventByEvent(t *testing.T) {
 }
 
 func TestReadingEndsWithTheContextAndWithClose(t *testing.T) {
-	for _, answer := range []tctest.Reply{
+	for _, reply := range []tctest.Reply{
 		tctest.Stream(time.Hour, "1", "2"),
 		tctest.Gzip(tctest.Stream(time.Hour, "1", "2")),
 		tctest.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -271,7 +271,7 @@ func TestReadingEndsWithTheContextAndWithClose(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			open := func() *http.Response {
-				resp, err := tctest.NewAPI(answer).RoundTrip(newRequest(t, "ChatCompletions", "{}").WithContext(ctx))
+				resp, err := tctest.NewAPI(reply).RoundTrip(newRequest(t, "ChatCompletions", "{}").WithContext(ctx))
 				require.NoError(t, err)
 				_, err = io.ReadFull(resp.Body, make([]byte, 9))
 				require.NoError(t, err)
@@ -291,7 +291,7 @@ func TestReadingEndsWithTheContextAndWithClose(t *testing.T) {
 	}
 }
 
-func TestAnAnswerToHeadHasALengthAndNoBody(t *testing.T) {
+func TestAResponseToHeadHasALengthAndNoBody(t *testing.T) {
 	for name, base := range bases(t, tctest.RawBody("a/b", []byte("abc"))) {
 		req := newRequest(t, "X", "")
 		req.Method = http.MethodHead

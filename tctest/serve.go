@@ -9,24 +9,24 @@ import (
 	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
-// Handler returns the API as an [http.Handler], for a server of your own.
-// [API.Start] is shorter.
+// Handler returns the API as an [http.Handler], for a server of your own. [API.Start]
+// needs none.
 func (api *API) Handler() http.Handler { return handler{api} }
 
-// handler serves the API. Answers that wait end with the connection.
+// handler serves the API. A response that waits ends with the connection.
 type handler struct{ api *API }
 
 func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	sent, err := io.ReadAll(req.Body)
 	if err != nil {
-		// The attempt never arrived whole: the API does not see it.
+		// The attempt never arrived whole: it is not recorded.
 		panic(http.ErrAbortHandler)
 	}
-	call, answer, date := h.api.take(req, sent)
-	if stream.Sleep(req.Context(), answer.delay, nil) != nil {
+	attempt, reply, date := h.api.receive(req, sent)
+	if stream.Sleep(req.Context(), reply.delay, nil) != nil {
 		panic(http.ErrAbortHandler)
 	}
-	r := render(call, answer, date)
+	r := render(attempt, reply, date)
 	switch r.kind {
 	case refuse, drop:
 		panic(http.ErrAbortHandler)
@@ -49,8 +49,8 @@ func (h handler) respond(w http.ResponseWriter, req *http.Request, r rendered) {
 	w.WriteHeader(r.status)
 	flush := http.NewResponseController(w).Flush
 	if r.chunked || r.cut {
-		// Without this, net/http would find a Content-Length for a short
-		// body, and send nothing of one that is cut.
+		// Else net/http would set a Content-Length for a short body, and
+		// send nothing of one that is cut.
 		_ = flush()
 	}
 	for _, p := range r.body {
@@ -77,7 +77,7 @@ func (h handler) reset(w http.ResponseWriter) {
 		panic(http.ErrAbortHandler)
 	}
 	defer c.Close()
-	// Half of a line would be a malformed header to net/http, and hide the reset.
+	// To net/http half a line would be a malformed header, and no reset.
 	_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
 	_ = buf.Flush()
 	if tcp, ok := c.(*net.TCPConn); ok {

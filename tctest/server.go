@@ -30,15 +30,15 @@ func (api *API) Start(t testing.TB) *Server {
 	return api.start(t, false)
 }
 
-// StartTLS serves the API over TLS, with HTTP/2, until the test ends. See
-// [Server.Transport] for a client that trusts it.
+// StartTLS serves the API over TLS, with HTTP/2, until the test ends.
+// [Server.Transport] trusts its certificate.
 func (api *API) StartTLS(t testing.TB) *Server {
 	t.Helper()
 	return api.start(t, true)
 }
 
-// Serve serves the API over HTTP/1.1 until Close, for programs that are no
-// tests.
+// Serve serves the API over HTTP/1.1 until [Server.Close], for programs other than
+// tests. It returns an error if no socket can be opened.
 func (api *API) Serve() (*Server, error) { return api.listen(false) }
 
 func (api *API) start(t testing.TB, secure bool) *Server {
@@ -62,7 +62,7 @@ func (api *API) listen(secure bool) (*Server, error) {
 		EnableHTTP2: secure,
 		Config: &http.Server{
 			Handler: handler{api},
-			// Clients that break off are part of the tests.
+			// Connections that end early are part of the tests.
 			ErrorLog: log.New(io.Discard, "", 0),
 		},
 	}
@@ -75,8 +75,8 @@ func (api *API) listen(secure bool) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the answers that wait, closes the connections and waits until the
-// last handler has returned. Closing again does nothing.
+// Close ends the responses that wait, closes the connections and returns when the last
+// handler has returned. Closing again does nothing.
 func (s *Server) Close() {
 	s.once.Do(func() {
 		s.server.CloseClientConnections()
@@ -84,9 +84,9 @@ func (s *Server) Close() {
 	})
 }
 
-// Transport returns a new http.Transport that dials this server whatever the
-// host of the request, so that a request to https://cvm.tencentcloudapi.com
-// arrives here, and that trusts its certificate.
+// Transport returns a new http.Transport that connects to this server whatever the
+// host of the request, such as https://cvm.tencentcloudapi.com, and that trusts its
+// certificate.
 func (s *Server) Transport() *http.Transport {
 	addr := s.server.Listener.Addr().String()
 	t := &http.Transport{
@@ -104,9 +104,9 @@ func (s *Server) Transport() *http.Transport {
 	return t
 }
 
-// PipeTransport returns a new http.Transport that reaches the API, served by
-// net/http, over pipes in memory whatever the host of the request (http only).
-// Unlike sockets, pipes may be used inside a testing/synctest bubble. Server and
+// PipeTransport returns a new http.Transport that connects over pipes in memory to a
+// net/http server of the API, whatever the host of the request (http only). Unlike
+// sockets, pipes may be used inside a testing/synctest bubble. The server and the
 // connections end with the test or, in a bubble, with the bubble.
 func (api *API) PipeTransport(t testing.TB) *http.Transport {
 	t.Helper()
@@ -125,7 +125,7 @@ func (api *API) PipeTransport(t testing.TB) *http.Transport {
 	return transport
 }
 
-// pipeListener accepts the other ends of the pipes that dial makes.
+// pipeListener accepts the server ends of the pipes that dial opens.
 type pipeListener struct {
 	conns  chan net.Conn
 	once   sync.Once

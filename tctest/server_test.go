@@ -66,15 +66,15 @@ func TestAHandlerServesTheAPI(t *testing.T) {
 	require.Equal(t, "inner", see(t, api, newRequest(t, "RunInstances", "{}")).Body)
 }
 
-func TestClosingAServerEndsAnswersThatWait(t *testing.T) {
+func TestClosingAServerEndsResponsesThatWait(t *testing.T) {
 	arrived := make(chan struct{})
-	for _, answer := range []tctest.Reply{
+	for _, reply := range []tctest.Reply{
 		tctest.Delay(time.Hour, tctest.OK(nil)),
 		tctest.Stream(time.Hour, "1", "2"),
 	} {
 		api := tctest.NewAPI(tctest.Func(func(tctest.Attempt) tctest.Reply {
 			arrived <- struct{}{}
-			return answer
+			return reply
 		}))
 		server, err := api.Serve()
 		require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestClosingAServerEndsAnswersThatWait(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsCutShortIsNotSeen(t *testing.T) {
+func TestARequestThatIsCutShortIsNotRecorded(t *testing.T) {
 	api := tctest.NewAPI()
 	transport := api.Start(t).Transport()
 	defer transport.CloseIdleConnections()
@@ -99,7 +99,7 @@ func TestARequestThatIsCutShortIsNotSeen(t *testing.T) {
 	require.Empty(t, api.Recorded())
 }
 
-func TestPipesTellTheServerThatTheClientLeft(t *testing.T) {
+func TestTheHandlerOverAPipeDetectsThatTheClientLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan time.Duration, 1)
 		start := time.Now()

@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// signatureWindow is how old, or how early, a signature may be. Source: the
+// signatureWindow is how old a signature may be, or how far in the future. Source: the
 // documentation "Signature v3", cloud.tencent.com/document/product/213/30654.
 const signatureWindow = 5 * time.Minute
 
 // CheckSignatures makes the API verify the signature of every attempt,
-// TC3-HMAC-SHA256 or v1 (HmacSHA1, HmacSHA256), with the secret keys by their
-// secret ids. A wrong one is answered with AuthFailure.SignatureFailure, one
-// more than five minutes off the API's clock with AuthFailure.SignatureExpire,
-// an unknown id with AuthFailure.SecretIdNotFound. "Authorization: SKIP" is
-// taken as it is.
+// TC3-HMAC-SHA256 or v1 (HmacSHA1, HmacSHA256). The keys are secret keys by secret id.
+// A wrong signature gets AuthFailure.SignatureFailure, one whose timestamp is more than
+// five minutes from the API's clock AuthFailure.SignatureExpire, an unknown id
+// AuthFailure.SecretIdNotFound. "Authorization: SKIP" is accepted. By default no
+// signature is verified.
 func (api *API) CheckSignatures(keys map[string]string) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	api.keys = map[string]string{}
+	api.secretKeys = map[string]string{}
 	for id, key := range keys {
-		api.keys[id] = key
+		api.secretKeys[id] = key
 	}
 }
 
@@ -43,8 +43,8 @@ type authorization struct {
 
 const tc3Algorithm = "TC3-HMAC-SHA256"
 
-// parseAuthorization reads "TC3-HMAC-SHA256 Credential=…, SignedHeaders=…,
-// Signature=…"; what it does not find stays empty.
+// parseAuthorization parses "TC3-HMAC-SHA256 Credential=…, SignedHeaders=…,
+// Signature=…"; fields that are missing stay empty.
 func parseAuthorization(value string) authorization {
 	var a authorization
 	rest, ok := strings.CutPrefix(value, tc3Algorithm+" ")
@@ -67,7 +67,8 @@ func parseAuthorization(value string) authorization {
 	return a
 }
 
-// checkSignature is the API's answer to a signature that it does not take.
+// checkSignature returns the reply to a request whose signature is not valid, and
+// whether that is so.
 func checkSignature(req *http.Request, c Attempt, keys map[string]string, now time.Time) (Reply, bool) {
 	auth := headerValue(req.Header, "Authorization")
 	if auth == "SKIP" {
@@ -94,20 +95,20 @@ func checkSignature(req *http.Request, c Attempt, keys map[string]string, now ti
 		return Fail("AuthFailure.SignatureExpire", fmt.Sprintf("Signature expired. Please use local time and enable NTP service"+
 			" for time synchronization to avoid a deviation between `Timestamp` and the server time %d.", now.Unix())), true
 	}
-	right := false
+	valid := false
 	if v1 {
-		right = hmac.Equal([]byte(params["Signature"]), []byte(signV1(c.Method, c.Host, req.URL.Path, params, key)))
+		valid = hmac.Equal([]byte(params["Signature"]), []byte(signV1(c.Method, c.Host, req.URL.Path, params, key)))
 	} else {
-		right = verifyTC3(req, c, parseAuthorization(auth), seconds, key)
+		valid = verifyTC3(req, c, parseAuthorization(auth), seconds, key)
 	}
-	if !right {
+	if !valid {
 		return Fail("AuthFailure.SignatureFailure", "The provided credentials could not be validated."+
 			" Please check your signature is correct."), true
 	}
 	return Reply{}, false
 }
 
-// verifyTC3 computes the signature again from what arrived.
+// verifyTC3 computes the signature of the request that arrived, and compares.
 func verifyTC3(req *http.Request, c Attempt, a authorization, seconds int64, key string) bool {
 	date := time.Unix(seconds, 0).UTC().Format(time.DateOnly)
 	names := strings.Split(a.signedHeaders, ";")
@@ -142,7 +143,7 @@ func verifyTC3(req *http.Request, c Attempt, a authorization, seconds int64, key
 	return hmac.Equal([]byte(a.signature), []byte(hex.EncodeToString(mac(sha256.New, derived, toSign))))
 }
 
-// signV1 is the v1 signature of the parameters, in base64.
+// signV1 returns the v1 signature of the parameters, in base64.
 func signV1(method, host, path string, params map[string]string, key string) string {
 	if path == "" {
 		path = "/"

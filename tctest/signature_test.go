@@ -17,7 +17,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// signed is a request whose signature was made by somebody else.
+// signed is a request whose signature was made by another implementation.
 type signed struct {
 	name      string
 	id, key   string
@@ -121,7 +121,7 @@ func v1Vectors(t testing.TB) []signed {
 }
 
 // checked sends a signed request to an API whose clock is off by skew from the
-// time of the signature, and returns the code of the answer.
+// time of the signature, and returns the code of the response.
 func checked(t *testing.T, v signed, key string, skew time.Duration, change func(*http.Request)) string {
 	t.Helper()
 	var got string
@@ -131,8 +131,8 @@ func checked(t *testing.T, v signed, key string, skew time.Duration, change func
 		api.SetClock(time.Until(time.Unix(v.timestamp, 0)) + skew)
 		req := v.request(t)
 		change(req)
-		answer := see(t, api, req)
-		got = code(t, answer)
+		resp := see(t, api, req)
+		got = code(t, resp)
 		if (got == "") != (executions(api) == 1) {
 			t.Errorf("code %q, yet executed %d times", got, executions(api))
 		}
@@ -195,12 +195,12 @@ func TestASignatureMustCoverHostAndContentType(t *testing.T) {
 	}))
 }
 
-func TestSKIPIsTaken(t *testing.T) {
+func TestSKIPIsAccepted(t *testing.T) {
 	v := tc3Vectors(t)[0]
 	require.Equal(t, "", checked(t, v, v.key, time.Hour, func(req *http.Request) { req.Header.Set("Authorization", "SKIP") }))
 }
 
-func TestAnExpiredSignatureTellsTheServersTime(t *testing.T) {
+func TestTheErrorOfAnExpiredSignatureHasTheServersTime(t *testing.T) {
 	v := tc3Vectors(t)[0]
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()

@@ -15,7 +15,7 @@ func (s *side) seconds() []second {
 		for int(c.Time.Sub(s.zero)/time.Second) >= len(seconds) {
 			seconds = append(seconds, second{})
 		}
-		if last := &seconds[len(seconds)-1]; c.Answer == "Quota" {
+		if last := &seconds[len(seconds)-1]; c.Reply == "RateLimit" {
 			last.rejected++
 		} else {
 			last.accepted++

@@ -11,22 +11,23 @@ import (
 	"github.com/tcretry/tcretry/budget"
 )
 
-// TestBudget checks that a Budget keeps the obligations of [budget.Budget].
-// newBudget returns a fresh one for each case.
+// TestBudget checks that a Budget meets the requirements of [budget.Budget]. newBudget
+// must return a new one for each case.
 //
-// Each case runs in a bubble of testing/synctest, as [TestLimiter] says: a Budget
-// that reaches for a network is checked with [TestBudgetLive].
+// Each case runs in virtual time, in a bubble of testing/synctest, and what must happen
+// immediately must take no time at all. A Budget that uses a network cannot run in a
+// bubble: check it with [TestBudgetLive].
 func TestBudget(t *testing.T, newBudget func() budget.Budget) {
-	for _, o := range budgetObligations {
+	for _, o := range budgetRequirements {
 		o.inBubble(t, newBudget)
 	}
 }
 
-// TestBudgetLive is [TestBudget] in real time, for a Budget with I/O. The cases
-// run in parallel: each newBudget must return one that has nothing in common with
-// the others.
+// TestBudgetLive is [TestBudget] in real time, for a Budget with I/O. "Immediately" is
+// half a second then. The cases run in parallel and take some seconds: newBudget must
+// return one that shares no state with the others.
 func TestBudgetLive(t *testing.T, newBudget func() budget.Budget) {
-	for _, o := range budgetObligations {
+	for _, o := range budgetRequirements {
 		o.inRealTime(t, newBudget)
 	}
 }
@@ -37,26 +38,26 @@ const (
 	anotherAction = "DescribeZones"
 )
 
-// failure is a failed attempt to host, of a request without an action.
+// failure reports a failed attempt to host, of a request without an action.
 func failure(host string) budget.Report {
 	return budget.Report{Host: host, Result: budget.Failure}
 }
 
-var budgetObligations = []obligation[budget.Budget]{
+var budgetRequirements = []requirement[budget.Budget]{
 	{
-		"the first retry is made at once",
-		"The first retry to a host that a budget knows nothing of is allowed, without a hold.",
-		func(s *stage, b budget.Budget) error { return s.retryAtOnce(b, budgetHost) },
+		"the first retry is permitted immediately",
+		"The first retry to a host without earlier reports is permitted, without a deferral.",
+		func(s *env, b budget.Budget) error { return s.retryImmediately(b, budgetHost) },
 	},
 	{
 		"an outage is not multiplied",
-		"While every attempt fails, few retries are allowed: 500 calls may make 150 at the most.",
+		"While every attempt fails, few retries are permitted: at most 150 of 500 calls.",
 		checkOutage,
 	},
 	{
-		"a host that came back is retried again",
-		"Once attempts succeed, retries are allowed again, without a hold.",
-		func(s *stage, b budget.Budget) error {
+		"a host that has recovered is retried again",
+		"Once attempts succeed, retries are permitted again, without a deferral.",
+		func(s *env, b budget.Budget) error {
 			if _, err := s.outage(b); err != nil {
 				return err
 			}
@@ -64,28 +65,28 @@ var budgetObligations = []obligation[budget.Budget]{
 				b.Record(budget.Report{Host: budgetHost})
 			}
 			s.settle()
-			return s.retryAtOnce(b, budgetHost)
+			return s.retryImmediately(b, budgetHost)
 		},
 	},
 	{
-		"failures in passing are retried",
-		"With one attempt of ten failing, nearly every failure may be retried, without a hold.",
-		checkPassing,
+		"transient failures are retried",
+		"With one attempt of ten failing, nearly every failure may be retried, without a deferral.",
+		checkTransient,
 	},
 	{
-		"hosts are apart",
-		"The outage of one host must not keep another from its retries.",
-		func(s *stage, b budget.Budget) error {
+		"hosts are separate",
+		"The outage of one host must not prevent retries to another.",
+		func(s *env, b budget.Budget) error {
 			if _, err := s.outage(b); err != nil {
 				return err
 			}
-			return s.retryAtOnce(b, anotherHost)
+			return s.retryImmediately(b, anotherHost)
 		},
 	},
 	{
-		"actions are apart",
-		"An action whose attempts all fail must not keep the host's others from their retries.",
-		func(s *stage, b budget.Budget) error {
+		"actions are separate",
+		"An action whose attempts all fail must not prevent retries of the host's other actions.",
+		func(s *env, b budget.Budget) error {
 			if _, err := s.outage(b); err != nil {
 				return err
 			}
@@ -93,54 +94,54 @@ var budgetObligations = []obligation[budget.Budget]{
 		},
 	},
 	{
-		"a call whose retry succeeds costs nothing",
-		"A host whose first attempts fail and whose retries succeed never runs out of retries.",
+		"a call whose retry succeeds consumes nothing",
+		"A host whose first attempts fail and whose retries succeed never exhausts its budget.",
 		checkFirstAttemptsFail,
 	},
 	{
-		"no retry is held past its latest time",
-		"Withdraw may hold a retry for some time, but never past Withdrawal.Latest.",
-		checkHold,
+		"no retry is deferred beyond its latest time",
+		"Acquire may defer a retry for some time, but never beyond Request.Latest.",
+		checkDeferral,
 	},
 	{
 		"nothing starts after its latest time",
-		"Withdrawal.Latest may have passed before Withdraw is called.",
-		func(s *stage, b budget.Budget) error {
+		"Request.Latest may have passed before Acquire is called.",
+		func(s *env, b budget.Budget) error {
 			w := budget.Request{Host: budgetHost, Latest: time.Now().Add(-time.Millisecond)}
 			if err := b.Acquire(s.ctx, w); !errors.Is(err, budget.ErrExhausted) {
-				return fmt.Errorf("a retry that was to start in the past led to %v, want ErrBudgetSpent", err)
+				return fmt.Errorf("a retry that was to start in the past led to %v, want budget.ErrExhausted", err)
 			}
 			return nil
 		},
 	},
 	{
-		"a hold ends with its context",
-		"Withdraw returns the context's cause, at once, also if the context has ended before.",
-		checkHoldContext,
+		"a deferral ends with its context",
+		"Acquire returns the context's cause, immediately, also if the context has ended before.",
+		checkDeferralContext,
 	},
 	{
 		"many goroutines",
-		"It is called from many goroutines at once; run the kit with -race.",
+		"All methods are called from many goroutines; run the suite with -race.",
 		checkBudgetGoroutines,
 	},
 }
 
-// retryAtOnce asks for a retry to host that must be permitted without a hold.
-func (s *stage) retryAtOnce(b budget.Budget, host string) error { return s.retryOf(b, host, "") }
+// retryImmediately acquires a retry to host, which must be permitted without a deferral.
+func (s *env) retryImmediately(b budget.Budget, host string) error { return s.retryOf(b, host, "") }
 
-// retryOf does the same for a retry of an action.
-func (s *stage) retryOf(b budget.Budget, host, action string) error {
+// retryOf is retryImmediately for a retry of an action.
+func (s *env) retryOf(b budget.Budget, host, action string) error {
 	start := time.Now()
 	b.Record(budget.Report{Host: host, Action: action, Result: budget.Failure})
 	if err := b.Acquire(s.ctx, budget.Request{Host: host, Action: action, Start: start}); err != nil {
 		return fmt.Errorf("a retry to %s was refused: %w", host, err)
 	}
-	return s.took(start, 0)
+	return s.tookAtMost(start, 0)
 }
 
-// outage runs 500 calls in five seconds, of which every attempt fails and which
-// retry as long as they may, at most three times. It returns the number of retries.
-func (s *stage) outage(b budget.Budget) (retries int, err error) {
+// outage runs 500 calls in five seconds. Every attempt fails, and each call retries as
+// often as the budget permits, at most three times. It returns the number of retries.
+func (s *env) outage(b budget.Budget) (retries int, err error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	call := func() {
@@ -152,7 +153,7 @@ func (s *stage) outage(b budget.Budget) (retries int, err error) {
 			if refused == nil {
 				retries++
 			} else if !errors.Is(refused, budget.ErrExhausted) {
-				err = fmt.Errorf("a retry was refused with %v, want ErrBudgetSpent", refused)
+				err = fmt.Errorf("a retry was refused with %v, want budget.ErrExhausted", refused)
 			}
 			mu.Unlock()
 			if refused != nil {
@@ -173,7 +174,7 @@ func (s *stage) outage(b budget.Budget) (retries int, err error) {
 	return retries, err
 }
 
-func checkOutage(s *stage, b budget.Budget) error {
+func checkOutage(s *env, b budget.Budget) error {
 	retries, err := s.outage(b)
 	if err == nil && retries > 150 {
 		err = fmt.Errorf("500 calls of which every attempt failed made %d retries", retries)
@@ -181,9 +182,9 @@ func checkOutage(s *stage, b budget.Budget) error {
 	return err
 }
 
-func checkFirstAttemptsFail(s *stage, b budget.Budget) error {
+func checkFirstAttemptsFail(s *env, b budget.Budget) error {
 	for i := range 1000 {
-		if err := s.retryAtOnce(b, budgetHost); err != nil {
+		if err := s.retryImmediately(b, budgetHost); err != nil {
 			return fmt.Errorf("call %d: %w", i+1, err)
 		}
 		b.Record(budget.Report{Host: budgetHost, Retry: 1, Returned: 1})
@@ -191,7 +192,7 @@ func checkFirstAttemptsFail(s *stage, b budget.Budget) error {
 	return nil
 }
 
-func checkPassing(s *stage, b budget.Budget) error {
+func checkTransient(s *env, b budget.Budget) error {
 	refused := 0
 	for i := range 1000 {
 		failed := i%10 == 0
@@ -205,23 +206,23 @@ func checkPassing(s *stage, b budget.Budget) error {
 		}
 		start := time.Now()
 		switch err := b.Acquire(s.ctx, budget.Request{Host: budgetHost, Start: start}); {
-		case errors.Is(err, budget.ErrExhausted), err == nil && s.took(start, 0) != nil:
+		case errors.Is(err, budget.ErrExhausted), err == nil && s.tookAtMost(start, 0) != nil:
 			refused++
 		case err != nil:
 			return err
 		}
 	}
 	if refused > 10 {
-		return fmt.Errorf("of 100 retries %d were refused or held", refused)
+		return fmt.Errorf("of 100 retries %d were refused or deferred", refused)
 	}
 	return nil
 }
 
-func checkHold(s *stage, b budget.Budget) error {
+func checkDeferral(s *env, b budget.Budget) error {
 	if _, err := s.outage(b); err != nil {
 		return err
 	}
-	// With fresh failures, so that nothing is due to be let out.
+	// With new failures, so that no deferred retry is due to be released.
 	for range 100 {
 		b.Record(failure(budgetHost))
 	}
@@ -232,14 +233,14 @@ func checkHold(s *stage, b budget.Budget) error {
 		if err != nil && !errors.Is(err, budget.ErrExhausted) {
 			return err
 		}
-		if err := s.took(start, wait); err != nil {
+		if err := s.tookAtMost(start, wait); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkHoldContext(s *stage, b budget.Budget) error {
+func checkDeferralContext(s *env, b budget.Budget) error {
 	cause := errors.New("the user went away")
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
@@ -249,27 +250,27 @@ func checkHoldContext(s *stage, b budget.Budget) error {
 	for range 100 {
 		b.Record(failure(budgetHost))
 	}
-	held := s.ask(func() error {
+	deferred := s.launch(func() error {
 		return b.Acquire(ctx, budget.Request{Host: budgetHost, Start: time.Now()})
 	})
-	answered := len(held) > 0 // a budget need not hold
+	ended := len(deferred) > 0 // a budget need not defer
 	start := time.Now()
 	cancel(cause)
-	a := <-held
-	if !answered && !errors.Is(a.err, cause) {
-		return fmt.Errorf("a hold whose context ended returned %v, want its cause", a.err)
+	a := <-deferred
+	if !ended && !errors.Is(a.err, cause) {
+		return fmt.Errorf("a deferral whose context ended returned %v, want its cause", a.err)
 	}
-	if err := s.took(start, 0); err != nil {
+	if err := s.tookAtMost(start, 0); err != nil {
 		return err
 	}
 	start = time.Now()
 	if err := b.Acquire(ctx, budget.Request{Host: anotherHost}); !errors.Is(err, cause) {
 		return fmt.Errorf("a context that has ended led to %v, want its cause", err)
 	}
-	return s.took(start, 0)
+	return s.tookAtMost(start, 0)
 }
 
-func checkBudgetGoroutines(s *stage, b budget.Budget) error {
+func checkBudgetGoroutines(s *env, b budget.Budget) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, 32)
 	for i := range cap(errs) {
@@ -283,7 +284,7 @@ func checkBudgetGoroutines(s *stage, b budget.Budget) error {
 				}[(i+j)%3]})
 				err := b.Acquire(ctx, budget.Request{Host: host, Latest: time.Now().Add(time.Second)})
 				if err != nil && !errors.Is(err, budget.ErrExhausted) && !errors.Is(err, context.DeadlineExceeded) {
-					errs <- fmt.Errorf("withdraw returned %w", err)
+					errs <- fmt.Errorf("acquire returned %w", err)
 					return
 				}
 			}

@@ -12,35 +12,38 @@ import (
 	"github.com/tcretry/tcretry/budget"
 )
 
-func TestTokenBudgetKeepsTheObligationsOfABudget(t *testing.T) {
+func TestBudget_tokens(t *testing.T) {
 	TestBudget(t, func() budget.Budget { return new(budget.Tokens) })
 }
 
 // In real time a case takes seconds, so that only a few run here.
-func TestTokenBudgetKeepsTheObligationsInRealTime(t *testing.T) {
-	for _, c := range budgetObligations {
+func TestBudgetLive_tokens(t *testing.T) {
+	ran := 0
+	for _, c := range budgetRequirements {
 		switch c.name {
-		case "the first retry is made at once", "failures in passing are retried", "nothing starts after its latest time":
-			require.NoError(t, inRealTime(t, func(s *stage) error { return c.check(s, new(budget.Tokens)) }))
+		case "the first retry is permitted immediately", "transient failures are retried", "nothing starts after its latest time":
+			ran++
+			require.NoError(t, inRealTime(t, func(s *env) error { return c.check(s, new(budget.Tokens)) }))
 		}
 	}
+	require.Equal(t, 3, ran)
 }
 
-// badBudget is a budget.Tokens with one fault.
-type badBudget struct {
+// faultyBudget is a budget.Tokens with one fault.
+type faultyBudget struct {
 	*budget.Tokens
-	withdraw func(*budget.Tokens, context.Context, budget.Request) error
-	record   func(*budget.Tokens, budget.Report)
+	acquire func(*budget.Tokens, context.Context, budget.Request) error
+	record  func(*budget.Tokens, budget.Report)
 }
 
-func (b badBudget) Acquire(ctx context.Context, w budget.Request) error {
-	if b.withdraw != nil {
-		return b.withdraw(b.Tokens, ctx, w)
+func (b faultyBudget) Acquire(ctx context.Context, w budget.Request) error {
+	if b.acquire != nil {
+		return b.acquire(b.Tokens, ctx, w)
 	}
 	return b.Tokens.Acquire(ctx, w)
 }
 
-func (b badBudget) Record(r budget.Report) {
+func (b faultyBudget) Record(r budget.Report) {
 	if b.record != nil {
 		b.record(b.Tokens, r)
 		return
@@ -49,39 +52,39 @@ func (b badBudget) Record(r budget.Report) {
 }
 
 // The faults, each with the case that finds it.
-var badBudgets = []struct {
+var faultyBudgets = []struct {
 	fault, found string
-	bad          badBudget
+	bad          faultyBudget
 }{
-	{"it holds the first retry", "the first retry is made at once", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"it defers the first retry", "the first retry is permitted immediately", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			time.Sleep(time.Millisecond)
 			return b.Acquire(ctx, w)
 		},
 	}},
-	{"it refuses every retry", "the first retry is made at once", badBudget{
-		withdraw: func(*budget.Tokens, context.Context, budget.Request) error {
+	{"it refuses every retry", "the first retry is permitted immediately", faultyBudget{
+		acquire: func(*budget.Tokens, context.Context, budget.Request) error {
 			return budget.ErrExhausted
 		},
 	}},
-	{"it allows every retry", "an outage is not multiplied", badBudget{
-		withdraw: func(*budget.Tokens, context.Context, budget.Request) error { return nil },
+	{"it allows every retry", "an outage is not multiplied", faultyBudget{
+		acquire: func(*budget.Tokens, context.Context, budget.Request) error { return nil },
 	}},
-	{"failures count as successes", "an outage is not multiplied", badBudget{
+	{"failures count as successes", "an outage is not multiplied", faultyBudget{
 		record: func(b *budget.Tokens, r budget.Report) {
 			b.Record(budget.Report{Host: r.Host, Action: r.Action})
 		},
 	}},
-	{"it refuses with another error", "an outage is not multiplied", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"it refuses with another error", "an outage is not multiplied", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			if err := b.Acquire(ctx, w); err != nil {
 				return errors.New("no")
 			}
 			return nil
 		},
 	}},
-	{"it holds a retry without an end", "an outage is not multiplied", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"it holds a retry without an end", "an outage is not multiplied", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			err := b.Acquire(ctx, w)
 			if err != nil {
 				<-ctx.Done()
@@ -89,8 +92,8 @@ var badBudgets = []struct {
 			return err
 		},
 	}},
-	{"a host that was down gets no retry ever", "a host that came back is retried again", badBudget{
-		withdraw: func() func(*budget.Tokens, context.Context, budget.Request) error {
+	{"a host that was down gets no retry ever", "a host that has recovered is retried again", faultyBudget{
+		acquire: func() func(*budget.Tokens, context.Context, budget.Request) error {
 			var refused atomic.Bool
 			return func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 				if refused.Load() {
@@ -104,22 +107,22 @@ var badBudgets = []struct {
 			}
 		}(),
 	}},
-	{"successes bring nothing", "a host that came back is retried again", badBudget{
+	{"successes bring nothing", "a host that has recovered is retried again", faultyBudget{
 		record: func(b *budget.Tokens, r budget.Report) {
 			if r.Result == budget.Failure {
 				b.Record(r)
 			}
 		},
 	}},
-	{"the tokens of a start are all that there are", "failures in passing are retried", badBudget{
+	{"the tokens of a start are all that there are", "transient failures are retried", faultyBudget{
 		record: func(b *budget.Tokens, r budget.Report) {
 			if r.Result == budget.Failure {
 				b.Record(r)
 			}
 		},
 	}},
-	{"hosts are one", "hosts are apart", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"hosts are one", "hosts are separate", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			w.Host = "one"
 			return b.Acquire(ctx, w)
 		},
@@ -128,8 +131,8 @@ var badBudgets = []struct {
 			b.Record(r)
 		},
 	}},
-	{"actions are one", "actions are apart", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"actions are one", "actions are separate", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			w.Action = ""
 			return b.Acquire(ctx, w)
 		},
@@ -138,33 +141,33 @@ var badBudgets = []struct {
 			b.Record(r)
 		},
 	}},
-	{"a retry that succeeds is not paid back", "a call whose retry succeeds costs nothing", badBudget{
+	{"a successful retry returns no token", "a call whose retry succeeds consumes nothing", faultyBudget{
 		record: func(b *budget.Tokens, r budget.Report) {
 			r.Returned = 0
 			b.Record(r)
 		},
 	}},
-	{"Latest is not heard", "no retry is held past its latest time", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"Latest is ignored", "no retry is deferred beyond its latest time", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			w.Latest = time.Time{}
 			return b.Acquire(ctx, w)
 		},
 	}},
-	{"a retry that need not be held may be late", "nothing starts after its latest time", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"a retry that need not be deferred may be late", "nothing starts after its latest time", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			if time.Now().After(w.Latest) {
 				w.Latest = time.Time{}
 			}
 			return b.Acquire(ctx, w)
 		},
 	}},
-	{"the context is not heard", "a hold ends with its context", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"the context is ignored", "a deferral ends with its context", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			return b.Acquire(context.WithoutCancel(ctx), w)
 		},
 	}},
-	{"the context's error is not its cause", "a hold ends with its context", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"the context's error is not its cause", "a deferral ends with its context", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			err := b.Acquire(ctx, w)
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -172,16 +175,16 @@ var badBudgets = []struct {
 			return err
 		},
 	}},
-	{"a context that has ended is not heard", "a hold ends with its context", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"a context that has ended is ignored", "a deferral ends with its context", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			if ctx.Err() != nil {
 				ctx = context.Background()
 			}
 			return b.Acquire(ctx, w)
 		},
 	}},
-	{"a context that ends looks like another error", "many goroutines", badBudget{
-		withdraw: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+	{"a context that ends looks like another error", "many goroutines", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			err := b.Acquire(ctx, w)
 			if ctx.Err() != nil {
 				return context.Canceled
@@ -191,13 +194,13 @@ var badBudgets = []struct {
 	}},
 }
 
-func TestBudgetKitFindsEachFault(t *testing.T) {
-	for _, bad := range badBudgets {
+func TestBudget_findsEachFault(t *testing.T) {
+	for _, bad := range faultyBudgets {
 		t.Run(bad.fault, func(t *testing.T) {
 			var found error
-			for _, c := range budgetObligations {
+			for _, c := range budgetRequirements {
 				if c.name == bad.found {
-					found = inBubble(t, func(s *stage) error {
+					found = inBubble(t, func(s *env) error {
 						bad.bad.Tokens = new(budget.Tokens)
 						return c.check(s, bad.bad)
 					})

@@ -11,22 +11,22 @@ import (
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
-// wait waits for a turn in a goroutine of its own.
-func (s *stage) wait(ctx context.Context, lane ratelimit.KeyLimiter, turn ratelimit.WaitOptions) <-chan answer {
-	return s.ask(func() error { return lane.Wait(ctx, turn) })
+// wait waits for a slot in a goroutine of its own.
+func (s *env) wait(ctx context.Context, limiter ratelimit.KeyLimiter, o ratelimit.WaitOptions) <-chan outcome {
+	return s.launch(func() error { return limiter.Wait(ctx, o) })
 }
 
-func (s *stage) slows(p ratelimit.Limiter, r ratelimit.Result) error {
-	lane := p.ForKey(pacerKey)
+func (s *env) slows(l ratelimit.Limiter, r ratelimit.Result) error {
+	limiter := l.ForKey(testKey)
 	start := time.Now()
 	for range 2 {
-		if err := lane.Wait(s.ctx, ratelimit.WaitOptions{}); err != nil {
+		if err := limiter.Wait(s.ctx, ratelimit.WaitOptions{}); err != nil {
 			return err
 		}
 	}
-	lane.Done(paceAccepted)
-	lane.Done(r)
-	if err := s.run(lane, 5, paceAccepted); err != nil {
+	limiter.Done(accepted)
+	limiter.Done(r)
+	if err := s.run(limiter, 5, accepted); err != nil {
 		return err
 	}
 	if d := time.Since(start); d < 2*time.Second {
@@ -35,37 +35,37 @@ func (s *stage) slows(p ratelimit.Limiter, r ratelimit.Result) error {
 	return nil
 }
 
-func checkKeysApart(s *stage, p ratelimit.Limiter) error {
-	if _, err := s.slowLane(p); err != nil {
+func checkKeysApart(s *env, l ratelimit.Limiter) error {
+	if _, err := s.throttledKey(l); err != nil {
 		return err
 	}
 	for _, key := range []ratelimit.Key{
-		{Host: "vpc.tencentcloudapi.com", Action: pacerKey.Action, Credential: pacerKey.Credential},
-		{Host: pacerKey.Host, Action: "DescribeZones", Credential: pacerKey.Credential},
-		{Host: pacerKey.Host, Action: pacerKey.Action, Credential: "another"},
+		{Host: "vpc.tencentcloudapi.com", Action: testKey.Action, Credential: testKey.Credential},
+		{Host: testKey.Host, Action: "DescribeZones", Credential: testKey.Credential},
+		{Host: testKey.Host, Action: testKey.Action, Credential: "another"},
 	} {
 		start := time.Now()
-		if err := s.run(p.ForKey(key), 1, paceAccepted); err != nil {
+		if err := s.run(l.ForKey(key), 1, accepted); err != nil {
 			return err
 		}
-		if err := s.took(start, 0); err != nil {
-			return fmt.Errorf("%+v after a rejection of %+v: %w", key, pacerKey, err)
+		if err := s.tookAtMost(start, 0); err != nil {
+			return fmt.Errorf("%+v after a throttling response for %+v: %w", key, testKey, err)
 		}
 	}
 	return nil
 }
 
-// starts makes calls wait with turns, one after the other, and returns when each
-// started. Those of one moment have no order.
-func (s *stage) starts(lane ratelimit.KeyLimiter, turns ...ratelimit.WaitOptions) ([]time.Duration, error) {
+// starts makes calls wait with these options, one after the other, and returns when each
+// of them started. Calls that start at the same time have no order.
+func (s *env) starts(limiter ratelimit.KeyLimiter, options ...ratelimit.WaitOptions) ([]time.Duration, error) {
 	begin := time.Now()
-	var all []<-chan answer
-	for _, turn := range turns {
-		all = append(all, s.ask(func() error {
-			if err := lane.Wait(s.ctx, turn); err != nil {
+	var all []<-chan outcome
+	for _, o := range options {
+		all = append(all, s.launch(func() error {
+			if err := limiter.Wait(s.ctx, o); err != nil {
 				return err
 			}
-			lane.Done(paceAccepted)
+			limiter.Done(accepted)
 			return nil
 		}))
 	}
@@ -80,60 +80,60 @@ func (s *stage) starts(lane ratelimit.KeyLimiter, turns ...ratelimit.WaitOptions
 	return starts, nil
 }
 
-func checkOrder(s *stage, p ratelimit.Limiter) error {
-	lane, err := s.slowLane(p)
+func checkOrder(s *env, l ratelimit.Limiter) error {
+	limiter, err := s.throttledKey(l)
 	if err != nil {
 		return err
 	}
-	starts, err := s.starts(lane, make([]ratelimit.WaitOptions, 4)...)
+	starts, err := s.starts(limiter, make([]ratelimit.WaitOptions, 4)...)
 	if err == nil && !slices.IsSorted(starts) {
 		err = fmt.Errorf("they started after %v", starts)
 	}
 	return err
 }
 
-func checkAgain(s *stage, p ratelimit.Limiter) error {
-	lane, err := s.slowLane(p)
+func checkThrottledFirst(s *env, l ratelimit.Limiter) error {
+	limiter, err := s.throttledKey(l)
 	if err != nil {
 		return err
 	}
-	starts, err := s.starts(lane, ratelimit.WaitOptions{}, ratelimit.WaitOptions{}, ratelimit.WaitOptions{}, ratelimit.WaitOptions{AfterThrottle: true})
+	starts, err := s.starts(limiter, ratelimit.WaitOptions{}, ratelimit.WaitOptions{}, ratelimit.WaitOptions{}, ratelimit.WaitOptions{AfterThrottle: true})
 	if err == nil && starts[3] > slices.Min(starts) {
 		err = fmt.Errorf("they started after %v, want number 3 first", starts)
 	}
 	return err
 }
 
-func checkLate(s *stage, p ratelimit.Limiter) error {
-	lane, err := s.slowLane(p)
+func checkLate(s *env, l ratelimit.Limiter) error {
+	limiter, err := s.throttledKey(l)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	for range 5 {
-		s.wait(ctx, lane, ratelimit.WaitOptions{})
+		s.wait(ctx, limiter, ratelimit.WaitOptions{})
 	}
 	start := time.Now()
-	late := <-s.wait(ctx, lane, ratelimit.WaitOptions{NotAfter: start.Add(2 * time.Second)})
+	late := <-s.wait(ctx, limiter, ratelimit.WaitOptions{NotAfter: start.Add(2 * time.Second)})
 	if !errors.Is(late.err, ratelimit.ErrTooLate) {
-		return fmt.Errorf("behind five others, a second each, a call that must start within two seconds got %v, want ErrPaceLate", late.err)
+		return fmt.Errorf("behind five others, one second each, a call that must start within two seconds got %v, want ratelimit.ErrTooLate", late.err)
 	}
-	return s.took(start, 0)
+	return s.tookAtMost(start, 0)
 }
 
-func checkContext(s *stage, p ratelimit.Limiter) error {
+func checkContext(s *env, l ratelimit.Limiter) error {
 	cause := errors.New("the user went away")
-	lane, err := s.slowLane(p)
+	limiter, err := s.throttledKey(l)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	for range 3 {
-		s.wait(s.ctx, lane, ratelimit.WaitOptions{})
+		s.wait(s.ctx, limiter, ratelimit.WaitOptions{})
 	}
-	waits := s.wait(ctx, lane, ratelimit.WaitOptions{})
+	waits := s.wait(ctx, limiter, ratelimit.WaitOptions{})
 	start := time.Now()
 	cancel(cause)
 	select {
@@ -144,53 +144,53 @@ func checkContext(s *stage, p ratelimit.Limiter) error {
 	case <-s.ctx.Done():
 		return errHangs
 	}
-	if err := s.took(start, 0); err != nil {
+	if err := s.tookAtMost(start, 0); err != nil {
 		return err
 	}
 	start = time.Now()
-	if err := p.ForKey(ratelimit.Key{}).Wait(ctx, ratelimit.WaitOptions{}); !errors.Is(err, cause) {
+	if err := l.ForKey(ratelimit.Key{}).Wait(ctx, ratelimit.WaitOptions{}); !errors.Is(err, cause) {
 		return fmt.Errorf("a wait with a context that has ended returned %v, want its cause", err)
 	}
-	return s.took(start, 0)
+	return s.tookAtMost(start, 0)
 }
 
-func checkCanceled(s *stage, p ratelimit.Limiter) error {
-	lane, err := s.slowLane(p)
+func checkCanceled(s *env, l ratelimit.Limiter) error {
+	limiter, err := s.throttledKey(l)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	for range 10 {
-		s.wait(ctx, lane, ratelimit.WaitOptions{})
+		s.wait(ctx, limiter, ratelimit.WaitOptions{})
 	}
 	start := time.Now()
-	last := s.wait(s.ctx, lane, ratelimit.WaitOptions{})
+	last := s.wait(s.ctx, limiter, ratelimit.WaitOptions{})
 	cancel()
 	if a := <-last; a.err != nil {
 		return a.err
 	}
-	return s.took(start, 4*time.Second)
+	return s.tookAtMost(start, 4*time.Second)
 }
 
-func checkRefused(s *stage, p ratelimit.Limiter) error {
-	lane, err := s.slowLane(p)
+func checkTooLate(s *env, l ratelimit.Limiter) error {
+	limiter, err := s.throttledKey(l)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
 	for range 10 {
-		if err := lane.Wait(s.ctx, ratelimit.WaitOptions{NotAfter: start.Add(time.Millisecond)}); !errors.Is(err, ratelimit.ErrTooLate) {
-			return fmt.Errorf("a turn that comes too late led to %v, want ErrPaceLate", err)
+		if err := limiter.Wait(s.ctx, ratelimit.WaitOptions{NotAfter: start.Add(time.Millisecond)}); !errors.Is(err, ratelimit.ErrTooLate) {
+			return fmt.Errorf("a wait that would end too late returned %v, want ratelimit.ErrTooLate", err)
 		}
 	}
 	s.settle()
-	if err := s.run(lane, 1, paceAccepted); err != nil {
+	if err := s.run(limiter, 1, accepted); err != nil {
 		return err
 	}
-	return s.took(start, 4*time.Second)
+	return s.tookAtMost(start, 4*time.Second)
 }
 
-func checkManyGoroutines(s *stage, p ratelimit.Limiter) error {
+func checkManyGoroutines(s *env, l ratelimit.Limiter) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, 32)
 	for i := range cap(errs) {
@@ -198,11 +198,11 @@ func checkManyGoroutines(s *stage, p ratelimit.Limiter) error {
 			ctx, cancel := context.WithTimeout(s.ctx, time.Duration(50*i)*time.Millisecond)
 			defer cancel()
 			for j := range 20 {
-				lane := p.ForKey(ratelimit.Key{Host: "h", Action: []string{"a", "b", "c"}[(i+j)%3]})
-				err := lane.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: j%3 == 0, NotAfter: time.Now().Add(time.Second)})
+				limiter := l.ForKey(ratelimit.Key{Host: "h", Action: []string{"a", "b", "c"}[(i+j)%3]})
+				err := limiter.Wait(ctx, ratelimit.WaitOptions{AfterThrottle: j%3 == 0, NotAfter: time.Now().Add(time.Second)})
 				switch {
 				case err == nil:
-					lane.Done([]ratelimit.Result{paceAccepted, paceRejected, paceRejected0, {}}[(i*j)%4])
+					limiter.Done([]ratelimit.Result{accepted, throttled, throttledWithoutCounts, {}}[(i*j)%4])
 				case !errors.Is(err, ratelimit.ErrTooLate) && !errors.Is(err, context.DeadlineExceeded):
 					errs <- fmt.Errorf("wait returned %w", err)
 					return

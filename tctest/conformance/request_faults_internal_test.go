@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// sendFaults are wrappers with one mistake each, as people make them, on the way
-// to the base.
-var sendFaults = []fault{
+// requestFaults are wrappers with one fault each, as people make them, in how they treat
+// the request.
+var requestFaults = []fault{
 	{"request is not modified", "sets a header on the caller's request", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		req.Header.Set("X-Attempt", "1")
 		return base.RoundTrip(req)
@@ -30,14 +30,14 @@ var sendFaults = []fault{
 		}
 		return base.RoundTrip(req)
 	}},
-	{"request arrives as it is", "makes the header's keys canonical", sending(func(sent *http.Request) {
+	{"request arrives unchanged", "makes the header's keys canonical", sending(func(sent *http.Request) {
 		for key, values := range sent.Header {
 			delete(sent.Header, key)
 			sent.Header[http.CanonicalHeaderKey(key)] = values
 		}
 	})},
-	{"request arrives as it is", "sorts the query", sending(func(sent *http.Request) { sent.URL.RawQuery = sent.URL.Query().Encode() })},
-	{"request arrives as it is", "takes the host from the URL", sending(func(sent *http.Request) { sent.Host = sent.URL.Host })},
+	{"request arrives unchanged", "sorts the query", sending(func(sent *http.Request) { sent.URL.RawQuery = sent.URL.Query().Encode() })},
+	{"request arrives unchanged", "takes the host from the URL", sending(func(sent *http.Request) { sent.Host = sent.URL.Host })},
 	{"context values arrive", "starts a context of its own", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		if req.Context().Err() != nil {
@@ -55,7 +55,7 @@ var sendFaults = []fault{
 	}},
 	{"context lasts as long as the body", "defers the cancel", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		// Of a context that http.Transport would bind the body to; the
-		// streams of the kit go on, so that only one clause sees it.
+		// streams of the suite go on, so that only one requirement sees it.
 		if req.Body != nil {
 			return base.RoundTrip(req)
 		}
@@ -67,7 +67,7 @@ var sendFaults = []fault{
 		_ = cancel
 		return resp, err
 	}},
-	{"concurrent calls", "answers with the last response", lastResponse()},
+	{"concurrent calls", "returns the last response", lastResponse()},
 	{"request body arrives whole", "does not read beyond 64 KiB", sending(func(sent *http.Request) {
 		if sent.ContentLength > 64<<10 {
 			limited := io.LimitReader(sent.Body, 64<<10)
@@ -92,10 +92,10 @@ var sendFaults = []fault{
 			sent.Body = io.NopCloser(strings.NewReader(""))
 		}
 	})},
-	{"request body is closed once, after an answer", "closes again", closing(2, func(req *http.Request, resp *http.Response) bool {
+	{"request body is closed once, after a response", "closes again", closing(2, func(req *http.Request, resp *http.Response) bool {
 		return resp != nil && resp.StatusCode == http.StatusOK
 	})},
-	{"request body is closed once, after an answer", "never closes", closing(0, func(req *http.Request, resp *http.Response) bool {
+	{"request body is closed once, after a response", "never closes", closing(0, func(req *http.Request, resp *http.Response) bool {
 		return resp != nil && resp.StatusCode == http.StatusOK
 	})},
 	{"request body is closed once, after an error", "never closes", closing(0, func(req *http.Request, resp *http.Response) bool {
@@ -104,7 +104,7 @@ var sendFaults = []fault{
 	{"request body is closed once, after an error", "closes again", closing(2, func(req *http.Request, resp *http.Response) bool {
 		return resp == nil && req.Context().Err() == nil
 	})},
-	{"request body is closed once, after an early answer", "closes what the base closes later", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	{"request body is closed once, after an early response", "closes what the base closes later", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if resp != nil && resp.StatusCode == http.StatusRequestEntityTooLarge {
 			_ = req.Body.Close()
@@ -117,7 +117,7 @@ var sendFaults = []fault{
 		}
 		return base.RoundTrip(req)
 	}},
-	{"a body's error ends the call", "ends the body instead", sending(func(sent *http.Request) {
+	{"an error of the request body ends the call", "ends the body instead", sending(func(sent *http.Request) {
 		if body := sent.Body; body != nil && body != http.NoBody {
 			sent.Body = &struct {
 				io.Reader

@@ -9,84 +9,84 @@ import (
 	"time"
 )
 
-// obligation is one case of a kit: what an implementation owes, and why.
-type obligation[T any] struct {
+// A requirement is one case of a suite: what an implementation must do, and why.
+type requirement[T any] struct {
 	name  string
 	why   string
-	check func(*stage, T) error
+	check func(*env, T) error
 }
 
-func (o obligation[T]) inBubble(t *testing.T, fresh func() T) {
+func (o requirement[T]) inBubble(t *testing.T, fresh func() T) {
 	t.Run(o.name, func(t *testing.T) {
-		if err := inBubble(t, func(s *stage) error { return o.check(s, fresh()) }); err != nil {
+		if err := inBubble(t, func(s *env) error { return o.check(s, fresh()) }); err != nil {
 			t.Errorf("%v\n%s", err, o.why)
 		}
 	})
 }
 
-func (o obligation[T]) inRealTime(t *testing.T, fresh func() T) {
+func (o requirement[T]) inRealTime(t *testing.T, fresh func() T) {
 	t.Run(o.name, func(t *testing.T) {
 		t.Parallel()
-		if err := inRealTime(t, func(s *stage) error { return o.check(s, fresh()) }); err != nil {
+		if err := inRealTime(t, func(s *env) error { return o.check(s, fresh()) }); err != nil {
 			t.Errorf("%v\n%s", err, o.why)
 		}
 	})
 }
 
-// stage is what a case of a kit runs on.
-type stage struct {
-	// ctx ends what hangs, long after everything should have ended.
+// env is what a case runs in: virtual or real time.
+type env struct {
+	// ctx ends a case that hangs, long after it should have ended.
 	ctx context.Context
-	// settle lets other goroutines go on until they wait.
+	// settle returns when all other goroutines wait or have finished.
 	settle func()
-	// atOnce is how long something may take that takes no time.
-	atOnce time.Duration
+	// tolerance is how long something may take that happens immediately.
+	tolerance time.Duration
 }
 
-func inBubble(t *testing.T, check func(*stage) error) (err error) {
+func inBubble(t *testing.T, check func(*env) error) (err error) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errHangs)
-		err = check(&stage{ctx: ctx, settle: synctest.Wait})
+		err = check(&env{ctx: ctx, settle: synctest.Wait})
 		cancel()
-		// What the case left behind may end.
+		// Goroutines that the case left behind can end.
 		time.Sleep(time.Hour)
 	})
 	return err
 }
 
-func inRealTime(t *testing.T, check func(*stage) error) error {
+func inRealTime(t *testing.T, check func(*env) error) error {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 30*time.Second, errHangs)
 	defer cancel()
-	return check(&stage{
-		ctx:    ctx,
-		settle: func() { time.Sleep(50 * time.Millisecond) },
-		atOnce: 500 * time.Millisecond,
+	return check(&env{
+		ctx:       ctx,
+		settle:    func() { time.Sleep(50 * time.Millisecond) },
+		tolerance: 500 * time.Millisecond,
 	})
 }
 
 var errHangs = errors.New("it hangs")
 
-// took returns an error if more than wanted and what is at once has passed since
+// tookAtMost returns an error if more than limit, and the tolerance, has passed since
 // start.
-func (s *stage) took(start time.Time, wanted time.Duration) error {
-	if d := time.Since(start); d > wanted+s.atOnce {
-		return fmt.Errorf("it took %v, want at most %v", d, wanted)
+func (s *env) tookAtMost(start time.Time, limit time.Duration) error {
+	if d := time.Since(start); d > limit+s.tolerance {
+		return fmt.Errorf("it took %v, want at most %v", d, limit)
 	}
 	return nil
 }
 
-// answer is what a call that waited was told, and when.
-type answer struct {
+// outcome is the result of a call that waited, and when it came.
+type outcome struct {
 	err error
 	at  time.Time
 }
 
-// ask runs f in a goroutine of its own and lets it go on until it waits.
-func (s *stage) ask(f func() error) <-chan answer {
-	ch := make(chan answer, 1)
+// launch runs f in a goroutine of its own and returns when f waits or has finished.
+func (s *env) launch(f func() error) <-chan outcome {
+	ch := make(chan outcome, 1)
 	go func() {
 		err := f()
-		ch <- answer{err, time.Now()}
+		ch <- outcome{err, time.Now()}
 	}()
 	s.settle()
 	return ch

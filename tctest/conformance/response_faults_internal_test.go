@@ -11,9 +11,9 @@ import (
 	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
-// answerFaults are those on the way back.
-var answerFaults = []fault{
-	{"an answer stays an answer", "makes an error of a 503", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+// responseFaults are wrappers with one fault each in how they treat the response.
+var responseFaults = []fault{
+	{"a response is no error", "makes an error of a 503", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if resp != nil && resp.StatusCode == http.StatusServiceUnavailable {
 			_ = resp.Body.Close()
@@ -21,7 +21,7 @@ var answerFaults = []fault{
 		}
 		return resp, err
 	}},
-	{"an answer stays an answer", "makes an error of an error in the envelope", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	{"a response is no error", "makes an error of an error in the envelope", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if resp == nil || resp.ContentLength < 10 || resp.ContentLength > 200 || resp.Uncompressed {
 			return resp, err
@@ -31,14 +31,14 @@ var answerFaults = []fault{
 		if bytes.Contains(body, []byte(`"Error"`)) {
 			return nil, errors.New("the API failed")
 		}
-		resp.Body = &replyBody{data: string(body), err: err}
+		resp.Body = &responseBody{data: string(body), err: err}
 		return resp, nil
 	}},
-	{"an answer or an error", "swallows the error", onPair(func(error) (*http.Response, error) { return nil, nil })},
-	{"an answer or an error", "returns an answer beside it", onPair(func(err error) (*http.Response, error) {
+	{"a response or an error", "swallows the error", onPair(func(error) (*http.Response, error) { return nil, nil })},
+	{"a response or an error", "returns a response beside it", onPair(func(err error) (*http.Response, error) {
 		return &http.Response{Body: http.NoBody}, err
 	})},
-	{"an answer or an error", "invents an answer", onPair(func(error) (*http.Response, error) {
+	{"a response or an error", "invents a response", onPair(func(error) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusBadGateway, Body: http.NoBody}, nil
 	})},
 	{"response body is never nil", "drops an empty body", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
@@ -109,19 +109,19 @@ var answerFaults = []fault{
 	}},
 	{"trailers are intact", "forgets them", receiving(func(resp *http.Response) { resp.Trailer = nil })},
 	{"a read error keeps its place", "ends the body instead", receiving(func(resp *http.Response) {
-		if body, ok := resp.Body.(*replyBody); ok && body.ctx == nil {
+		if body, ok := resp.Body.(*responseBody); ok && body.ctx == nil {
 			body.err = nil
 		}
 	})},
 	{"a read error keeps its place", "loses what came before", receiving(func(resp *http.Response) {
-		if body, ok := resp.Body.(*replyBody); ok && body.err != nil {
+		if body, ok := resp.Body.(*responseBody); ok && body.err != nil {
 			body.data = ""
 		}
 	})},
 	{"event streams come event by event", "reads a stream whole", receiving(func(resp *http.Response) {
 		if resp.ContentLength < 0 && resp.Trailer == nil && resp.TransferEncoding == nil && resp.StatusCode == http.StatusOK && !resp.Uncompressed {
 			data, _ := io.ReadAll(resp.Body)
-			resp.Body = &replyBody{data: string(data)}
+			resp.Body = &responseBody{data: string(data)}
 		}
 	})},
 	{"event streams come event by event", "waits for a buffer of events", receiving(func(resp *http.Response) {
@@ -135,11 +135,11 @@ var answerFaults = []fault{
 	{"event streams come event by event", "knows a stream without parameters only", receiving(func(resp *http.Response) {
 		if _, ok := resp.Body.(*stream.Body); ok && resp.Header.Get("Content-Type") != "text/event-stream" {
 			data, _ := io.ReadAll(resp.Body)
-			resp.Body = &replyBody{data: string(data)}
+			resp.Body = &responseBody{data: string(data)}
 		}
 	})},
 	{"closing the response reaches the base", "loses Close", receiving(func(resp *http.Response) {
-		if body, ok := resp.Body.(*replyBody); ok && len(body.data) == 1 {
+		if body, ok := resp.Body.(*responseBody); ok && len(body.data) == 1 {
 			resp.Body = io.NopCloser(body)
 		}
 	})},
@@ -157,14 +157,14 @@ var answerFaults = []fault{
 			}{bytes.NewReader(data), resp.Body}
 		}
 	})},
-	{"the base's error is passed on", "wraps with %v", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	{"the base's error is returned", "wraps with %v", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if typed := (*baseError)(nil); errors.As(err, &typed) {
 			err = fmt.Errorf("call: %v", err) //nolint:errorlint // the fault
 		}
 		return resp, err
 	}},
-	{"a time-out stays a time-out", "wraps without forwarding", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	{"a timeout stays a timeout", "wraps without forwarding", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if err != nil {
 			err = fmt.Errorf("call: %w", err)

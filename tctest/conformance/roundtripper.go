@@ -14,11 +14,11 @@ import (
 	"testing/synctest"
 )
 
-// TestRoundTripper checks that wrap makes an [http.RoundTripper] of a base that
-// keeps the contract of that interface, clause by clause, and that is otherwise
-// not there: the base gets the caller's request, the caller gets the base's
-// answer. Any wrapper can be checked: one that retries, signs, limits, logs or
-// traces. It may add headers to the base's request, repeat a request and wait.
+// TestRoundTripper checks any wrapper of an [http.RoundTripper], such as one that
+// retries, signs, limits, logs or traces. The RoundTripper that wrap returns must keep
+// the contract of that interface and must otherwise be transparent: the underlying
+// RoundTripper gets the caller's request, and the caller gets its response. It may add
+// headers to the request, retry the request and wait.
 //
 //	func TestContract(t *testing.T) {
 //		conformance.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {
@@ -26,12 +26,12 @@ import (
 //		})
 //	}
 //
-// Every clause is a subtest with an explanation in its failure. It runs in a
-// testing/synctest bubble, so that waiting takes no time; wrap is called in the
-// bubble, once or more for each clause, and must leave no goroutine behind.
+// Each requirement is a subtest, whose failure explains it. It runs in a
+// testing/synctest bubble, so that waiting takes no time. The function wrap is called
+// in the bubble, once or more for each requirement, and must leave no goroutine behind.
 func TestRoundTripper(t *testing.T, wrap func(base http.RoundTripper) http.RoundTripper) {
 	t.Helper()
-	for _, c := range clauses() {
+	for _, c := range roundTripRequirements() {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, problem := range c.run(wrap) {
@@ -42,21 +42,20 @@ func TestRoundTripper(t *testing.T, wrap func(base http.RoundTripper) http.Round
 	}
 }
 
-// A clause is one promise of a RoundTripper.
-type clause struct {
+// A roundTripRequirement is one requirement of a RoundTripper.
+type roundTripRequirement struct {
 	name  string
 	why   string
 	check func(*probe)
 }
 
-// clauses are all of them, in the order of a call.
-func clauses() []clause {
-	return slices.Concat(requestClauses, bodyClauses, answerClauses, streamClauses, endClauses)
+// roundTripRequirements returns all of them, in the order of a call.
+func roundTripRequirements() []roundTripRequirement {
+	return slices.Concat(requestRequirements, bodyRequirements, responseRequirements, streamRequirements, errorRequirements)
 }
 
-// run returns what is wrong with a wrapper by this clause. It must be called in
-// a bubble.
-func (c clause) run(wrap func(http.RoundTripper) http.RoundTripper) []string {
+// run returns how a wrapper violates the requirement. It must be called in a bubble.
+func (c roundTripRequirement) run(wrap func(http.RoundTripper) http.RoundTripper) []string {
 	p := &probe{wrap: wrap}
 	func() {
 		defer func() {
@@ -69,7 +68,7 @@ func (c clause) run(wrap func(http.RoundTripper) http.RoundTripper) []string {
 	return p.problems
 }
 
-// probe drives a wrapper and notes what is wrong.
+// probe calls a wrapper and records what is wrong.
 type probe struct {
 	wrap func(http.RoundTripper) http.RoundTripper
 
@@ -81,7 +80,7 @@ func (p *probe) errorf(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	problem := fmt.Sprintf(format, args...)
-	// A wrapper that repeats would repeat its mistake.
+	// A wrapper that retries does the same thing wrong in each attempt.
 	if !slices.Contains(p.problems, problem) {
 		p.problems = append(p.problems, problem)
 	}
@@ -92,8 +91,8 @@ func (p *probe) call(base http.RoundTripper, req *http.Request) (*http.Response,
 	return p.wrap(base).RoundTrip(req)
 }
 
-// answer makes one call that must end with a response; nil if it did not.
-func (p *probe) answer(situation string, base http.RoundTripper, req *http.Request) *http.Response {
+// mustRespond makes one call and returns its response, or nil if it did not end with one.
+func (p *probe) mustRespond(situation string, base http.RoundTripper, req *http.Request) *http.Response {
 	resp, err := p.call(base, req)
 	switch {
 	case err != nil:
@@ -112,14 +111,14 @@ func (p *probe) answer(situation string, base http.RoundTripper, req *http.Reque
 	return resp
 }
 
-// baseFunc is a base.
+// baseFunc is an underlying RoundTripper.
 type baseFunc func(*http.Request) (*http.Response, error)
 
 func (f baseFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// polite is a base that does with the request what http.Transport does: it
-// reads the body and closes it, and refuses a context that has ended.
-func polite(answer baseFunc) baseFunc {
+// wellBehaved returns a base that treats the request as http.Transport does: it reads
+// the body and closes it, and returns an error if the context has ended.
+func wellBehaved(respond baseFunc) baseFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			_, err := io.Copy(io.Discard, req.Body)
@@ -131,14 +130,14 @@ func polite(answer baseFunc) baseFunc {
 		if req.Context().Err() != nil {
 			return nil, context.Cause(req.Context())
 		}
-		return answer(req)
+		return respond(req)
 	}
 }
 
-// fixed is a base that always gives an answer made of body.
+// fixed returns a base whose responses are all the same.
 func fixed(status int, contentType, body string) baseFunc {
-	return polite(func(req *http.Request) (*http.Response, error) {
-		return newResponse(req, status, contentType, &replyBody{data: body}, int64(len(body))), nil
+	return wellBehaved(func(req *http.Request) (*http.Response, error) {
+		return newResponse(req, status, contentType, &responseBody{data: body}, int64(len(body))), nil
 	})
 }
 
@@ -152,14 +151,14 @@ func newResponse(req *http.Request, status int, contentType string, body io.Read
 
 const success = `{"Response":{"TotalCount":0,"RequestId":"b5b41468-520d-4192-b42f-595cc34b6c1c"}}`
 
-// kitRequest is a request like those of the API. A nil body means none.
-func kitRequest(ctx context.Context, body io.ReadCloser, size int64) *http.Request {
+// newRequest returns a request like those to the API. A nil body means none.
+func newRequest(ctx context.Context, body io.ReadCloser, size int64) *http.Request {
 	req := (&http.Request{
 		Method: http.MethodPost, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
 		URL: &url.URL{Scheme: "https", Host: "cvm.tencentcloudapi.com", Path: "/"}, Host: "cvm.tencentcloudapi.com",
 	}).WithContext(ctx)
 	req.Header.Set("Content-Type", "application/json")
-	// As clients write it that go past http.Header.Set.
+	// As clients write it that do not use http.Header.Set.
 	req.Header["X-TC-Action"] = []string{"RunInstances"}
 	req.Header.Set("X-TC-Version", "2017-03-12")
 	if body != nil {
@@ -168,30 +167,30 @@ func kitRequest(ctx context.Context, body io.ReadCloser, size int64) *http.Reque
 	return req
 }
 
-// sentBody is the body of a request; it counts how often it is closed.
-type sentBody struct {
+// requestBody is the body of a request; it counts how often it is closed.
+type requestBody struct {
 	io.Reader
 	mu     sync.Mutex
 	closes int
 }
 
-func newSentBody(text string) *sentBody { return &sentBody{Reader: strings.NewReader(text)} }
+func newRequestBody(text string) *requestBody { return &requestBody{Reader: strings.NewReader(text)} }
 
-func (b *sentBody) Close() error {
+func (b *requestBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closes++
 	return nil
 }
 
-func (b *sentBody) closed() int {
+func (b *requestBody) closed() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.closes
 }
 
-// replyBody is the body of a response: its data, then its error or io.EOF.
-type replyBody struct {
+// responseBody is the body of a response: its data, then its error or io.EOF.
+type responseBody struct {
 	data string
 	err  error
 	// ctx, if set, ends the reading when it ends.
@@ -204,7 +203,7 @@ type replyBody struct {
 	closes int // guarded by mu
 }
 
-func (b *replyBody) Read(p []byte) (int, error) {
+func (b *responseBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -226,14 +225,14 @@ func (b *replyBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *replyBody) Close() error {
+func (b *responseBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closes++
 	return nil
 }
 
-func (b *replyBody) closed() int {
+func (b *responseBody) closed() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.closes

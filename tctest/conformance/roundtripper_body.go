@@ -13,8 +13,8 @@ import (
 const closeRule = `http.RoundTripper: "RoundTrip must always close the body, including on errors, but depending on the ` +
 	`implementation may do so in a separate goroutine even after RoundTrip returns"; once, whoever does it`
 
-// bodyClauses say what becomes of the request's body.
-var bodyClauses = []clause{{
+// bodyRequirements are those on the request's body.
+var bodyRequirements = []roundTripRequirement{{
 	name: "request body arrives whole",
 	why:  "the base reads every byte of the body, of any length, whether or not the request has GetBody",
 	check: func(p *probe) {
@@ -26,7 +26,7 @@ var bodyClauses = []clause{{
 	},
 }, {
 	name: "request length arrives",
-	why: "Request.ContentLength tells the base how to send the body: the number of bytes if that is known, and not a number " +
+	why: "Request.ContentLength determines how the base sends the body: the number of bytes if that is known, and not a number " +
 		"if it is not (http.Request: 0 with a body, and -1, mean unknown)",
 	check: func(p *probe) {
 		for _, size := range []int64{2, -1} {
@@ -36,7 +36,7 @@ var bodyClauses = []clause{{
 				}
 				return fixed(http.StatusOK, "application/json", success)(sent)
 			})
-			p.discard(p.answer("a call with a body", base, kitRequest(context.Background(), newSentBody("{}"), size)))
+			p.discard(p.mustRespond("a call with a body", base, newRequest(context.Background(), newRequestBody("{}"), size)))
 		}
 	},
 }, {
@@ -44,46 +44,46 @@ var bodyClauses = []clause{{
 	why:  "a request without a body (nil or http.NoBody) is sent without one: with a body of unknown length it would be chunked",
 	check: func(p *probe) {
 		for _, body := range []io.ReadCloser{nil, http.NoBody} {
-			base := polite(func(sent *http.Request) (*http.Response, error) {
+			base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 				if sent.Body != nil && sent.Body != http.NoBody || sent.ContentLength != 0 {
 					p.errorf("the base got a body of length %d, want none", sent.ContentLength)
 				}
 				return fixed(http.StatusOK, "application/json", success)(sent)
 			})
-			p.discard(p.answer("a call without a body", base, kitRequest(context.Background(), body, 0)))
+			p.discard(p.mustRespond("a call without a body", base, newRequest(context.Background(), body, 0)))
 		}
 	},
 }, {
-	name: "request body is closed once, after an answer",
+	name: "request body is closed once, after a response",
 	why:  closeRule,
 	check: func(p *probe) {
-		body := newSentBody("{}")
-		p.discard(p.answer("a call", fixed(http.StatusOK, "application/json", success), kitRequest(context.Background(), body, 2)))
+		body := newRequestBody("{}")
+		p.discard(p.mustRespond("a call", fixed(http.StatusOK, "application/json", success), newRequest(context.Background(), body, 2)))
 		p.wantClosedOnce(body)
 	},
 }, {
 	name: "request body is closed once, after an error",
 	why:  closeRule,
 	check: func(p *probe) {
-		body := newSentBody("{}")
-		resp, _ := p.call(polite(func(*http.Request) (*http.Response, error) {
+		body := newRequestBody("{}")
+		resp, _ := p.call(wellBehaved(func(*http.Request) (*http.Response, error) {
 			return nil, &baseError{errDetail}
-		}), kitRequest(context.Background(), body, 2))
+		}), newRequest(context.Background(), body, 2))
 		p.discard(resp)
 		p.wantClosedOnce(body)
 	},
 }, {
-	name: "request body is closed once, after an early answer",
-	why:  closeRule + "; a base may answer before it has read the body, and close it later",
+	name: "request body is closed once, after an early response",
+	why:  closeRule + "; a base may respond before it has read the body, and close it later",
 	check: func(p *probe) {
-		body := newSentBody(strings.Repeat("x", 1<<20))
+		body := newRequestBody(strings.Repeat("x", 1<<20))
 		base := baseFunc(func(sent *http.Request) (*http.Response, error) {
 			if sent.Body != nil {
 				time.AfterFunc(time.Second, func() { _ = sent.Body.Close() })
 			}
-			return newResponse(sent, http.StatusRequestEntityTooLarge, "text/html", &replyBody{data: "<html>"}, 6), nil
+			return newResponse(sent, http.StatusRequestEntityTooLarge, "text/html", &responseBody{data: "<html>"}, 6), nil
 		})
-		p.discard(p.answer("a base that answers early", base, kitRequest(context.Background(), body, 1<<20)))
+		p.discard(p.mustRespond("a base that responds early", base, newRequest(context.Background(), body, 1<<20)))
 		time.Sleep(time.Minute)
 		p.wantClosedOnce(body)
 	},
@@ -93,17 +93,17 @@ var bodyClauses = []clause{{
 	check: func(p *probe) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		body := newSentBody("{}")
-		resp, err := p.call(fixed(http.StatusOK, "application/json", success), kitRequest(ctx, body, 2))
+		body := newRequestBody("{}")
+		resp, err := p.call(fixed(http.StatusOK, "application/json", success), newRequest(ctx, body, 2))
 		p.wantCanceled(resp, err)
 		p.wantClosedOnce(body)
 	},
 }, {
-	name: "a body's error ends the call",
+	name: "an error of the request body ends the call",
 	why:  "an error of the caller's body while it is read is the error of the call",
 	check: func(p *probe) {
-		body := &sentBody{Reader: io.MultiReader(strings.NewReader("{"), failingReader{})}
-		resp, err := p.call(fixed(http.StatusOK, "application/json", success), kitRequest(context.Background(), body, 2))
+		body := &requestBody{Reader: io.MultiReader(strings.NewReader("{"), failingReader{})}
+		resp, err := p.call(fixed(http.StatusOK, "application/json", success), newRequest(context.Background(), body, 2))
 		p.discard(resp)
 		if !errors.Is(err, errDetail) {
 			p.errorf("RoundTrip returned the error %v, want one that is the body's", err)
@@ -118,10 +118,10 @@ func (failingReader) Read([]byte) (int, error) { return 0, errDetail }
 
 // wantBody makes a call whose body must arrive as text.
 func (p *probe) wantBody(text string, known bool) {
-	req := kitRequest(context.Background(), newSentBody(text), -1)
+	req := newRequest(context.Background(), newRequestBody(text), -1)
 	if known {
 		req.ContentLength = int64(len(text))
-		req.GetBody = func() (io.ReadCloser, error) { return newSentBody(text), nil }
+		req.GetBody = func() (io.ReadCloser, error) { return newRequestBody(text), nil }
 	}
 	base := baseFunc(func(sent *http.Request) (*http.Response, error) {
 		if sent.Body == nil {
@@ -134,11 +134,11 @@ func (p *probe) wantBody(text string, known bool) {
 		}
 		return fixed(http.StatusOK, "application/json", success)(sent)
 	})
-	p.discard(p.answer("a call with a body", base, req))
+	p.discard(p.mustRespond("a call with a body", base, req))
 }
 
-// wantClosedOnce checks a body once all that is under way has come to rest.
-func (p *probe) wantClosedOnce(body *sentBody) {
+// wantClosedOnce checks a body after all goroutines have finished or wait.
+func (p *probe) wantClosedOnce(body *requestBody) {
 	synctest.Wait()
 	if n := body.closed(); n != 1 {
 		p.errorf("the request's body was closed %d times, want once", n)

@@ -6,14 +6,14 @@ import (
 	"net/http"
 )
 
-// endClauses say how errors, and connections, end.
-var endClauses = []clause{{
-	name: "the base's error is passed on",
+// errorRequirements are those on errors and on idle connections.
+var errorRequirements = []roundTripRequirement{{
+	name: "the base's error is returned",
 	why:  "callers look for causes (net.OpError, x509 errors, io.EOF) by errors.Is and errors.As: wrap with %w, or not at all",
 	check: func(p *probe) {
-		resp, err := p.call(polite(func(*http.Request) (*http.Response, error) {
+		resp, err := p.call(wellBehaved(func(*http.Request) (*http.Response, error) {
 			return nil, &baseError{errDetail}
-		}), kitRequest(context.Background(), nil, 0))
+		}), newRequest(context.Background(), nil, 0))
 		p.discard(resp)
 		var typed *baseError
 		if !errors.Is(err, errDetail) || !errors.As(err, &typed) {
@@ -21,12 +21,12 @@ var endClauses = []clause{{
 		}
 	},
 }, {
-	name: "a time-out stays a time-out",
-	why:  "http.Client asks the error itself for Timeout() to say that its time is over: a wrapped error must forward it",
+	name: "a timeout stays a timeout",
+	why:  "http.Client calls Timeout() of the error itself to detect that its time has expired: a wrapped error must forward it",
 	check: func(p *probe) {
-		resp, err := p.call(polite(func(*http.Request) (*http.Response, error) {
+		resp, err := p.call(wellBehaved(func(*http.Request) (*http.Response, error) {
 			return nil, timeoutError{}
-		}), kitRequest(context.Background(), nil, 0))
+		}), newRequest(context.Background(), nil, 0))
 		p.discard(resp)
 		if timeout, ok := err.(interface{ Timeout() bool }); !ok || !timeout.Timeout() {
 			p.errorf("RoundTrip returned the error %v of type %T, whose Timeout() is not true as the base's is", err, err)
@@ -34,25 +34,25 @@ var endClauses = []clause{{
 	},
 }, {
 	name: "CloseIdleConnections passes through",
-	why:  "http.Client.CloseIdleConnections asks its Transport, and nobody else: the wrapper must have the method and pass it on",
+	why:  "http.Client.CloseIdleConnections calls the method of its Transport only: the wrapper must have it and call that of the base",
 	check: func(p *probe) {
 		base := &idler{RoundTripper: fixed(http.StatusOK, "application/json", success)}
 		client := &http.Client{Transport: p.wrap(base)}
 		client.CloseIdleConnections()
 		if base.closed != 1 {
-			p.errorf("the base was told %d times to close its idle connections, want once", base.closed)
+			p.errorf("CloseIdleConnections of the base was called %d times, want once", base.closed)
 		}
 	},
 }}
 
-// timeoutError is a time-out that is no context's.
+// timeoutError is a timeout other than that of a context.
 type timeoutError struct{}
 
 func (timeoutError) Error() string   { return "base: too slow" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// idler counts how often it is told to close its idle connections.
+// idler counts the calls of CloseIdleConnections.
 type idler struct {
 	http.RoundTripper
 	closed int

@@ -34,11 +34,11 @@ func wrapping(trip rt) func(http.RoundTripper) http.RoundTripper {
 	return func(base http.RoundTripper) http.RoundTripper { return faulty{base, trip} }
 }
 
-// fault is a wrapper with a mistake, and the clause that must catch it.
+// fault is a wrapper with a fault, and the requirement that must catch it.
 type fault struct {
-	clause string
-	name   string
-	trip   rt
+	requirement string
+	name        string
+	trip        rt
 }
 
 // sending is a wrapper that changes what the base gets, correctly cloned.
@@ -83,11 +83,11 @@ func closing(times int, in func(*http.Request, *http.Response) bool) rt {
 }
 
 // onPair is a wrapper that mistreats one error of the base.
-func onPair(answer func(error) (*http.Response, error)) rt {
+func onPair(respond func(error) (*http.Response, error)) rt {
 	return func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
 		if errors.Is(err, errPair) {
-			return answer(err)
+			return respond(err)
 		}
 		return resp, err
 	}
@@ -163,11 +163,11 @@ func (c *closeOnce) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// broken are the clauses that a wrapper breaks, with what was found.
+// broken are the requirements that a wrapper breaks, with what was found.
 func broken(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	for _, c := range clauses() {
+	for _, c := range roundTripRequirements() {
 		synctest.Test(t, func(*testing.T) {
 			if problems := c.run(wrap); len(problems) > 0 {
 				found[c.name] = problems
@@ -177,12 +177,12 @@ func broken(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) map[st
 	return found
 }
 
-func TestEachFaultIsCaughtByTheClauseThatNamesIt(t *testing.T) {
-	for _, f := range slices.Concat(sendFaults, answerFaults) {
-		t.Run(f.clause+"/"+f.name, func(t *testing.T) {
+func TestEachFaultViolatesItsRequirementAlone(t *testing.T) {
+	for _, f := range slices.Concat(requestFaults, responseFaults) {
+		t.Run(f.requirement+"/"+f.name, func(t *testing.T) {
 			found := broken(t, wrapping(f.trip))
-			require.Contains(t, found, f.clause)
-			require.Len(t, found, 1, "other clauses caught it too: %q", found)
+			require.Contains(t, found, f.requirement)
+			require.Len(t, found, 1, "other requirements caught it too: %q", found)
 		})
 	}
 }
@@ -190,16 +190,16 @@ func TestEachFaultIsCaughtByTheClauseThatNamesIt(t *testing.T) {
 func TestAWrapperWithoutCloseIdleConnectionsIsCaught(t *testing.T) {
 	found := broken(t, func(base http.RoundTripper) http.RoundTripper { return baseFunc(base.RoundTrip) })
 	require.Equal(t, map[string][]string{
-		"CloseIdleConnections passes through": {"the base was told 0 times to close its idle connections, want once"},
+		"CloseIdleConnections passes through": {"CloseIdleConnections of the base was called 0 times, want once"},
 	}, found)
 }
 
-func TestEveryClauseHasAPlantedFault(t *testing.T) {
+func TestEveryRequirementHasAPlantedFault(t *testing.T) {
 	planted := map[string]bool{"CloseIdleConnections passes through": true}
-	for _, f := range slices.Concat(sendFaults, answerFaults) {
-		planted[f.clause] = true
+	for _, f := range slices.Concat(requestFaults, responseFaults) {
+		planted[f.requirement] = true
 	}
-	for _, c := range clauses() {
+	for _, c := range roundTripRequirements() {
 		require.True(t, planted[c.name], c.name)
 		require.NotEmpty(t, c.why, c.name)
 	}
@@ -215,29 +215,29 @@ func TestAPanickingWrapperIsReported(t *testing.T) {
 	require.Contains(t, strings.Join(found["concurrent calls"], "\n"), "a concurrent call panicked")
 }
 
-func TestAWrapperThatSaysNothingFailsWithoutHarm(t *testing.T) {
+func TestAWrapperThatReturnsNothingFailsWithoutAPanic(t *testing.T) {
 	found := broken(t, wrapping(func(http.RoundTripper, *http.Request) (*http.Response, error) {
 		return nil, nil //nolint:nilnil // the fault
 	}))
 	require.Equal(t, []string{"a call: RoundTrip returned neither a response nor an error"}, found["context values arrive"])
-	require.Equal(t, []string{"a concurrent call got no answer (error <nil>)"}, found["concurrent calls"])
+	require.Equal(t, []string{"a concurrent call got no response (error <nil>)"}, found["concurrent calls"])
 	delete(found, "CloseIdleConnections passes through")
-	require.Len(t, found, len(clauses())-1)
+	require.Len(t, found, len(roundTripRequirements())-1)
 }
 
-func TestTheKitPassesWhatIsRight(t *testing.T) {
+func TestTheSuitePassesWhatIsRight(t *testing.T) {
 	t.Run("no wrapper at all", func(t *testing.T) {
 		TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return base })
 	})
 	t.Run("a wrapper that adds a header to a copy", func(t *testing.T) {
 		TestRoundTripper(t, wrapping(sending(func(sent *http.Request) { sent.Header.Set("X-Mine", "1") })))
 	})
-	t.Run("a wrapper that repeats", func(t *testing.T) { TestRoundTripper(t, wrapping(repeat)) })
+	t.Run("a wrapper that retries", func(t *testing.T) { TestRoundTripper(t, wrapping(retryOnce)) })
 }
 
-// repeat is a simple, right wrapper that makes a second attempt a minute after
-// a failed one, if it can.
-func repeat(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+// retryOnce is a simple and correct wrapper that retries once, a minute after a failed
+// attempt, if the request has no body.
+func retryOnce(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 	resp, err := base.RoundTrip(req)
 	if req.Body != nil || err == nil && resp.StatusCode < 500 {
 		return resp, err
@@ -265,7 +265,7 @@ func TestEveryChangeOfARequestIsSeen(t *testing.T) {
 		"GetBody":       func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, nil } },
 		"Close":         func(r *http.Request) { r.Close = true },
 	} {
-		req := kitRequest(t.Context(), newSentBody("{}"), 2)
+		req := newRequest(t.Context(), newRequestBody("{}"), 2)
 		before := takeSnapshot(req)
 		require.Empty(t, before.diff(req))
 		change(req)

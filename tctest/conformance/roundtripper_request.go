@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// requestClauses say what becomes of the request.
-var requestClauses = []clause{{
+// requestRequirements are those on the request.
+var requestRequirements = []roundTripRequirement{{
 	name: "request is not modified",
 	why: `http.RoundTripper: "RoundTrip should not modify the request, except for consuming and closing the ` +
 		`Request's Body"; change a copy (Request.Clone), not even for a moment`,
 	check: func(p *probe) {
-		body := newSentBody("{}")
-		req := kitRequest(context.Background(), body, 2)
+		body := newRequestBody("{}")
+		req := newRequest(context.Background(), body, 2)
 		req.Trailer = http.Header{"X-Sum": {"1"}}
 		before := takeSnapshot(req)
 		base := baseFunc(func(sent *http.Request) (*http.Response, error) {
@@ -26,7 +26,7 @@ var requestClauses = []clause{{
 			}
 			return fixed(http.StatusOK, "application/json", success)(sent)
 		})
-		if resp := p.answer("a call", base, req); resp != nil {
+		if resp := p.mustRespond("a call", base, req); resp != nil {
 			_ = resp.Body.Close()
 		}
 		if diff := before.diff(req); diff != "" {
@@ -34,15 +34,15 @@ var requestClauses = []clause{{
 		}
 	},
 }, {
-	name: "request arrives as it is",
+	name: "request arrives unchanged",
 	why:  "the base gets the caller's method, URL, host and headers, those with keys that are not canonical too; headers may be added",
 	check: func(p *probe) {
-		req := kitRequest(context.Background(), nil, 0)
+		req := newRequest(context.Background(), nil, 0)
 		req.Method = http.MethodGet
 		req.URL.RawQuery = "Limit=1&b=%2F&a=1"
 		req.Host = "proxy.example"
 		req.Header["X-Two"] = []string{"1", "2"}
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			if sent.Method != req.Method || sent.URL.String() != req.URL.String() || sent.Host != req.Host {
 				p.errorf("the base got %s %s for host %q, want %s %s for %q",
 					sent.Method, sent.URL, sent.Host, req.Method, req.URL, req.Host)
@@ -54,39 +54,39 @@ var requestClauses = []clause{{
 			}
 			return fixed(http.StatusOK, "application/json", success)(sent)
 		})
-		p.discard(p.answer("a call", base, req))
+		p.discard(p.mustRespond("a call", base, req))
 	},
 }, {
 	name: "context values arrive",
 	why:  "values of the request's context (traces, credentials) must reach the base",
 	check: func(p *probe) {
 		type key struct{}
-		req := kitRequest(context.WithValue(context.Background(), key{}, "value"), nil, 0)
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		req := newRequest(context.WithValue(context.Background(), key{}, "value"), nil, 0)
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			if sent.Context().Value(key{}) != "value" {
-				p.errorf("the base's context does not hold the value of the caller's")
+				p.errorf("the base's context does not have the value of the caller's")
 			}
 			return fixed(http.StatusOK, "application/json", success)(sent)
 		})
-		p.discard(p.answer("a call", base, req))
+		p.discard(p.mustRespond("a call", base, req))
 	},
 }, {
 	name: "cancellation arrives",
-	why:  "when the caller's context ends, so does the call: the base must be told, and the caller gets an error that is context.Canceled",
+	why:  "when the caller's context ends, so does the call: the base must see it, and the caller gets an error that is context.Canceled",
 	check: func(p *probe) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			cancel()
 			select {
 			case <-sent.Context().Done():
 				return nil, context.Cause(sent.Context())
 			case <-time.After(time.Hour):
-				p.errorf("the base was not told within an hour that the caller's context had ended")
+				p.errorf("the base's context did not end within an hour after the caller's")
 				return fixed(http.StatusOK, "application/json", success)(sent)
 			}
 		})
-		resp, err := p.call(base, kitRequest(ctx, nil, 0))
+		resp, err := p.call(base, newRequest(ctx, nil, 0))
 		p.wantCanceled(resp, err)
 	},
 }, {
@@ -97,11 +97,11 @@ var requestClauses = []clause{{
 		defer cancel()
 		// Longer than anything that a wrapper would read ahead.
 		long := strings.Repeat("x", 256<<10)
-		base := polite(func(sent *http.Request) (*http.Response, error) {
-			body := &replyBody{data: long, ctx: sent.Context()}
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
+			body := &responseBody{data: long, ctx: sent.Context()}
 			return newResponse(sent, http.StatusOK, "application/json", body, int64(len(long))), nil
 		})
-		resp := p.answer("a call", base, kitRequest(ctx, nil, 0))
+		resp := p.mustRespond("a call", base, newRequest(ctx, nil, 0))
 		if resp == nil {
 			return
 		}
@@ -112,7 +112,7 @@ var requestClauses = []clause{{
 	},
 }, {
 	name: "concurrent calls",
-	why:  `http.RoundTripper: "must be safe for concurrent use by multiple goroutines"; run the kit with -race`,
+	why:  `http.RoundTripper: "must be safe for concurrent use by multiple goroutines"; run the suite with -race`,
 	check: func(p *probe) {
 		base := baseFunc(func(sent *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second) // so that the calls overlap
@@ -124,9 +124,9 @@ var requestClauses = []clause{{
 		for i := range callers {
 			go func() {
 				defer func() { done <- struct{}{} }()
-				req := kitRequest(context.Background(), newSentBody("{}"), 2)
+				req := newRequest(context.Background(), newRequestBody("{}"), 2)
 				req.URL.RawQuery = fmt.Sprint("n=", i)
-				p.wantOwnAnswer(wrapped, req)
+				p.wantOwnResponse(wrapped, req)
 			}()
 		}
 		for range callers {
@@ -135,8 +135,8 @@ var requestClauses = []clause{{
 	},
 }}
 
-// wantOwnAnswer makes a call that must get the answer to its own request.
-func (p *probe) wantOwnAnswer(wrapped http.RoundTripper, req *http.Request) {
+// wantOwnResponse makes a call that must get the response to its own request.
+func (p *probe) wantOwnResponse(wrapped http.RoundTripper, req *http.Request) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.errorf("a concurrent call panicked: %v", v)
@@ -144,17 +144,17 @@ func (p *probe) wantOwnAnswer(wrapped http.RoundTripper, req *http.Request) {
 	}()
 	resp, err := wrapped.RoundTrip(req)
 	if err != nil || resp == nil || resp.Body == nil {
-		p.errorf("a concurrent call got no answer (error %v)", err)
+		p.errorf("a concurrent call got no response (error %v)", err)
 		return
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(resp.Body)
 	if want := fmt.Sprintf(`{"Response":{"RequestId":%q}}`, req.URL.RawQuery); err != nil || string(got) != want {
-		p.errorf("a concurrent call did not get its own answer, whole and once (error %v)", err)
+		p.errorf("a concurrent call did not get its own response, whole and once (error %v)", err)
 	}
 }
 
-// wantCanceled checks how a call whose context was cancelled has ended.
+// wantCanceled checks the result of a call whose context was canceled.
 func (p *probe) wantCanceled(resp *http.Response, err error) {
 	p.discard(resp)
 	if !isCanceled(err) {
@@ -162,7 +162,7 @@ func (p *probe) wantCanceled(resp *http.Response, err error) {
 	}
 }
 
-// discard closes the body of a response that there may not be.
+// discard closes the body of a response, if there is one.
 func (p *probe) discard(resp *http.Response) {
 	if resp != nil && resp.Body != nil {
 		_ = resp.Body.Close()
@@ -187,7 +187,7 @@ func takeSnapshot(req *http.Request) snapshot {
 	}
 }
 
-// diff names the first field that is not as it was; "" if all are.
+// diff returns the name of the first field that has changed, "" if none has.
 func (s snapshot) diff(req *http.Request) string {
 	switch {
 	case !reflect.DeepEqual(s.header, req.Header):

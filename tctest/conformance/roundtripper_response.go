@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// answerClauses say how a response comes back.
-var answerClauses = []clause{{
-	name: "an answer stays an answer",
+// responseRequirements are those on the response and its head.
+var responseRequirements = []roundTripRequirement{{
+	name: "a response is no error",
 	why: `http.RoundTripper: "RoundTrip must return err == nil if it obtained a response, regardless of the response's ` +
-		`HTTP status code"; nor is a failure in the body an error`,
+		`HTTP status code"; nor is an error in the body one of RoundTrip`,
 	check: func(p *probe) {
 		for _, want := range []struct {
 			status int
@@ -28,17 +28,17 @@ var answerClauses = []clause{{
 			{http.StatusBadGateway, "<html>"},
 			{http.StatusServiceUnavailable, ""},
 		} {
-			resp := p.answer("a base that answers "+http.StatusText(want.status), fixed(want.status, "application/json", want.body),
-				kitRequest(context.Background(), nil, 0))
-			p.wantAnswer(resp, want.status, want.body)
+			resp := p.mustRespond("a base that responds "+http.StatusText(want.status), fixed(want.status, "application/json", want.body),
+				newRequest(context.Background(), nil, 0))
+			p.wantResponse(resp, want.status, want.body)
 		}
 	},
 }, {
-	name: "an answer or an error",
+	name: "a response or an error",
 	why:  "RoundTrip returns either a response and no error, or no response and an error",
 	check: func(p *probe) {
-		resp, err := p.call(polite(func(*http.Request) (*http.Response, error) { return nil, errPair }),
-			kitRequest(context.Background(), nil, 0))
+		resp, err := p.call(wellBehaved(func(*http.Request) (*http.Response, error) { return nil, errPair }),
+			newRequest(context.Background(), nil, 0))
 		p.discard(resp)
 		switch {
 		case resp == nil && err == nil:
@@ -53,10 +53,10 @@ var answerClauses = []clause{{
 	name: "response body is never nil",
 	why:  `http.Response: "The http Client and Transport guarantee that Body is always non-nil, even on responses without a body"`,
 	check: func(p *probe) {
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			return newResponse(sent, http.StatusNoContent, "text/plain", http.NoBody, 0), nil
 		})
-		p.discard(p.answer("a response without a body", base, kitRequest(context.Background(), nil, 0)))
+		p.discard(p.mustRespond("a response without a body", base, newRequest(context.Background(), nil, 0)))
 	},
 }, {
 	name: "redirects are not followed",
@@ -64,16 +64,16 @@ var answerClauses = []clause{{
 		`or cookies"; that is http.Client's`,
 	check: func(p *probe) {
 		followed := false
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			if sent.URL.Path == "/elsewhere" {
 				followed = true
 				return fixed(http.StatusOK, "application/json", success)(sent)
 			}
-			resp := newResponse(sent, http.StatusFound, "text/html", &replyBody{}, 0)
+			resp := newResponse(sent, http.StatusFound, "text/html", &responseBody{}, 0)
 			resp.Header.Set("Location", "/elsewhere")
 			return resp, nil
 		})
-		resp := p.answer("a redirect", base, kitRequest(context.Background(), nil, 0))
+		resp := p.mustRespond("a redirect", base, newRequest(context.Background(), nil, 0))
 		if followed || resp != nil && resp.StatusCode != http.StatusFound {
 			p.errorf("the redirect was followed, want the response with its status 302")
 		}
@@ -84,10 +84,10 @@ var answerClauses = []clause{{
 	why:  `http.Response: on 101 Switching Protocols "the Body will also implement the io.Writer interface"`,
 	check: func(p *probe) {
 		conn := &upgraded{}
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			return newResponse(sent, http.StatusSwitchingProtocols, "", conn, -1), nil
 		})
-		resp := p.answer("a 101", base, kitRequest(context.Background(), nil, 0))
+		resp := p.mustRespond("a 101", base, newRequest(context.Background(), nil, 0))
 		if resp == nil {
 			return
 		}
@@ -103,10 +103,10 @@ var answerClauses = []clause{{
 	},
 }, {
 	name: "response head is intact",
-	why: "status, protocol, headers, ContentLength, TransferEncoding, Uncompressed and TLS reach the caller as the base gave " +
-		"them, also those of an answer to HEAD, which has a length and no body; headers may be added",
+	why: "status, protocol, headers, ContentLength, TransferEncoding, Uncompressed and TLS reach the caller as the base set " +
+		"them, also those of a response to HEAD, which has a length and no body; headers may be added",
 	check: func(p *probe) {
-		req := kitRequest(context.Background(), nil, 0)
+		req := newRequest(context.Background(), nil, 0)
 		p.wantHead(req, func(resp *http.Response) {})
 		p.wantHead(req, func(resp *http.Response) { resp.ContentLength, resp.Uncompressed = -1, true })
 		p.wantHead(req, func(resp *http.Response) {
@@ -117,22 +117,22 @@ var answerClauses = []clause{{
 			resp.Proto, resp.ProtoMajor, resp.ProtoMinor = "HTTP/2.0", 2, 0
 			resp.Header["x-odd-key"] = []string{"1", "2"}
 		})
-		head := kitRequest(context.Background(), nil, 0)
+		head := newRequest(context.Background(), nil, 0)
 		head.Method = http.MethodHead
 		p.wantHead(head, func(resp *http.Response) { resp.Body, resp.ContentLength = http.NoBody, 4096 })
 	},
 }}
 
-// wantHead makes a call to an answer, changed, whose head must come back.
+// wantHead makes a call to a changed response, whose head the caller must get.
 func (p *probe) wantHead(req *http.Request, change func(*http.Response)) {
 	make := func(sent *http.Request) *http.Response {
-		resp := newResponse(sent, http.StatusOK, "application/json", &replyBody{data: success}, int64(len(success)))
+		resp := newResponse(sent, http.StatusOK, "application/json", &responseBody{data: success}, int64(len(success)))
 		resp.Header["Set-Cookie"] = []string{"a=1", "b=2"}
 		change(resp)
 		return resp
 	}
 	want := make(req)
-	got := p.answer("a call", polite(func(sent *http.Request) (*http.Response, error) { return make(sent), nil }), req)
+	got := p.mustRespond("a call", wellBehaved(func(sent *http.Request) (*http.Response, error) { return make(sent), nil }), req)
 	if got == nil {
 		return
 	}
@@ -153,9 +153,9 @@ func (p *probe) wantHead(req *http.Request, change func(*http.Response)) {
 	}
 }
 
-// wantAnswer checks the status and the whole body of a response, if there is
+// wantResponse checks the status and the whole body of a response, if there is
 // one.
-func (p *probe) wantAnswer(resp *http.Response, status int, body string) {
+func (p *probe) wantResponse(resp *http.Response, status int, body string) {
 	if resp == nil {
 		return
 	}
@@ -167,13 +167,13 @@ func (p *probe) wantAnswer(resp *http.Response, status int, body string) {
 	}
 }
 
-// upgraded is the connection behind a 101.
+// upgraded is the connection after a 101.
 type upgraded struct{ bytes.Buffer }
 
 func (*upgraded) Close() error { return nil }
 
-// sizes are lengths around those at which wrappers stop to look.
+// sizes are lengths around those up to which wrappers inspect a body.
 var sizes = []int{0, 1, 511, 512, 4096, 64<<10 - 1, 64 << 10, 64<<10 + 1, 300_000}
 
-// filler is n bytes that are not all the same.
+// filler returns n bytes that are not all the same.
 func filler(n int) string { return strings.Repeat("0123456789abcdefghijklmno{\"}:\\\n", n/31+1)[:n] }

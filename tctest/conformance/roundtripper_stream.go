@@ -11,19 +11,19 @@ import (
 	"github.com/tcretry/tcretry/tctest/internal/stream"
 )
 
-// streamClauses say how a response's body is read.
-var streamClauses = []clause{{
+// streamRequirements are those on the response's body.
+var streamRequirements = []roundTripRequirement{{
 	name: "response body is intact",
 	why:  "the caller reads the base's bytes, all and no others, whatever the media type, the length and the size of the reads",
 	check: func(p *probe) {
 		for _, contentType := range []string{"application/json", "text/plain", "application/octet-stream", "text/event-stream"} {
 			for _, n := range sizes {
 				text := filler(n)
-				resp := p.answer("a call", fixed(http.StatusOK, contentType, text), kitRequest(context.Background(), nil, 0))
-				p.wantAnswer(resp, http.StatusOK, text)
+				resp := p.mustRespond("a call", fixed(http.StatusOK, contentType, text), newRequest(context.Background(), nil, 0))
+				p.wantResponse(resp, http.StatusOK, text)
 			}
 		}
-		resp := p.answer("a call", fixed(http.StatusOK, "application/json", success), kitRequest(context.Background(), nil, 0))
+		resp := p.mustRespond("a call", fixed(http.StatusOK, "application/json", success), newRequest(context.Background(), nil, 0))
 		if resp == nil {
 			return
 		}
@@ -42,15 +42,15 @@ var streamClauses = []clause{{
 	},
 }, {
 	name: "trailers are intact",
-	why:  "http.Response.Trailer has its keys at once and its values when the body was read to the end",
+	why:  "http.Response.Trailer has its keys immediately and its values when the body was read to the end",
 	check: func(p *probe) {
-		base := polite(func(sent *http.Request) (*http.Response, error) {
+		base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 			resp := newResponse(sent, http.StatusOK, "application/json", nil, -1)
 			resp.Trailer = http.Header{"X-Sum": nil}
-			resp.Body = &replyBody{data: success, atEnd: func() { resp.Trailer["X-Sum"] = []string{"42"} }}
+			resp.Body = &responseBody{data: success, atEnd: func() { resp.Trailer["X-Sum"] = []string{"42"} }}
 			return resp, nil
 		})
-		resp := p.answer("an answer with a trailer", base, kitRequest(context.Background(), nil, 0))
+		resp := p.mustRespond("a response with a trailer", base, newRequest(context.Background(), nil, 0))
 		if resp == nil {
 			return
 		}
@@ -67,11 +67,11 @@ var streamClauses = []clause{{
 	why:  "a body that breaks off gives the caller the bytes before it and then the base's error, not io.EOF",
 	check: func(p *probe) {
 		for _, n := range sizes {
-			base := polite(func(sent *http.Request) (*http.Response, error) {
-				body := &replyBody{data: filler(n), err: &baseError{errDetail}}
+			base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
+				body := &responseBody{data: filler(n), err: &baseError{errDetail}}
 				return newResponse(sent, http.StatusOK, "application/json", body, 1<<20), nil
 			})
-			resp := p.answer("a body that breaks off", base, kitRequest(context.Background(), nil, 0))
+			resp := p.mustRespond("a body that breaks off", base, newRequest(context.Background(), nil, 0))
 			if resp == nil {
 				continue
 			}
@@ -84,7 +84,7 @@ var streamClauses = []clause{{
 	},
 }, {
 	name: "event streams come event by event",
-	why:  "a text/event-stream, whatever its parameters, is handed on before its first byte, and each event as it comes",
+	why:  "a text/event-stream, whatever its parameters, is returned before its first byte, and each event is readable when it arrives",
 	check: func(p *probe) {
 		for _, contentType := range []string{"text/event-stream", "text/event-stream; charset=utf-8", "Text/Event-Stream"} {
 			p.wantEvents(contentType)
@@ -95,12 +95,12 @@ var streamClauses = []clause{{
 	why:  "the caller may close a body that it has not read: the base's body must be closed, or the connection is lost",
 	check: func(p *probe) {
 		for _, n := range []int{1, 1 << 20} {
-			var bodies []*replyBody
-			base := polite(func(sent *http.Request) (*http.Response, error) {
-				bodies = append(bodies, &replyBody{data: filler(n)})
+			var bodies []*responseBody
+			base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
+				bodies = append(bodies, &responseBody{data: filler(n)})
 				return newResponse(sent, http.StatusOK, "application/json", bodies[len(bodies)-1], int64(n)), nil
 			})
-			resp := p.answer("a call", base, kitRequest(context.Background(), nil, 0))
+			resp := p.mustRespond("a call", base, newRequest(context.Background(), nil, 0))
 			if resp == nil {
 				return
 			}
@@ -118,7 +118,7 @@ var streamClauses = []clause{{
 	name: "the response may be closed twice",
 	why:  "callers close in a defer and again on the way; with http.Transport that does nothing",
 	check: func(p *probe) {
-		resp := p.answer("a call", fixed(http.StatusOK, "application/json", success), kitRequest(context.Background(), nil, 0))
+		resp := p.mustRespond("a call", fixed(http.StatusOK, "application/json", success), newRequest(context.Background(), nil, 0))
 		if resp == nil {
 			return
 		}
@@ -129,10 +129,10 @@ var streamClauses = []clause{{
 	},
 }, {
 	name: "reading a closed response fails",
-	why:  "after Close a Read gives no byte, and an error: what was read ahead may belong to somebody else by then",
+	why:  "after Close a Read returns no byte, and an error: a buffer that was read ahead may be in use by another call then",
 	check: func(p *probe) {
 		for _, before := range []int{0, 5} {
-			resp := p.answer("a call", fixed(http.StatusOK, "application/json", success), kitRequest(context.Background(), nil, 0))
+			resp := p.mustRespond("a call", fixed(http.StatusOK, "application/json", success), newRequest(context.Background(), nil, 0))
 			if resp == nil {
 				return
 			}
@@ -145,23 +145,23 @@ var streamClauses = []clause{{
 	},
 }}
 
-// wantEvents makes a call to a stream that sends an event a minute, and must
-// come so.
+// wantEvents makes a call to a stream that sends an event per minute. The caller must
+// read each event at its time.
 func (p *probe) wantEvents(contentType string) {
 	const event = "data: {}\n\n"
 	start := time.Now()
-	base := polite(func(sent *http.Request) (*http.Response, error) {
+	base := wellBehaved(func(sent *http.Request) (*http.Response, error) {
 		one := stream.Part{Wait: time.Minute, Data: []byte(event)}
 		parts := []stream.Part{one, one, one}
 		return newResponse(sent, http.StatusOK, contentType, stream.New(sent.Context(), parts, io.EOF, nil), -1), nil
 	})
-	resp := p.answer("an event stream", base, kitRequest(context.Background(), nil, 0))
+	resp := p.mustRespond("an event stream", base, newRequest(context.Background(), nil, 0))
 	if resp == nil {
 		return
 	}
 	defer resp.Body.Close()
 	if time.Since(start) > 0 {
-		p.errorf("a stream of %s was handed on only after %v, want at once", contentType, time.Since(start))
+		p.errorf("a stream of %s was returned only after %v, want immediately", contentType, time.Since(start))
 		return
 	}
 	for i := 1; i <= 3; i++ {

@@ -52,7 +52,7 @@ func readFrame(r io.Reader) (frame, error) {
 type http2Fault struct {
 	// unprocessed: the server never gets the request whole. Else it executes the
 	// request, and the fault takes the place of its own frame that ends the
-	// stream in an error: see tctest.DropAfter.
+	// stream in an error: see tctest.DropAfterExecution.
 	unprocessed bool
 	frame       func(stream uint32) frame
 	hangUp      bool // the connection ends after the frame

@@ -28,7 +28,7 @@ func newRequest(t testing.TB, action, body string) *http.Request {
 	return req
 }
 
-// seen is what a client sees of an answer.
+// seen is what a client sees of a response.
 type seen struct {
 	Status       int
 	Type         string
@@ -41,7 +41,7 @@ type seen struct {
 	Err          error
 }
 
-// see sends one attempt and reads its answer.
+// see sends one attempt and reads the response.
 func see(t testing.TB, base http.RoundTripper, req *http.Request) seen {
 	t.Helper()
 	resp, err := base.RoundTrip(req)
@@ -57,7 +57,7 @@ func see(t testing.TB, base http.RoundTripper, req *http.Request) seen {
 	}
 }
 
-// plain is the error that errors.Is would find, of those that matter.
+// plain returns the error that errors.Is would find, of those that matter.
 func plain(err error) error {
 	for _, target := range []error{io.ErrUnexpectedEOF, io.EOF, syscall.ECONNRESET, syscall.ECONNREFUSED} {
 		if errors.Is(err, target) {
@@ -69,11 +69,11 @@ func plain(err error) error {
 
 const id = "00000000-0000-4000-8000-000000000001"
 
-// answers are one of each kind, and what a client sees of it.
-var answers = []struct {
-	name   string
-	answer tctest.Reply
-	want   seen
+// replies are one of each kind, and what a client sees of it.
+var replies = []struct {
+	name  string
+	reply tctest.Reply
+	want  seen
 }{
 	{"OK", tctest.OK(map[string]any{"TotalCount": 1}), json200(`{"Response":{"TotalCount":1,"RequestId":"` + id + `"}}`)},
 	{"OK without data", tctest.OK(nil), json200(`{"Response":{"RequestId":"` + id + `"}}`)},
@@ -134,7 +134,7 @@ var answers = []struct {
 		seen{Status: 200, Type: "text/event-stream", Length: -1, Body: "data: 1234", ReadErr: io.ErrUnexpectedEOF},
 	},
 	{
-		"Gzip, not asked for", tctest.Gzip(tctest.RawBody("a/b", []byte("abc"))),
+		"Gzip, without Accept-Encoding", tctest.Gzip(tctest.RawBody("a/b", []byte("abc"))),
 		seen{Status: 200, Type: "a/b", Length: -1, Uncompressed: true, Body: "abc"},
 	},
 	{
@@ -145,8 +145,8 @@ var answers = []struct {
 		"Deflate", tctest.Deflate(tctest.RawBody("a/b", []byte("abc"))),
 		seen{Status: 200, Type: "a/b", Length: int64(len(deflated("abc"))), Encoding: "deflate", Body: deflated("abc")},
 	},
-	{"DropBefore", tctest.DropBeforeExecution(), seen{Err: io.EOF}},
-	{"DropAfter", tctest.DropAfterExecution(), seen{Err: io.EOF}},
+	{"DropBeforeExecution", tctest.DropBeforeExecution(), seen{Err: io.EOF}},
+	{"DropAfterExecution", tctest.DropAfterExecution(), seen{Err: io.EOF}},
 	{"HandlerFunc", tctest.HandlerFunc(echo), seen{Status: 201, Type: "e/o", Length: 2, Body: "{}"}},
 	{
 		"HandlerFunc that aborts", tctest.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
@@ -176,36 +176,36 @@ func echo(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.Copy(w, req.Body)
 }
 
-func TestAnswersInMemory(t *testing.T) {
-	for _, tt := range answers {
+func TestRepliesInMemory(t *testing.T) {
+	for _, tt := range replies {
 		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.want, see(t, tctest.NewAPI(tt.answer), newRequest(t, "DescribeInstances", "{}")))
+			require.Equal(t, tt.want, see(t, tctest.NewAPI(tt.reply), newRequest(t, "DescribeInstances", "{}")))
 		})
 	}
 }
 
-func TestAnswersOnASocketAreThoseInMemory(t *testing.T) {
-	for _, tt := range answers {
+func TestRepliesOverASocketAreThoseInMemory(t *testing.T) {
+	for _, tt := range replies {
 		t.Run(tt.name, func(t *testing.T) {
-			transport := tctest.NewAPI(tt.answer).Start(t).Transport()
+			transport := tctest.NewAPI(tt.reply).Start(t).Transport()
 			defer transport.CloseIdleConnections()
 			require.Equal(t, tt.want, see(t, transport, newRequest(t, "DescribeInstances", "{}")))
 		})
 	}
 }
 
-func TestAnswersOverPipesAreThoseInMemory(t *testing.T) {
-	for _, tt := range answers {
+func TestRepliesOverPipesAreThoseInMemory(t *testing.T) {
+	for _, tt := range replies {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				transport := tctest.NewAPI(tt.answer).PipeTransport(t)
+				transport := tctest.NewAPI(tt.reply).PipeTransport(t)
 				require.Equal(t, tt.want, see(t, transport, newRequest(t, "DescribeInstances", "{}")))
 			})
 		})
 	}
 }
 
-func TestGzipIsLeftToACallerThatAskedForIt(t *testing.T) {
+func TestGzipIsNotDecodedForACallerThatSetAcceptEncoding(t *testing.T) {
 	for name, base := range bases(t, tctest.Gzip(tctest.RawBody("a/b", []byte("abc")))) {
 		t.Run(name, func(t *testing.T) {
 			req := newRequest(t, "DescribeInstances", "{}")
@@ -222,13 +222,13 @@ func TestAResetComesInTheMiddleOfTheHeaders(t *testing.T) {
 	for name, base := range bases(t, tctest.ResetInHeaders()) {
 		t.Run(name, func(t *testing.T) {
 			got := see(t, base, newRequest(t, "RunInstances", "{}"))
-			// A socket tells of the reset or of the half line, whichever is read first.
+			// A socket reports the reset or the half line, whichever is read first.
 			require.Contains(t, []error{syscall.ECONNRESET, io.ErrUnexpectedEOF}, got.Err)
 		})
 	}
 }
 
-// bases are ways to reach an API that gives one answer again and again.
+// bases are ways to reach an API that gives the same reply to every attempt.
 func bases(t *testing.T, a tctest.Reply) map[string]http.RoundTripper {
 	api := tctest.NewAPI()
 	api.Default(a)

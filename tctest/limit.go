@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// LimitKind is how the API counts the attempts of a second.
+// A LimitKind says how the API counts attempts against a limit per second.
 type LimitKind uint8
 
 const (
@@ -13,37 +13,38 @@ const (
 	FixedWindow LimitKind = iota
 	// SlidingWindow counts the second before each attempt.
 	SlidingWindow
-	// TokenBucket holds a second's worth of tokens, filled steadily; an attempt
-	// takes one. A rejected attempt takes none: there is none to take.
+	// TokenBucket holds the tokens of one second and is refilled steadily; an
+	// attempt takes one token. A throttled attempt takes none: there is none.
 	TokenBucket
 )
 
-// RateLimit sets how many attempts of an action a second the API takes, counted for
-// each access host and credential. What is over it is rejected: not executed,
-// code RequestLimitExceeded, with the count and the limit in the text. Rejected
-// attempts count as well. A later Quota of the same action changes the number
-// and keeps the count; 0 or less removes it. The action "" stands for every
-// action that has no quota of its own, each counted for itself.
+// RateLimit sets how many attempts per second of an action the API accepts, counted
+// separately for each access host and credential. Attempts over the limit are
+// throttled: not executed, code RequestLimitExceeded, with the count and the limit in
+// the message. Throttled attempts count as well. A later call for the same action
+// changes the limit and keeps the count; 0 or less removes the limit. The action ""
+// stands for every action without a limit of its own, each counted separately.
 func (api *API) RateLimit(action string, perSecond int, kind LimitKind, opts ...ThrottleOption) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	if perSecond <= 0 {
-		delete(api.quotas, action)
+		delete(api.limits, action)
 		return
 	}
-	api.quotas[action] = quotaRule{limit: perSecond, kind: kind, opts: opts}
+	api.limits[action] = limitRule{limit: perSecond, kind: kind, opts: opts}
 }
 
-// A ThrottleOption says how a rejection is worded.
+// A ThrottleOption sets the text of a throttling response.
 type ThrottleOption func(*throttle)
 
-// Chinese words the rejection as the API does for Language zh-CN.
+// Chinese makes the message the one that the API has for Language zh-CN.
 func Chinese() ThrottleOption { return func(t *throttle) { t.chinese = true } }
 
-// WithoutCounts leaves the count and the limit out of the text.
-func WithoutCounts() ThrottleOption { return func(t *throttle) { t.mute = true } }
+// WithoutCounts leaves the count and the limit out of the message.
+func WithoutCounts() ThrottleOption { return func(t *throttle) { t.withoutCounts = true } }
 
-// WithCounts sets the count and the limit of a [Throttle]. A quota has its own.
+// WithCounts sets the count and the limit of a [Throttle], 21 and 20 by default.
+// [API.RateLimit] has its own.
 func WithCounts(count, limit int) ThrottleOption {
 	return func(t *throttle) { t.count, t.limit = count, limit }
 }
@@ -52,12 +53,12 @@ func WithCounts(count, limit int) ThrottleOption {
 // "IPLimitExceeded", "GlobalRegionUinLimitExceeded" or a product's own.
 func SubCode(sub string) ThrottleOption { return func(t *throttle) { t.sub = sub } }
 
-// throttle is one rejection.
+// throttle is the text of one throttling response.
 type throttle struct {
-	count, limit int
-	sub          string
-	chinese      bool
-	mute         bool
+	count, limit  int
+	sub           string
+	chinese       bool
+	withoutCounts bool
 }
 
 func (t throttle) code() string {
@@ -67,12 +68,12 @@ func (t throttle) code() string {
 	return "RequestLimitExceeded." + t.sub
 }
 
-// message is the API's text; public logs have both.
+// message is the API's text in either language, as public logs have it.
 func (t throttle) message() string {
 	switch {
-	case t.mute && t.chinese:
+	case t.withoutCounts && t.chinese:
 		return "请求的次数超过了频率限制。"
-	case t.mute:
+	case t.withoutCounts:
 		return "The number of requests exceeds the frequency limit."
 	case t.chinese:
 		return fmt.Sprintf("您当前每秒请求 `%d` 次，超过了每秒频率上限 `%d`，请稍后重试。", t.count, t.limit)
@@ -82,15 +83,15 @@ func (t throttle) message() string {
 	}
 }
 
-// quotaRule is the quota of an action.
-type quotaRule struct {
+// limitRule is the rate limit of an action.
+type limitRule struct {
 	limit int
 	kind  LimitKind
 	opts  []ThrottleOption
 }
 
-// quotaKey is what attempts are counted by.
-type quotaKey struct{ host, action, secretID string }
+// limitKey is what attempts are counted by.
+type limitKey struct{ host, action, secretID string }
 
 // window counts the attempts of one key.
 type window struct {
@@ -98,38 +99,38 @@ type window struct {
 	count   int         // attempts in it
 	recent  []time.Time // attempts of the last second, for SlidingWindow
 	tokens  float64     // for TokenBucket: 0 <= tokens <= limit
-	updated time.Time   // when tokens was right; zero before the first attempt
+	updated time.Time   // when tokens was updated; zero before the first attempt
 }
 
-// overQuota counts an attempt, and rejects it if it is over the quota. It
-// requires that mu is held.
-func (api *API) overQuota(c Attempt) (Reply, bool) {
-	rule, ok := api.quotas[c.Action]
+// overLimit counts an attempt, and returns the throttling response if it is over the
+// limit. It requires that mu is held.
+func (api *API) overLimit(c Attempt) (Reply, bool) {
+	rule, ok := api.limits[c.Action]
 	if !ok {
-		if rule, ok = api.quotas[""]; !ok {
+		if rule, ok = api.limits[""]; !ok {
 			return Reply{}, false
 		}
 	}
-	key := quotaKey{c.Host, c.Action, c.SecretID}
+	key := limitKey{c.Host, c.Action, c.SecretID}
 	w := api.windows[key]
 	if w == nil {
 		w = &window{}
 		api.windows[key] = w
 	}
-	count, taken := w.arrive(c.Time, rule)
-	if taken {
+	count, accepted := w.arrive(c.Time, rule)
+	if accepted {
 		return Reply{}, false
 	}
-	numbers := func(t *throttle) { t.count, t.limit = count, rule.limit }
-	opts := append(append([]ThrottleOption{}, rule.opts...), numbers)
+	counts := func(t *throttle) { t.count, t.limit = count, rule.limit }
+	opts := append(append([]ThrottleOption{}, rule.opts...), counts)
 	a := Throttle(opts...)
-	a.name = "Quota"
+	a.name = "RateLimit"
 	return a, true
 }
 
-// arrive counts an attempt at now. It returns the number of attempts in the
-// second, this one included, and whether the quota takes it.
-func (w *window) arrive(now time.Time, rule quotaRule) (count int, taken bool) {
+// arrive counts an attempt at now. It returns the number of attempts in the second,
+// this one included, and whether the limit permits it.
+func (w *window) arrive(now time.Time, rule limitRule) (count int, accepted bool) {
 	if second := now.Unix(); second != w.second {
 		w.second, w.count = second, 0
 	}
@@ -150,8 +151,8 @@ func (w *window) arrive(now time.Time, rule quotaRule) (count int, taken bool) {
 			w.tokens = min(limit, w.tokens+now.Sub(w.updated).Seconds()*limit)
 		}
 		w.updated = now
-		// A hair of tolerance: an attempt every 1/limit s must not be
-		// rejected for the rounding of the sum.
+		// With a tolerance: an attempt every 1/limit seconds must not be
+		// throttled because the sum was rounded.
 		if w.tokens < 1-1e-6 {
 			return max(w.count, rule.limit+1), false
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// offer sends n attempts, every apart, and returns which were taken: "+", or
-// rejected: "-".
-func offer(t *testing.T, api *tctest.API, n int, every time.Duration) string {
+// offer sends n attempts, one per interval, and returns which were accepted: "+", or
+// throttled: "-".
+func offer(t *testing.T, api *tctest.API, n int, interval time.Duration) string {
 	t.Helper()
 	var got string
 	for range n {
@@ -22,12 +22,12 @@ func offer(t *testing.T, api *tctest.API, n int, every time.Duration) string {
 		} else {
 			got += "-"
 		}
-		time.Sleep(every)
+		time.Sleep(interval)
 	}
 	return got
 }
 
-func TestAQuotaTakesSoManyASecond(t *testing.T) {
+func TestRateLimit_acceptsSoManyPerSecond(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {
 		name  string
@@ -37,14 +37,14 @@ func TestAQuotaTakesSoManyASecond(t *testing.T) {
 		every time.Duration
 		want  string
 	}{
-		{"fixed window, at once", tctest.FixedWindow, 0, 5, 0, "+++--"},
+		{"fixed window, at the same time", tctest.FixedWindow, 0, 5, 0, "+++--"},
 		{"fixed window, over the boundary", tctest.FixedWindow, 700 * ms, 6, 100 * ms, "++++++"},
 		{"fixed window, a second and a half", tctest.FixedWindow, 0, 8, 200 * ms, "+++--+++"},
 		{"sliding window, over the boundary", tctest.SlidingWindow, 700 * ms, 6, 100 * ms, "+++---"},
-		{"sliding window, rejected ones count", tctest.SlidingWindow, 0, 10, 250 * ms, "+++-------"},
-		{"sliding window, at its pace", tctest.SlidingWindow, 0, 8, 334 * ms, "++++++++"},
-		{"token bucket, at once", tctest.TokenBucket, 0, 5, 0, "+++--"},
-		{"token bucket, at its pace", tctest.TokenBucket, 0, 8, time.Second / 3, "++++++++"},
+		{"sliding window, throttled ones count", tctest.SlidingWindow, 0, 10, 250 * ms, "+++-------"},
+		{"sliding window, at its rate", tctest.SlidingWindow, 0, 8, 334 * ms, "++++++++"},
+		{"token bucket, at the same time", tctest.TokenBucket, 0, 5, 0, "+++--"},
+		{"token bucket, at its rate", tctest.TokenBucket, 0, 8, time.Second / 3, "++++++++"},
 		{"token bucket, too fast", tctest.TokenBucket, 0, 10, 250 * ms, "+++++++++-"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAQuotaTakesSoManyASecond(t *testing.T) {
 	}
 }
 
-func TestATokenBucketRefillsToASecondsWorthAndNoMore(t *testing.T) {
+func TestRateLimit_tokenBucketRefillsForAtMostOneSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.RateLimit("A", 3, tctest.TokenBucket)
@@ -68,8 +68,8 @@ func TestATokenBucketRefillsToASecondsWorthAndNoMore(t *testing.T) {
 	})
 }
 
-func TestARejectionTellsTheCountAndTheLimit(t *testing.T) {
-	numbers := regexp.MustCompile("`(\\d+)`.*`(\\d+)`")
+func TestRateLimit_messageHasCountAndLimit(t *testing.T) {
+	counts := regexp.MustCompile("`(\\d+)`.*`(\\d+)`")
 	for _, kind := range []tctest.LimitKind{tctest.FixedWindow, tctest.SlidingWindow, tctest.TokenBucket} {
 		for _, opts := range [][]tctest.ThrottleOption{nil, {tctest.Chinese(), tctest.WithCounts(1, 1)}} {
 			synctest.Test(t, func(t *testing.T) {
@@ -77,13 +77,13 @@ func TestARejectionTellsTheCountAndTheLimit(t *testing.T) {
 				api.RateLimit("A", 2, kind, opts...)
 				offer(t, api, 3, 0)
 				got := see(t, api, newRequest(t, "A", "{}"))
-				require.Equal(t, []string{"4", "2"}, numbers.FindStringSubmatch(got.Body)[1:])
+				require.Equal(t, []string{"4", "2"}, counts.FindStringSubmatch(got.Body)[1:])
 			})
 		}
 	}
 }
 
-func TestAQuotaWithOptionsRejectsAsTheySay(t *testing.T) {
+func TestRateLimit_options(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.RateLimit("A", 1, tctest.TokenBucket, tctest.SubCode("UinLimitExceeded"), tctest.WithoutCounts())
@@ -94,20 +94,20 @@ func TestAQuotaWithOptionsRejectsAsTheySay(t *testing.T) {
 	})
 }
 
-func TestRejectionsAreNotExecutedAndTakeNothingFromTheScript(t *testing.T) {
+func TestRateLimit_throttledAttemptsConsumeNoReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.Script("A", tctest.OK(nil), tctest.Status(299, "second"))
 		api.RateLimit("A", 1, tctest.FixedWindow)
 		require.Equal(t, "+---", offer(t, api, 4, 0))
 		require.Equal(t, 1, api.Executions("A"))
-		require.Equal(t, "Quota", api.Recorded()[3].Answer)
+		require.Equal(t, "RateLimit", api.Recorded()[3].Reply)
 		time.Sleep(time.Second)
 		require.Equal(t, 299, see(t, api, newRequest(t, "A", "{}")).Status)
 	})
 }
 
-func TestQuotasAreCountedByActionHostAndCredential(t *testing.T) {
+func TestRateLimit_countsByActionHostAndCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.RateLimit("", 1, tctest.FixedWindow)
@@ -127,7 +127,7 @@ func TestQuotasAreCountedByActionHostAndCredential(t *testing.T) {
 	})
 }
 
-func TestAQuotaMayChangeAndEnd(t *testing.T) {
+func TestRateLimit_mayChangeAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
 		api.RateLimit("A", 1, tctest.FixedWindow)

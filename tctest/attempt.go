@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// A Attempt is one attempt as the API saw it. Header and Body are shared with the
-// record: do not change them.
+// An Attempt is one attempt as the API received it. Its Header and Body are shared
+// with the API: do not change them.
 type Attempt struct {
-	// Number counts the attempts of all actions, from 1, as they arrive.
+	// Number counts the attempts of all actions from 1, in the order of their arrival.
 	Number int
-	// Time is when the attempt had arrived whole.
+	// Time is when the whole attempt had arrived.
 	Time time.Time
 
 	Method string
@@ -27,14 +27,14 @@ type Attempt struct {
 	Host string
 	// Header is the request's, with Authorization and X-TC-Token redacted.
 	Header http.Header
-	// Body is the request's, as it came.
+	// Body is the request's, unchanged.
 	Body []byte
 
-	// Service is the first label of the host or, for other hosts than the
-	// API's, the service that the signature is for.
+	// Service is the first label of the host if that is one of the API's, and else
+	// the service of the signature's scope.
 	Service string
-	// Action, Version and Region stand in the header, in the query of a v1 GET
-	// or in the body of a v1 POST.
+	// Action, Version and Region are read from the header, from the query of a v1
+	// GET or from the body of a v1 POST.
 	Action  string
 	Version string
 	Region  string
@@ -43,25 +43,26 @@ type Attempt struct {
 	// SecretID is the id of the credential that signed, "" without a signature.
 	SecretID string
 
-	// RequestID is the id in the answer.
+	// RequestID is the id in the response.
 	RequestID string
-	// Answer names the function that made the answer: "OK", "DropAfterExecution", ….
-	Answer string
-	// Status is the HTTP status of the answer, 0 if there was none.
+	// Reply is the name of the function that made the reply: "OK",
+	// "DropAfterExecution", …, or "RateLimit" for an attempt over that limit.
+	Reply string
+	// Status is the HTTP status of the response, 0 without one.
 	Status int
-	// Code is the error code in the answer, "" if there was none.
+	// Code is the error code in the response, "" without one.
 	Code string
-	// Executed says that this attempt did what it asked for.
+	// Executed reports whether this attempt was executed.
 	Executed bool
 }
 
 const redacted = "REDACTED"
 
-// secretHeaders are redacted in the record.
+// secretHeaders are redacted in an Attempt.
 var secretHeaders = []string{"Authorization", "X-TC-Token"}
 
-// readCall reads what a request asks for.
-func readCall(req *http.Request, body []byte) Attempt {
+// readAttempt returns what a request and its body hold.
+func readAttempt(req *http.Request, body []byte) Attempt {
 	c := Attempt{Method: req.Method, Host: req.Host, Header: req.Header.Clone(), Body: body}
 	if c.Host == "" {
 		c.Host = req.URL.Host
@@ -93,8 +94,8 @@ func readCall(req *http.Request, body []byte) Attempt {
 	return c
 }
 
-// headerValue finds a header without regard to the case of its key: some
-// clients write "X-TC-Action" past http.Header.Set, and Get misses it.
+// headerValue returns the value of a header whatever the case of its key: some clients
+// store "X-TC-Action" without http.Header.Set, and Get does not find it.
 func headerValue(h http.Header, key string) string {
 	if v := h.Get(key); v != "" {
 		return v
@@ -141,7 +142,7 @@ func addValues(params map[string]string, values map[string][]string) {
 	}
 }
 
-// addJSON adds the texts of a JSON object; anything else has no parameters.
+// addJSON adds the strings of a JSON object; any other body has no parameters.
 func addJSON(params map[string]string, body []byte) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
@@ -155,8 +156,8 @@ func addJSON(params map[string]string, body []byte) {
 	}
 }
 
-// serviceOf is the first label of a host of the API's, else the service of the
-// credential scope.
+// serviceOf returns the first label of a host of the API's, or else the service of
+// the credential scope.
 func serviceOf(host, scope string) string {
 	name, _, _ := strings.Cut(host, ":")
 	for _, domain := range []string{".tencentcloudapi.com", ".tencentcloudapi.cn", ".tencentcloudapi.com.cn"} {
@@ -168,7 +169,7 @@ func serviceOf(host, scope string) string {
 	return scope
 }
 
-// redactURL is the URL without what a v1 signature must not show.
+// redactURL returns the URL without the secrets of a v1 signature.
 func redactURL(u *url.URL) string {
 	if u.RawQuery == "" {
 		return u.String()
@@ -192,10 +193,10 @@ func redactURL(u *url.URL) string {
 	return clean.String()
 }
 
-// dialAction is the action of a request whose body must not be read yet, as far
-// as it can be told.
+// dialAction returns the action of a request whose body must not be read yet. It is ""
+// if only the body holds it and there is no GetBody.
 func dialAction(req *http.Request) string {
-	if c := readCall(req, nil); c.Action != "" || req.GetBody == nil {
+	if c := readAttempt(req, nil); c.Action != "" || req.GetBody == nil {
 		return c.Action
 	}
 	rc, err := req.GetBody()
@@ -207,5 +208,5 @@ func dialAction(req *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	return readCall(req, body).Action
+	return readAttempt(req, body).Action
 }
