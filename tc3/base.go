@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// initial is http.DefaultTransport as the program started with it: it leads to no
-// Transport of ours.
+// initial is http.DefaultTransport at the start of the program, when it can contain no
+// Transport of this package.
 var initial = http.DefaultTransport
 
-// base returns the Base, or what a nil one stands for: http.DefaultTransport as it
-// is at the first use, unless it leads back to t. Package tcretry has the same rule;
-// the few lines stand here again so that this package needs the standard library only.
+// base returns Base or, if that is nil, http.DefaultTransport as it is at the first use,
+// unless that leads back to t. Package tcretry has the same rule; its few lines are
+// copied here so that this package imports the standard library only.
 func (t *Transport) base() http.RoundTripper {
 	if t.Base != nil {
 		return t.Base
@@ -32,10 +32,9 @@ func (t *Transport) base() http.RoundTripper {
 	return *t.found.Load()
 }
 
-// guard keeps a request from going in circles: http.DefaultTransport can be what t
-// was put into, however deep, as in http.DefaultTransport = tcretry.New(t). So
-// requests are marked, and one that comes back goes to the transport that the
-// program started with; from then on all do.
+// guard prevents an endless loop: http.DefaultTransport can contain t at any depth, as
+// after http.DefaultTransport = tcretry.New(t). Requests are therefore marked. A marked
+// request that comes back goes to the initial transport, and so do all later ones.
 type guard struct {
 	t        *Transport
 	original http.RoundTripper
@@ -66,8 +65,8 @@ func (g *guard) CloseIdleConnections() {
 	}
 }
 
-// idleTimeout is how long a connection is kept for the next request: the API
-// closes one after about 60 seconds. The official SDK has the same number.
+// idleTimeout is how long an idle connection is kept: the API closes one after about 60
+// seconds. The official SDK has the same number.
 const idleTimeout = 30 * time.Second
 
 // shortened is the last copy that keepShort made, for all Transports.
@@ -76,8 +75,8 @@ var shortened struct {
 	original, copy *http.Transport
 }
 
-// keepShort returns a copy of an *http.Transport that keeps idle connections for
-// idleTimeout at most, and anything else as it is.
+// keepShort returns a copy of an *http.Transport that keeps idle connections for at most
+// idleTimeout, and any other RoundTripper unchanged.
 func keepShort(rt http.RoundTripper) http.RoundTripper {
 	original, ok := rt.(*http.Transport)
 	if !ok {

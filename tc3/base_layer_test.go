@@ -20,7 +20,7 @@ func TestANilBaseKeepsTheLayersOfTheDefaultTransport(t *testing.T) {
 	http.DefaultTransport = baseFunc(func(req *http.Request) (*http.Response, error) {
 		requests++
 		sent = req
-		resp := answer("", "")
+		resp := newResponse("", "")
 		resp.Request = req
 		return resp, nil
 	})

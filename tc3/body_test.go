@@ -17,7 +17,7 @@ import (
 
 // closing is a base that closes the body as the contract says and never reads it.
 var closing = baseFunc(func(r *http.Request) (*http.Response, error) {
-	return answer("", ""), r.Body.Close()
+	return newResponse("", ""), r.Body.Close()
 })
 
 func TestABodyWithGetBodyIsHashedOverACopyAndEachIsClosedOnce(t *testing.T) {
@@ -30,7 +30,7 @@ func TestABodyWithGetBodyIsHashedOverACopyAndEachIsClosedOnce(t *testing.T) {
 	require.Equal(t, 1, other.closed)
 }
 
-func TestABodyWithoutGetBodyIsKeptAndClosedOnceAndCanBeSentAgainBelow(t *testing.T) {
+func TestABodyWithoutGetBodyIsBufferedAndClosedOnceAndTheBaseCanSendItAgain(t *testing.T) {
 	req := newRequest(t, nil)
 	own := &closeCounter{Reader: strings.NewReader(`{"a":1}`)}
 	req.Body, req.ContentLength = own, -1
@@ -47,7 +47,7 @@ func TestABodyWithoutGetBodyIsKeptAndClosedOnceAndCanBeSentAgainBelow(t *testing
 	require.Equal(t, 1, own.closed)
 }
 
-func TestABodyWithoutGetBodyIsKeptUpToTheLimitOfTheAPI(t *testing.T) {
+func TestABodyWithoutGetBodyIsBufferedUpToTheLimitOfTheAPI(t *testing.T) {
 	const limit = 10 << 20
 	rows := []struct {
 		name              string
@@ -119,14 +119,14 @@ func TestALargeBodyIsHashedAsAStream(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 
-// Whatever the answer is, its reader gets it as it came.
-func TestTheLookPutsBackEveryByteAndTheErrorAtItsPlace(t *testing.T) {
-	refused := `{"Response":{"Error":{"Code":"AuthFailure.SignatureExpire","Message":"m"},"RequestId":"r"}}`
+// Whatever the response is, its reader gets it unchanged.
+func TestPeekPutsBackEveryByteAndTheErrorAtItsPlace(t *testing.T) {
+	rejected := `{"Response":{"Error":{"Code":"AuthFailure.SignatureExpire","Message":"m"},"RequestId":"r"}}`
 	rows := []struct{ name, contentType, body string }{
-		{"small", "application/json", refused},
-		{"no type", "", refused},
+		{"small", "application/json", rejected},
+		{"no type", "", rejected},
 		{"not JSON", "application/json", "AuthFailure <html>"},
-		{"longer than the look", "application/json", refused + strings.Repeat(" ", 10000)},
+		{"longer than the limit", "application/json", rejected + strings.Repeat(" ", 10000)},
 		{"at the limit", "application/json", strings.Repeat("x", 4096)},
 		{"one more", "application/json", strings.Repeat("x", 4097)},
 		{"empty", "application/json", ""},
@@ -160,8 +160,8 @@ func TestTheLookPutsBackEveryByteAndTheErrorAtItsPlace(t *testing.T) {
 	}
 }
 
-// A body that must not be read: a stream, or an answer that says it is long.
-func TestStreamsAndLongAnswersAreNotLookedAt(t *testing.T) {
+// A body that must not be read: a stream, or a response with a large Content-Length.
+func TestPeek_skipsStreamsAndLongResponses(t *testing.T) {
 	rows := []struct {
 		contentType string
 		length      int64
@@ -181,7 +181,7 @@ func TestStreamsAndLongAnswersAreNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestARefusalIsSeenThroughAContentEncoding(t *testing.T) {
+func TestPeek_decodesAContentEncoding(t *testing.T) {
 	text := `{"Response":{"Error":{"Code":"AuthFailure.TokenFailure","Message":"m"},"RequestId":"r"}}`
 	var gz, fl bytes.Buffer
 	g := gzip.NewWriter(&gz)
@@ -194,8 +194,8 @@ func TestARefusalIsSeenThroughAContentEncoding(t *testing.T) {
 	}
 	for encoding, body := range map[string]string{"gzip": gz.String(), "deflate": fl.String(), "br": text, "gzip ": text} {
 		t.Run(encoding, func(t *testing.T) {
-			asked := 0
-			source := refreshFunc(func() tc3.Credentials { asked++; return temp })
+			calls := 0
+			source := refreshFunc(func() tc3.Credentials { calls++; return temp })
 			rt := &tc3.Transport{Source: source, Base: baseFunc(func(*http.Request) (*http.Response, error) {
 				return &http.Response{
 					Header:        http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {encoding}},
@@ -206,14 +206,14 @@ func TestARefusalIsSeenThroughAContentEncoding(t *testing.T) {
 			require.NoError(t, err)
 			got, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
-			require.Equal(t, body, string(got), "the bytes are handed on as they came")
-			require.Equal(t, body == text, asked == 0, "an encoding that is not known holds no refusal")
+			require.Equal(t, body, string(got), "the bytes are returned unchanged")
+			require.Equal(t, body == text, calls == 0, "a body of unknown encoding is not inspected")
 		})
 	}
 }
 
-// What may be a refusal, by the headers and the length.
-func TestARefusalIsSeenInSmallAnswersThatMayBeJSON(t *testing.T) {
+// What may be a rejection, by the headers and the length.
+func TestPeek_inspectsSmallResponsesThatMayBeJSON(t *testing.T) {
 	const text = `{"Response":{"Error":{"Code":"AuthFailure.TokenFailure","Message":"m"},"RequestId":"r"}}`
 	rows := []struct {
 		contentType, body string
@@ -231,8 +231,8 @@ func TestARefusalIsSeenInSmallAnswersThatMayBeJSON(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.contentType, func(t *testing.T) {
-			asked := false
-			rt := &tc3.Transport{Source: refreshFunc(func() tc3.Credentials { asked = true; return temp }), Base: baseFunc(
+			called := false
+			rt := &tc3.Transport{Source: refreshFunc(func() tc3.Credentials { called = true; return temp }), Base: baseFunc(
 				func(*http.Request) (*http.Response, error) {
 					return &http.Response{
 						Header: http.Header{"Content-Type": {row.contentType}}, ContentLength: -1,
@@ -241,7 +241,7 @@ func TestARefusalIsSeenInSmallAnswersThatMayBeJSON(t *testing.T) {
 				})}
 			_, err := rt.RoundTrip(newRequest(t, nil))
 			require.NoError(t, err)
-			require.Equal(t, row.want, asked)
+			require.Equal(t, row.want, called)
 		})
 	}
 }

@@ -41,20 +41,20 @@ func shapes(t *testing.T) map[string]shape {
 	require.NoError(t, w.Close())
 	unsigned := http.Header{"X-TC-Content-SHA256": {tc3.UnsignedPayload}}
 	return map[string]shape{
-		"json":                    {method: "POST", contentType: "application/json", body: `{"Limit":1}`, creds: keyA},
-		"json without GetBody":    {method: "POST", contentType: "application/json", body: `{"Limit":1}`, stream: true, creds: keyA},
-		"json of 1 MiB":           {method: "POST", contentType: "application/json", body: `{"Data":"` + strings.Repeat("a", 1<<20) + `"}`, creds: keyA},
-		"no body":                 {method: "POST", contentType: "application/json", creds: keyA},
-		"temporary credentials":   {method: "POST", contentType: "application/json", body: `{}`, creds: temp},
-		"get":                     {method: "GET", query: "Filters.0.Name=zone%20id&Limit=1", creds: keyA},
-		"multipart":               {method: "POST", contentType: w.FormDataContentType(), body: form.String(), creds: keyA},
-		"octet-stream":            {method: "POST", contentType: "application/octet-stream", body: "\x00\xff", creds: keyA},
-		"unsigned":                {method: "POST", contentType: "application/json", body: `{}`, header: unsigned, creds: keyA},
-		"unsigned stream":         {method: "POST", contentType: "application/octet-stream", body: "\x00\xff", stream: true, header: unsigned, creds: keyA},
-		"unsigned get":            {method: "GET", query: "Limit=1", header: unsigned, creds: keyA},
-		"order by get":            {method: "GET", query: "ImageId=img-1", action: "RunInstances", creds: keyA},
-		"signed by the SDK above": {method: "POST", contentType: "application/json", body: `{}`, header: staleSignature(), creds: keyA},
-		"not to be signed":        {method: "POST", contentType: "application/json", body: `{}`, header: http.Header{"Authorization": {"SKIP"}}, skip: true},
+		"json":                      {method: "POST", contentType: "application/json", body: `{"Limit":1}`, creds: keyA},
+		"json without GetBody":      {method: "POST", contentType: "application/json", body: `{"Limit":1}`, stream: true, creds: keyA},
+		"json of 1 MiB":             {method: "POST", contentType: "application/json", body: `{"Data":"` + strings.Repeat("a", 1<<20) + `"}`, creds: keyA},
+		"no body":                   {method: "POST", contentType: "application/json", creds: keyA},
+		"temporary credentials":     {method: "POST", contentType: "application/json", body: `{}`, creds: temp},
+		"get":                       {method: "GET", query: "Filters.0.Name=zone%20id&Limit=1", creds: keyA},
+		"multipart":                 {method: "POST", contentType: w.FormDataContentType(), body: form.String(), creds: keyA},
+		"octet-stream":              {method: "POST", contentType: "application/octet-stream", body: "\x00\xff", creds: keyA},
+		"unsigned":                  {method: "POST", contentType: "application/json", body: `{}`, header: unsigned, creds: keyA},
+		"unsigned stream":           {method: "POST", contentType: "application/octet-stream", body: "\x00\xff", stream: true, header: unsigned, creds: keyA},
+		"unsigned get":              {method: "GET", query: "Limit=1", header: unsigned, creds: keyA},
+		"order by get":              {method: "GET", query: "ImageId=img-1", action: "RunInstances", creds: keyA},
+		"signed by the SDK outside": {method: "POST", contentType: "application/json", body: `{}`, header: staleSignature(), creds: keyA},
+		"not to be signed":          {method: "POST", contentType: "application/json", body: `{}`, header: http.Header{"Authorization": {"SKIP"}}, skip: true},
 	}
 }
 
@@ -88,7 +88,7 @@ func (s shape) request(t *testing.T) *http.Request {
 	return req
 }
 
-// A complete client over a socket, whose calls are refused twice: the signature
+// A complete client over a socket, whose calls are rejected twice: the signature
 // of each attempt holds.
 func TestEachAttemptOfEveryKindOfRequestIsSigned(t *testing.T) {
 	for name, shape := range shapes(t) {
@@ -123,8 +123,8 @@ func TestEachAttemptOfEveryKindOfRequestHasATimestampOfItsOwn(t *testing.T) {
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// requireSigned makes a call that is refused twice and requires that every
-// attempt is what was asked for and has a signature that holds. It returns their
+// requireSigned makes a call that is rejected twice and requires that every
+// attempt is the request and has a signature that holds. It returns their
 // timestamps.
 func (s shape) requireSigned(t *testing.T, api *tctest.API, base http.RoundTripper, delay time.Duration) (times []string) {
 	t.Helper()
@@ -149,7 +149,7 @@ func (s shape) requireSigned(t *testing.T, api *tctest.API, base http.RoundTripp
 	return times
 }
 
-func TestCredentialsThatAreNotSetUpAreAskedForOnce(t *testing.T) {
+func TestMissingCredentialsAreNotRetried(t *testing.T) {
 	clearEnv(t)
 	half := func(name string) func(t *testing.T) tc3.Source {
 		return func(t *testing.T) tc3.Source { t.Setenv(name, "x"); return tc3.Env() }

@@ -6,38 +6,37 @@ import (
 )
 
 const (
-	// skewFloor is the least difference that can be why the API refused a
-	// timestamp. Its window is five minutes; the answer tells its time late, by
-	// as long as it took to come.
-	skewFloor = 3 * time.Minute
-	// skewCeiling bounds what is believed. A wrong time zone is at most 14
-	// hours off. A request signed for a far future could be sent by whoever
-	// saw it once that future comes, so an answer must not bring that about.
-	skewCeiling = 24 * time.Hour
+	// minSkew is the least difference that explains why the API rejected a
+	// timestamp. The API permits five minutes; the time in the response is late by
+	// as long as the response took.
+	minSkew = 3 * time.Minute
+	// maxSkew limits the correction. A wrong time zone makes at most 14 hours. A
+	// request that is signed for a time in the far future could be replayed then by
+	// whoever saw it, so no response may cause that.
+	maxSkew = 24 * time.Hour
 )
 
-// clock is the local clock and how far the API's is ahead of it. The zero
-// value trusts the local one.
+// clock is the local clock with the offset of the API's clock, at first zero.
 type clock struct{ offset atomic.Int64 } // nanoseconds
 
-// now returns the API's time as far as it is known.
+// now returns the present time of the API's clock.
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
 
-// learn takes the API's times that came with the refusal of a timestamp, the
-// most trusted first, and reports whether one of them explains the refusal: a
-// signature made now is likely to be taken then.
+// correct sets the offset by the API's times in a response that rejected a timestamp,
+// the most reliable first. It reports whether one of them explains the rejection, so that
+// a signature made now is likely to be accepted.
 //
-// The offset is taken from the local clock as it is, not as mended so far, so
-// calls that are refused together all learn the same. A signature that grew old
-// while it waited for a connection explains itself and leaves the offset at zero.
-func (c *clock) learn(signed time.Time, told []time.Time) bool {
-	for _, server := range told {
+// The offset is that from the local clock, not from the corrected one, so that concurrent
+// calls all set the same. For a signature that expired while it waited for a connection
+// the offset becomes zero.
+func (c *clock) correct(signed time.Time, serverTimes []time.Time) bool {
+	for _, server := range serverTimes {
 		offset := time.Until(server)
-		if !beyond(server.Sub(signed), skewFloor) || beyond(offset, skewCeiling) {
+		if !beyond(server.Sub(signed), minSkew) || beyond(offset, maxSkew) {
 			continue
 		}
-		if !beyond(offset, skewFloor) {
-			offset = 0 // the local clock was set right
+		if !beyond(offset, minSkew) {
+			offset = 0 // the local clock is right
 		}
 		c.offset.Store(int64(offset))
 		return true

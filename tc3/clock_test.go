@@ -15,7 +15,7 @@ import (
 	"github.com/tcretry/tcretry/tc3"
 )
 
-func TestAWrongClockCostsOneAttemptForTheProcess(t *testing.T) {
+func TestAWrongClockCostsOneAttemptInTotal(t *testing.T) {
 	rows := []struct {
 		name           string
 		ahead          time.Duration
@@ -28,7 +28,7 @@ func TestAWrongClockCostsOneAttemptForTheProcess(t *testing.T) {
 		{name: "a wrong time zone", ahead: 14 * time.Hour, first: 2},
 		{name: "the time in the message", ahead: 10 * time.Minute, noDate: true, inText: true, first: 2},
 		{name: "right", ahead: 4 * time.Minute, first: 1},
-		{name: "no time told", ahead: 10 * time.Minute, noDate: true, first: 1, want: "AuthFailure.SignatureExpire"},
+		{name: "no time in the response", ahead: 10 * time.Minute, noDate: true, first: 1, want: "AuthFailure.SignatureExpire"},
 		{name: "more than a day", ahead: 25 * time.Hour, first: 1, want: "AuthFailure.SignatureExpire"},
 	}
 	for _, row := range rows {
@@ -48,7 +48,7 @@ func TestAWrongClockCostsOneAttemptForTheProcess(t *testing.T) {
 	}
 }
 
-func TestAClockThatIsSetRightIsTrustedAgain(t *testing.T) {
+func TestALocalClockThatIsSetRightIsUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &api{accepts: keyA, ahead: 10 * time.Minute}
 		rt := &tc3.Transport{Source: tc3.Static(keyA), Base: base}
@@ -61,12 +61,12 @@ func TestAClockThatIsSetRightIsTrustedAgain(t *testing.T) {
 		})
 		require.Empty(t, do(t, rt, newRequest(t, strings.NewReader("{}"))))
 		require.EqualValues(t, 4, base.attempts.Load())
-		require.Equal(t, time.Now().Unix(), at, "a difference within the window is not mended")
+		require.Equal(t, time.Now().Unix(), at, "a difference within the window is not corrected")
 	})
 }
 
-// Refused together, mended together: nobody undoes what another learnt.
-func TestCallsThatWereRefusedTogetherAreAllSignedAgain(t *testing.T) {
+// Concurrent rejections: no call undoes the correction of another.
+func TestConcurrentCallsWithAnExpiredSignatureAreAllSignedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &api{accepts: keyA, ahead: -10 * time.Minute}
 		slow := baseFunc(func(r *http.Request) (*http.Response, error) {
@@ -85,8 +85,8 @@ func TestCallsThatWereRefusedTogetherAreAllSignedAgain(t *testing.T) {
 	})
 }
 
-// A signature that grew old in a queue below us: the clock was right.
-func TestASignatureThatGrewOldBelowIsMadeAgainAndTheClockKept(t *testing.T) {
+// A signature that expired in a queue of the base: the clock was right.
+func TestASignatureThatExpiredInTheBaseIsMadeAgainWithTheSameClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &api{accepts: keyA}
 		first := true
@@ -111,7 +111,7 @@ func TestTheDateIsPreferredToTheMessage(t *testing.T) {
 			at, err := strconv.ParseInt(r.Header.Get("X-TC-Timestamp"), 10, 64)
 			require.NoError(t, err)
 			stamps = append(stamps, at-now.Unix())
-			resp := answer("AuthFailure.SignatureExpire", "the server time "+strconv.FormatInt(now.Add(time.Hour).Unix(), 10)+".")
+			resp := newResponse("AuthFailure.SignatureExpire", "the server time "+strconv.FormatInt(now.Add(time.Hour).Unix(), 10)+".")
 			resp.Header.Set("Date", now.Add(20*time.Minute).UTC().Format(http.TimeFormat))
 			return resp, nil
 		})}
@@ -120,16 +120,16 @@ func TestTheDateIsPreferredToTheMessage(t *testing.T) {
 	})
 }
 
-// The message is asked when the Date, which a proxy may have written, explains
+// The message is used when the Date, which a proxy may have written, explains
 // nothing.
-func TestADateThatDoesNotExplainTheRefusalGivesWayToTheMessage(t *testing.T) {
+func TestADateThatDoesNotExplainTheRejectionIsOverriddenByTheMessage(t *testing.T) {
 	for ahead, want := range map[time.Duration]int{time.Hour: 2, time.Minute: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			attempts := 0
 			rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
 				attempts++
 				now := time.Now()
-				resp := answer("AuthFailure.SignatureExpire", "the server time "+strconv.FormatInt(now.Add(ahead).Unix(), 10)+".")
+				resp := newResponse("AuthFailure.SignatureExpire", "the server time "+strconv.FormatInt(now.Add(ahead).Unix(), 10)+".")
 				resp.Header.Set("Date", now.UTC().Format(http.TimeFormat))
 				return resp, nil
 			})}
@@ -146,7 +146,7 @@ func TestNumbersThatAreNotTheTimeAreIgnored(t *testing.T) {
 			attempts := 0
 			rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
 				attempts++
-				resp := answer("AuthFailure.SignatureExpire", message)
+				resp := newResponse("AuthFailure.SignatureExpire", message)
 				resp.Header.Set("Date", "yesterday")
 				return resp, nil
 			})}
@@ -156,8 +156,8 @@ func TestNumbersThatAreNotTheTimeAreIgnored(t *testing.T) {
 	}
 }
 
-// Both faults at once: each is mended once, and never more.
-func TestClockAndTokenAreMendedInOneCall(t *testing.T) {
+// Both errors in one call: each is corrected once, and never again.
+func TestClockAndTokenAreCorrectedInOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &api{accepts: tc3.Credentials{SecretID: "AKIDT", SecretKey: "key-t", Token: "token-2"}, ahead: time.Hour}
 		rt := &tc3.Transport{Source: &tc3.Refreshing{Source: &sts{}}, Base: base}
@@ -166,8 +166,8 @@ func TestClockAndTokenAreMendedInOneCall(t *testing.T) {
 	})
 }
 
-// The discarded answer gives its connection back, the returned one is open.
-func TestTheAnswerThatIsNotReturnedIsClosed(t *testing.T) {
+// The discarded response frees its connection, the returned one is open.
+func TestAResponseThatIsNotReturnedIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &api{accepts: keyA, ahead: time.Hour}
 		var bodies []*closeCounter

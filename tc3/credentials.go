@@ -11,19 +11,19 @@ import (
 // redacted stands for a secret wherever credentials are printed.
 const redacted = "REDACTED"
 
-// Credentials are what requests are signed with. SecretKey and Token never
-// appear in what fmt, slog and encoding/json make of Credentials. Two things are
-// out of a type's reach: an unexported field of another struct, which fmt prints
-// without asking its methods (hold a Source from [Static] there), and the verbs
-// %p and %w, which are mistakes here that go vet reports.
+// Credentials are a secret id and its key, to sign requests with. SecretKey and Token
+// never appear in what fmt, slog and encoding/json print of Credentials. Two cases are
+// beyond the control of a type: an unexported field of another struct, which fmt prints
+// without calling its methods (keep a Source from [Static] there instead), and the verbs
+// %p and %w, which go vet reports.
 type Credentials struct {
-	// SecretID names the key; it travels in clear in every request.
+	// SecretID identifies the key. Every request contains it in clear text.
 	SecretID string
-	// SecretKey is the key; it never travels.
+	// SecretKey is the key. No request contains it.
 	SecretKey string
 	// Token is the session token of temporary credentials, "" for permanent ones.
 	Token string
-	// Expires is when temporary credentials end; zero means never, or unknown.
+	// Expires is when temporary credentials expire; zero means never or unknown.
 	Expires time.Time
 }
 
@@ -36,8 +36,8 @@ func (c Credentials) String() string {
 // GoString returns the same as String.
 func (c Credentials) GoString() string { return c.String() }
 
-// Format writes the same as String for every verb, those that would not ask
-// String included.
+// Format writes the same as String for every verb, those included for which fmt would
+// not call String.
 func (c Credentials) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, c.String()) // fmt keeps no error of a State
 }
@@ -52,8 +52,8 @@ func (c Credentials) LogValue() slog.Value {
 	)
 }
 
-// MarshalJSON returns the credentials with the secrets redacted. Decoding is
-// left as it is, so credentials can be read from JSON but not written to it.
+// MarshalJSON returns the credentials with the secrets redacted. Credentials can be read
+// from JSON, but not written to it.
 func (c Credentials) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]string{
 		"SecretID": c.SecretID, "SecretKey": mask(c.SecretKey), "Token": mask(c.Token), "Expires": c.expires(),
@@ -67,12 +67,12 @@ func (c Credentials) expires() string {
 	return c.Expires.UTC().Format(time.RFC3339)
 }
 
-// same says whether both sign alike: Expires is not a part of that.
+// same reports whether both lead to the same signature, whatever their Expires.
 func (c Credentials) same(other Credentials) bool {
 	return c.SecretID == other.SecretID && c.SecretKey == other.SecretKey && c.Token == other.Token
 }
 
-// mask keeps whether there is a secret, which is worth knowing, and nothing else.
+// mask returns a text that shows only whether there is a secret.
 func mask(secret string) string {
 	if secret == "" {
 		return ""

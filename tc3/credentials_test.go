@@ -70,7 +70,7 @@ func requireSafe(t *testing.T, name, text string) {
 	}
 }
 
-func TestPrintedCredentialsSayWhichAndWhetherThereAreSecrets(t *testing.T) {
+func TestPrintedCredentialsShowTheIDAndWhetherThereAreSecrets(t *testing.T) {
 	require.Equal(t, `tc3.Credentials{SecretID:"AKIDEXAMPLE", SecretKey:"REDACTED", Token:"REDACTED", Expires:"2026-11-23T19:09:45Z"}`,
 		fmt.Sprint(secret))
 	require.Equal(t, `tc3.Credentials{SecretID:"AKIDEXAMPLE", SecretKey:"", Token:"", Expires:""}`,
@@ -92,7 +92,7 @@ func TestCredentialsAreReadFromJSONButNotWrittenToIt(t *testing.T) {
 	require.JSONEq(t, `{"SecretID":"a","SecretKey":"REDACTED","Token":"REDACTED","Expires":""}`, string(data))
 }
 
-// Every error that this package makes while it has a secret in hand.
+// Every error that this package makes while it handles a secret.
 func TestNoErrorHoldsASecret(t *testing.T) {
 	dir := t.TempDir()
 	file := func(text string) tc3.Source {

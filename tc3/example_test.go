@@ -30,7 +30,7 @@ func ExampleTransport() {
 		credential, _, _ := strings.Cut(req.Header.Get("Authorization"), "/")
 		fmt.Println(credential)
 		fmt.Println(req.Header.Get("X-TC-Timestamp") != "")
-		return answer("", ""), req.Body.Close()
+		return newResponse("", ""), req.Body.Close()
 	})
 	client := &http.Client{Transport: &tc3.Transport{
 		Source: tc3.Static(tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE"}),
@@ -75,7 +75,7 @@ func ExampleTransport_clock() {
 // Temporary credentials of a service that takes its time.
 func ExampleRefreshing() {
 	assumeRole := func(context.Context) (tc3.Credentials, error) {
-		fmt.Println("asked STS")
+		fmt.Println("called STS")
 		return tc3.Credentials{
 			SecretID: "AKIDEXAMPLE", SecretKey: "SKEXAMPLE", Token: "TOKENEXAMPLE", Expires: time.Now().Add(2 * time.Hour),
 		}, nil
@@ -86,7 +86,7 @@ func ExampleRefreshing() {
 		fmt.Println(creds.SecretID, err)
 	}
 	// Output:
-	// asked STS
+	// called STS
 	// AKIDEXAMPLE <nil>
 	// AKIDEXAMPLE <nil>
 	// AKIDEXAMPLE <nil>

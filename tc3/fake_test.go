@@ -38,8 +38,8 @@ func newRequest(t testing.TB, body io.Reader) *http.Request {
 	return req
 }
 
-// answer returns an envelope; code "" is a success.
-func answer(code, message string) *http.Response {
+// newResponse returns an envelope; code "" is a success.
+func newResponse(code, message string) *http.Response {
 	response := map[string]any{"RequestId": "r-1"}
 	if code != "" {
 		response["Error"] = map[string]string{"Code": code, "Message": message}
@@ -51,9 +51,9 @@ func answer(code, message string) *http.Response {
 	}
 }
 
-// mistake says what is wrong with a signed request, "" if nothing is: the
+// invalid returns what is wrong with a signed request, "" if nothing is: the
 // signature made anew must be the one it carries. It consumes the body.
-func mistake(req *http.Request, c tc3.Credentials) string {
+func invalid(req *http.Request, c tc3.Credentials) string {
 	var body []byte
 	if req.Body != nil {
 		body, _ = io.ReadAll(req.Body)
@@ -102,7 +102,7 @@ type api struct {
 func (a *api) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.attempts.Add(1)
 	now := time.Now().Add(a.ahead)
-	resp := answer(a.judge(req, now))
+	resp := newResponse(a.judge(req, now))
 	if !a.noDate {
 		resp.Header.Set("Date", now.UTC().Format(http.TimeFormat))
 	}
@@ -124,13 +124,13 @@ func (a *api) judge(req *http.Request, now time.Time) (code, message string) {
 		_ = req.Body.Close()
 		return "AuthFailure.TokenFailure", "the token is not valid"
 	}
-	if wrong := mistake(req, a.accepts); wrong != "" {
+	if wrong := invalid(req, a.accepts); wrong != "" {
 		return "AuthFailure.SignatureFailure", wrong
 	}
 	return "", ""
 }
 
-// do sends a request and returns the code of the answer, "" for a success.
+// do sends a request and returns the code of the response, "" for a success.
 func do(t testing.TB, rt http.RoundTripper, req *http.Request) string {
 	t.Helper()
 	resp, err := rt.RoundTrip(req)
@@ -161,15 +161,15 @@ var errBroken = errors.New("broken")
 // brokenReader gives some bytes and then, once, an error.
 type brokenReader struct {
 	rest string
-	told bool
+	done bool
 }
 
 func (b *brokenReader) Read(p []byte) (int, error) {
-	if b.rest == "" && b.told {
+	if b.rest == "" && b.done {
 		return 0, io.EOF
 	}
 	if b.rest == "" {
-		b.told = true
+		b.done = true
 		return 0, errBroken
 	}
 	n := copy(p, b.rest)

@@ -52,6 +52,6 @@ func TestANonIdempotentGETIsSignedAnewAfterAClockError(t *testing.T) {
 		req.Header.Set("X-TC-Action", "RunInstances")
 		req.Header.Del("Content-Type")
 		require.Empty(t, do(t, rt, req))
-		require.EqualValues(t, 2, base.attempts.Load(), "the first was refused for its time, and executed nothing")
+		require.EqualValues(t, 2, base.attempts.Load(), "the first was rejected for its time, and executed nothing")
 	})
 }

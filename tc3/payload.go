@@ -10,28 +10,28 @@ import (
 	"net/http"
 )
 
-// bufferLimit is how much of a body without GetBody is held in memory: the most
-// that the API takes.
+// bufferLimit is how much of a body without GetBody is buffered in memory: the most that
+// the API accepts.
 const bufferLimit = 10 << 20
 
-// payload is the body of a call and its hash. It owns the body of the request
-// until an attempt takes it.
+// payload is the body of a call and its hash. It owns the body of the request until the
+// first attempt.
 type payload struct {
 	hash   string
 	first  io.ReadCloser                 // for the first attempt
-	again  func() (io.ReadCloser, error) // for another one, nil if there is none
+	again  func() (io.ReadCloser, error) // for later attempts, nil if they can have none
 	empty  bool
 	length int64
 }
 
-// newPayload hashes the body of a request. With GetBody it does so as a
-// stream, over a second body that it closes; the request's own is for the
-// attempt. Without, the body has to be read before the headers can be sent,
-// and is kept in memory, up to the API's own limit. On error it has closed the
+// newPayload returns the body of a request and its hash. With GetBody it hashes a second
+// body as a stream and closes that; the request's own body is for the first attempt.
+// Without GetBody the body must be read before the headers can be sent, and is buffered
+// in memory, up to the API's own limit. If newPayload returns an error, it has closed the
 // body.
 //
-// The API signs no body of a GET, and none under UNSIGNED-PAYLOAD; it is not
-// read then.
+// The signature does not cover the body of a GET, nor any body with UNSIGNED-PAYLOAD.
+// Such a body is not read.
 func newPayload(req *http.Request, unsigned bool) (*payload, error) {
 	p := &payload{first: req.Body, again: req.GetBody, length: req.ContentLength}
 	if p.empty = isEmpty(req.Body); p.empty {
@@ -55,14 +55,14 @@ func newPayload(req *http.Request, unsigned bool) (*payload, error) {
 	return p, nil
 }
 
-// isEmpty reports whether there is nothing in a body. Some say so by Len, as that
-// of an order by GET, which tcretry keeps net/http from sending twice.
+// isEmpty reports whether a body is empty. Some have a method Len, such as the one that
+// tcretry sets on a non-idempotent GET so that net/http does not send it twice.
 func isEmpty(body io.ReadCloser) bool {
 	sized, ok := body.(interface{ Len() int })
 	return body == nil || body == http.NoBody || ok && sized.Len() == 0
 }
 
-// hashCopy reads a body that getBody makes to its end and closes it.
+// hashCopy returns the hash of a body that getBody returns, and closes that body.
 func hashCopy(getBody func() (io.ReadCloser, error)) (string, error) {
 	body, err := getBody()
 	if err != nil {
@@ -78,7 +78,7 @@ func hashCopy(getBody func() (io.ReadCloser, error)) (string, error) {
 
 // buffer reads the body of a request into memory and closes it.
 func (p *payload) buffer(req *http.Request) error {
-	defer req.Body.Close() // read to its end, or given up: nothing to report
+	defer req.Body.Close() // after reading: there is nothing to report
 	if req.ContentLength > bufferLimit {
 		return tooLarge()
 	}
@@ -89,7 +89,7 @@ func (p *payload) buffer(req *http.Request) error {
 	if len(body) > bufferLimit {
 		return tooLarge()
 	}
-	if p.length <= 0 { // unknown so far; a wrong one is for the base to report
+	if p.length <= 0 { // it was unknown; the base reports a wrong one
 		p.length = int64(len(body))
 	}
 	p.hash = HashPayload(body)

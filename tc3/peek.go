@@ -15,66 +15,66 @@ import (
 	"time"
 )
 
-// lookLimit bounds the answers that are looked at, and what a compressed one
-// may become. A refusal takes a few hundred bytes.
-const lookLimit = 4 << 10
+// peekLimit is the largest response that is inspected, compressed and decompressed, in
+// bytes. A rejection takes a few hundred bytes.
+const peekLimit = 4 << 10
 
-// refusal is what the API says of a failed call.
-type refusal struct{ Code, Message string }
+// rejection is the error of the API in a response.
+type rejection struct{ Code, Message string }
 
-// look returns the refusal that an answer holds, if it is about authentication,
-// and puts back every byte that it read and the error that ended reading. It
-// looks at small answers that may be JSON; a stream is never waited for.
-func look(resp *http.Response) refusal {
-	if !lookable(resp) {
-		return refusal{}
+// peek returns the error of the API in a response, if it concerns authentication. It puts
+// back every byte that it has read and the error that ended the reading. It inspects
+// small responses that may be JSON, and never waits for a stream.
+func peek(resp *http.Response) rejection {
+	if !peekable(resp) {
+		return rejection{}
 	}
 	encoding := resp.Header.Get("Content-Encoding")
-	prefix, err := begin(resp, encoding)
+	prefix, err := readPrefix(resp, encoding)
 	rest := io.Reader(resp.Body)
 	if err != nil {
 		rest = failed{err}
 	}
 	resp.Body = restored{io.MultiReader(bytes.NewReader(prefix), rest), resp.Body}
-	if err != io.EOF || len(prefix) > lookLimit {
-		return refusal{}
+	if err != io.EOF || len(prefix) > peekLimit {
+		return rejection{}
 	}
 	text, err := decoded(prefix, encoding)
-	if err != nil || !mayRefuse(text) {
-		return refusal{} // most answers: no parsing
+	if err != nil || !mayBeRejection(text) {
+		return rejection{} // most responses: not parsed
 	}
-	var answer struct{ Response struct{ Error refusal } }
-	if json.Unmarshal(text, &answer) != nil {
-		return refusal{}
+	var envelope struct{ Response struct{ Error rejection } }
+	if json.Unmarshal(text, &envelope) != nil {
+		return rejection{}
 	}
-	return answer.Response.Error
+	return envelope.Response.Error
 }
 
-// begin reads the body to its end, which is io.EOF, or beyond the limit, or until
-// what has come of it cannot become a refusal: the reader of a stream must get
-// that, and not wait for the rest.
-func begin(resp *http.Response, encoding string) (prefix []byte, err error) {
+// readPrefix reads the body to its end, when it returns io.EOF, or beyond the limit, or
+// until the body cannot become a rejection: the reader of a stream must get what has
+// arrived, and not wait for the rest.
+func readPrefix(resp *http.Response, encoding string) (prefix []byte, err error) {
 	prefix = make([]byte, 0, 512)
-	for len(prefix) <= lookLimit {
+	for len(prefix) <= peekLimit {
 		prefix = slices.Grow(prefix, 1)
 		n, err := resp.Body.Read(prefix[len(prefix):cap(prefix)])
 		prefix = prefix[:len(prefix)+n]
 		if err != nil {
 			return prefix, err
 		}
-		if n > 0 && int64(len(prefix)) != resp.ContentLength && !mayBecome(prefix, encoding) {
+		if n > 0 && int64(len(prefix)) != resp.ContentLength && !mayBecomeRejection(prefix, encoding) {
 			return prefix, nil
 		}
 	}
 	return prefix, nil
 }
 
-// mayBecome says that prefix is the beginning of one JSON object, or a whole one
-// that may be a refusal.
-func mayBecome(prefix []byte, encoding string) bool {
+// mayBecomeRejection reports whether prefix is the beginning of one JSON object, or a
+// whole one that may be a rejection.
+func mayBecomeRejection(prefix []byte, encoding string) bool {
 	text, err := decoded(prefix, encoding)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil // more is to come
+		err = nil // it is only the beginning
 	}
 	text = bytes.TrimLeft(text, " \t\r\n")
 	if err != nil || len(text) > 0 && text[0] != '{' {
@@ -84,30 +84,30 @@ func mayBecome(prefix []byte, encoding string) bool {
 	var first json.RawMessage
 	switch err = object.Decode(&first); err {
 	case nil:
-		return mayRefuse(first) && len(bytes.TrimSpace(text[object.InputOffset():])) == 0
+		return mayBeRejection(first) && len(bytes.TrimSpace(text[object.InputOffset():])) == 0
 	case io.EOF, io.ErrUnexpectedEOF:
 		return true
 	}
 	return false
 }
 
-func mayRefuse(text []byte) bool { return bytes.Contains(text, []byte("AuthFailure")) }
+func mayBeRejection(text []byte) bool { return bytes.Contains(text, []byte("AuthFailure")) }
 
-// restored is a body whose beginning was read.
+// restored is a body whose beginning was put back.
 type restored struct {
 	io.Reader
 	io.Closer
 }
 
-// failed is what remains of a body that could not be read further.
+// failed is the rest of a body after an error.
 type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) { return 0, f.err }
 
-// lookable goes by the headers. The official type is application/json;
-// text/plain and none at all are what fakes and gateways make of it.
-func lookable(resp *http.Response) bool {
-	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > lookLimit {
+// peekable reports whether a response may be inspected, by its headers. The API's media
+// type is application/json; that of fakes and gateways is text/plain or none.
+func peekable(resp *http.Response) bool {
+	if resp.Body == nil || resp.Body == http.NoBody || resp.ContentLength > peekLimit {
 		return false
 	}
 	header := resp.Header.Get("Content-Type")
@@ -115,12 +115,12 @@ func lookable(resp *http.Response) bool {
 	return header == "" || err == nil && (media == "application/json" || media == "text/plain")
 }
 
-// errEncoding says that the content encoding cannot be undone.
+// errEncoding is the error for an unknown content encoding.
 var errEncoding = errors.New("unknown content encoding")
 
-// decoded undoes the content encoding, which is there only if the caller asked
-// for it, as the official SDK can. Other encodings hold no refusal. Of a body that
-// is cut short it returns what has come and io.ErrUnexpectedEOF.
+// decoded decompresses a body. A response has a content encoding only if the caller has
+// set Accept-Encoding, as the official SDK can. For a body that is cut short it returns
+// the beginning and io.ErrUnexpectedEOF.
 func decoded(body []byte, encoding string) ([]byte, error) {
 	var r io.Reader
 	switch encoding {
@@ -137,17 +137,17 @@ func decoded(body []byte, encoding string) ([]byte, error) {
 	default:
 		return nil, errEncoding
 	}
-	return io.ReadAll(io.LimitReader(r, lookLimit))
+	return io.ReadAll(io.LimitReader(r, peekLimit))
 }
 
-// unixTime finds the numbers that can be a time in a message. The API says the
-// server's in its newer texts, in two languages. Ten digits began in September
-// 2001; virtual time in tests begins in 2000.
+// unixTime matches the numbers in a message that can be a time. The newer messages of the
+// API contain the server's, in two languages. Times have ten digits since September 2001;
+// virtual time in tests begins in 2000.
 var unixTime = regexp.MustCompile(`\b\d{9,10}\b`)
 
-// told returns the times that an answer tells, the most trusted first. The Date
-// header is in every answer, whatever the language; the message is a fallback.
-func told(resp *http.Response, message string) []time.Time {
+// serverTimes returns the server's times in a response, the most reliable first. Every
+// response has a Date header; the message is a fallback.
+func serverTimes(resp *http.Response, message string) []time.Time {
 	var times []time.Time
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		times = append(times, date)

@@ -15,29 +15,30 @@ import (
 const (
 	envProfile     = "TENCENTCLOUD_CREDENTIALS_FILE"
 	profileSection = "default"
-	// profileLimit bounds what is read of a file that may be anything.
+	// profileLimit limits what is read, since the file may be of any kind.
 	profileLimit = 1 << 20
 )
 
-// Profile is a source that reads a credentials file as the official SDK has
-// it, in INI form:
+// A Profile is a Source that reads the credentials file of the official SDK, in INI
+// format:
 //
 //	[default]
 //	secret_id = AKIDEXAMPLE
 //	secret_key = …
 //
-// A token may stand beside them, which the SDK does not read. The file is read
-// each time; put the Profile in a [Refreshing] to read it once.
+// The section may also have a token, which the SDK does not read. The file is read for
+// each call; put the Profile into a [Refreshing] to read it once.
 type Profile struct {
-	// Path is the file. "" means what TENCENTCLOUD_CREDENTIALS_FILE says, or
-	// else .tencentcloud/credentials in the home directory. Only that last one
-	// may be missing, which is ErrNoCredentials.
+	// Path is the path of the file. "" means the value of the environment variable
+	// TENCENTCLOUD_CREDENTIALS_FILE or, if that is not set, .tencentcloud/credentials
+	// in the home directory. If this last file does not exist, the error is
+	// ErrNoCredentials; for any other path it is an error that ends a Chain.
 	Path string
 	// Section is the section of the file; "" means "default".
 	Section string
 }
 
-// Credentials reads the file. No error holds a part of its contents.
+// Credentials reads the file. No error contains a part of it.
 func (p Profile) Credentials(context.Context) (Credentials, error) {
 	path, required, err := p.path()
 	if err != nil {
@@ -62,7 +63,7 @@ func (p Profile) Credentials(context.Context) (Credentials, error) {
 	return c, nil
 }
 
-// path returns the file to read and whether its absence is a mistake.
+// path returns the path of the file, and whether the file must exist.
 func (p Profile) path() (path string, required bool, err error) {
 	if p.Path != "" {
 		return p.Path, true, nil
@@ -80,9 +81,9 @@ func (p Profile) path() (path string, required bool, err error) {
 	return filepath.Join(home, ".tencentcloud", "credentials"), false, nil
 }
 
-// parseProfile reads one section. Values are taken as they stand, without
-// quotes or comments at the end of a line, because the SDK's own reader knows
-// neither and a key may hold any character.
+// parseProfile reads one section. A value is the rest of its line: like the SDK's own
+// reader, it supports neither quotes nor comments after a value, and a key may contain
+// any character.
 func parseProfile(r io.Reader, section string) (Credentials, error) {
 	var c Credentials
 	fields := map[string]*string{"secret_id": &c.SecretID, "secret_key": &c.SecretKey, "token": &c.Token}

@@ -28,11 +28,11 @@ func (f refreshFunc) Refresh(context.Context, tc3.Credentials) (tc3.Credentials,
 type sts struct {
 	takes, life time.Duration
 	err         error
-	asked       atomic.Int64
+	calls       atomic.Int64
 }
 
 func (s *sts) Credentials(ctx context.Context) (tc3.Credentials, error) {
-	n := s.asked.Add(1)
+	n := s.calls.Add(1)
 	select {
 	case <-time.After(s.takes):
 	case <-ctx.Done():
@@ -65,7 +65,7 @@ func TestAHundredCallersShareOneRefresh(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		require.EqualValues(t, 1, source.asked.Load())
+		require.EqualValues(t, 1, source.calls.Load())
 	})
 }
 
@@ -83,7 +83,7 @@ func TestOneCallersCancellationDoesNotEndTheRefreshOfOthers(t *testing.T) {
 		synctest.Wait()
 		wg.Go(func() { require.Equal(t, "token-1", token(t, r)) })
 		wg.Wait()
-		require.EqualValues(t, 1, source.asked.Load())
+		require.EqualValues(t, 1, source.calls.Load())
 	})
 }
 
@@ -98,7 +98,7 @@ func TestARefreshHangsNoLongerThanItsTimeout(t *testing.T) {
 	}
 }
 
-func TestCredentialsAreReplacedBesideTheCallsBeforeTheyExpire(t *testing.T) {
+func TestCredentialsAreReplacedInTheBackgroundBeforeTheyExpire(t *testing.T) {
 	rows := []struct{ life, early, due time.Duration }{
 		{time.Hour, 0, 55 * time.Minute},
 		{time.Hour, 20 * time.Minute, 40 * time.Minute},
@@ -112,7 +112,7 @@ func TestCredentialsAreReplacedBesideTheCallsBeforeTheyExpire(t *testing.T) {
 			time.Sleep(row.due - time.Millisecond)
 			require.Equal(t, "token-1", token(t, r))
 			synctest.Wait()
-			require.EqualValues(t, 1, source.asked.Load())
+			require.EqualValues(t, 1, source.calls.Load())
 
 			time.Sleep(time.Millisecond)
 			before := time.Now()
@@ -121,7 +121,7 @@ func TestCredentialsAreReplacedBesideTheCallsBeforeTheyExpire(t *testing.T) {
 			time.Sleep(time.Second)
 			synctest.Wait()
 			require.Equal(t, "token-2", token(t, r))
-			require.EqualValues(t, 2, source.asked.Load())
+			require.EqualValues(t, 2, source.calls.Load())
 		})
 	}
 }
@@ -142,11 +142,11 @@ func TestCredentialsWithoutExpiryAreKept(t *testing.T) {
 		require.Equal(t, "token-1", token(t, r))
 		time.Sleep(1000 * time.Hour)
 		require.Equal(t, "token-1", token(t, r))
-		require.EqualValues(t, 1, source.asked.Load())
+		require.EqualValues(t, 1, source.calls.Load())
 	})
 }
 
-func TestARefreshThatFailsBesideTheCallsIsNotTheirFailure(t *testing.T) {
+func TestABackgroundRefreshThatFailsFailsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &sts{life: time.Hour}
 		r := &tc3.Refreshing{Source: source}
@@ -157,14 +157,14 @@ func TestARefreshThatFailsBesideTheCallsIsNotTheirFailure(t *testing.T) {
 			require.Equal(t, "token-1", token(t, r))
 			synctest.Wait()
 		}
-		require.EqualValues(t, 2, source.asked.Load())
+		require.EqualValues(t, 2, source.calls.Load())
 		time.Sleep(time.Second)
 		require.Equal(t, "token-1", token(t, r))
 		synctest.Wait()
-		require.EqualValues(t, 3, source.asked.Load())
+		require.EqualValues(t, 3, source.calls.Load())
 
 		time.Sleep(4 * time.Minute)
-		for range 2 { // none left to use: every call asks, and is told
+		for range 2 { // no valid ones left: every call refreshes, and gets the error
 			_, err := r.Credentials(context.Background())
 			require.ErrorIs(t, err, errBroken)
 		}
@@ -174,7 +174,7 @@ func TestARefreshThatFailsBesideTheCallsIsNotTheirFailure(t *testing.T) {
 }
 
 // The clock may be wrong; the API will tell.
-func TestCredentialsThatAreOldAlreadyAreUsedForAMoment(t *testing.T) {
+func TestExpiredCredentialsOfTheSourceAreUsedForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &sts{life: -time.Hour}
 		r := &tc3.Refreshing{Source: source}
@@ -186,9 +186,9 @@ func TestCredentialsThatAreOldAlreadyAreUsedForAMoment(t *testing.T) {
 	})
 }
 
-func TestASourceThatPanicsOrLeavesIsAnError(t *testing.T) {
+func TestASourceThatPanicsOrExitsIsAnError(t *testing.T) {
 	secret := "the-secret"
-	rows := map[string]func(){"panicked with a string": func() { panic(secret) }, "gave no answer": runtime.Goexit}
+	rows := map[string]func(){"panicked with a string": func() { panic(secret) }, "returned no credentials": runtime.Goexit}
 	for want, leave := range rows {
 		r := &tc3.Refreshing{Source: tc3.SourceFunc(func(context.Context) (tc3.Credentials, error) {
 			leave()

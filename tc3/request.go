@@ -19,11 +19,11 @@ const (
 	headerAuthorization = "Authorization"
 )
 
-// formType is the content type that the API wants on a GET.
+// formType is the content type that the API requires for a GET.
 const formType = "application/x-www-form-urlencoded"
 
-// RequestError says why a request cannot be signed. The request was not sent,
-// and no other attempt would be.
+// A RequestError is why a request cannot be signed. The request was not sent, and a retry
+// would fail in the same way.
 type RequestError struct {
 	// Reason completes "the request cannot be signed: ".
 	Reason string
@@ -34,20 +34,20 @@ func (e *RequestError) Error() string {
 	return "tcretry: tc3: the request cannot be signed: " + e.Reason
 }
 
-// Terminal says that no other attempt would go better: a Transport of package
-// tcretry above asks.
+// Terminal reports that a retry cannot succeed. A Transport of package tcretry outside
+// calls it.
 func (e *RequestError) Terminal() bool { return true }
 
-// facts are what a signature takes from the headers and the address.
-type facts struct {
+// signedParts are what a signature needs of the headers and the address.
+type signedParts struct {
 	action, contentType, host, service string
 	unsigned                           bool
 }
 
-// factsOf reads a request. Every mistake of the headers is named at once.
-func factsOf(req *http.Request, service string) (facts, error) {
+// partsOf returns those of a request. Its error names all headers that are missing.
+func partsOf(req *http.Request, service string) (signedParts, error) {
 	if req.URL == nil {
-		return facts{}, &RequestError{Reason: "it has no URL"}
+		return signedParts{}, &RequestError{Reason: "it has no URL"}
 	}
 	var wrong []string
 	one := func(name string) string {
@@ -59,15 +59,15 @@ func factsOf(req *http.Request, service string) (facts, error) {
 		return ""
 	}
 	if req.Method != http.MethodGet && req.Method != http.MethodPost {
-		return facts{}, &RequestError{Reason: "its method is " + strconv.Quote(req.Method) + ", the API takes GET and POST"}
+		return signedParts{}, &RequestError{Reason: "its method is " + strconv.Quote(req.Method) + ", the API accepts GET and POST"}
 	}
-	f := facts{action: one(headerAction), contentType: formType, host: req.Host}
+	f := signedParts{action: one(headerAction), contentType: formType, host: req.Host}
 	one(headerVersion)
 	if req.Method != http.MethodGet || len(valuesOf(req.Header, headerContentType)) > 0 {
 		f.contentType = one(headerContentType)
 	}
 	if len(wrong) > 0 {
-		return facts{}, &RequestError{Reason: "it needs exactly one " + strings.Join(wrong, ", one ")}
+		return signedParts{}, &RequestError{Reason: "it needs exactly one " + strings.Join(wrong, ", one ")}
 	}
 	if f.host == "" {
 		f.host = req.URL.Host
@@ -75,14 +75,14 @@ func factsOf(req *http.Request, service string) (facts, error) {
 	f.unsigned = valueOf(req.Header, headerContentSHA256) == UnsignedPayload
 	f.service = serviceOf(req, f.host, service)
 	if f.service == "" {
-		return facts{}, &RequestError{Reason: "no service in host " + strconv.Quote(f.host) + ": set Transport.Service"}
+		return signedParts{}, &RequestError{Reason: "no service in host " + strconv.Quote(f.host) + ": set Transport.Service"}
 	}
 	return f, nil
 }
 
-// serviceOf returns the product: the one that is set; or the one of a signature
-// made above, which knows it even if the host is a gateway; or the host's first
-// label.
+// serviceOf returns the product: set, if that is not empty; or the service of a signature
+// made outside, which is right also if the host is that of a gateway; or the first label
+// of the host.
 func serviceOf(req *http.Request, host, set string) string {
 	if set != "" {
 		return set
@@ -104,8 +104,8 @@ func serviceOf(req *http.Request, host, set string) string {
 	return strings.ToLower(label)
 }
 
-// scopeService returns the service of the credential scope that a signature made
-// above has, "" without one.
+// scopeService returns the service in the credential scope of a signature made outside,
+// "" without one.
 func scopeService(req *http.Request) string {
 	_, scope, _ := strings.Cut(valueOf(req.Header, headerAuthorization), "Credential=")
 	scope, _, _ = strings.Cut(scope, ",")
@@ -115,9 +115,9 @@ func scopeService(req *http.Request) string {
 	return ""
 }
 
-// signed returns a copy of the request with body and signature. The headers of
-// an older signature are replaced, whatever the case of their names.
-func (f facts) signed(req *http.Request, c Credentials, p *payload, at time.Time) *http.Request {
+// signed returns a copy of the request with a signature, without a body. It replaces the
+// headers of an older signature, whatever the case of their names.
+func (f signedParts) signed(req *http.Request, c Credentials, p *payload, at time.Time) *http.Request {
 	out := req.Clone(req.Context())
 	for name := range out.Header {
 		switch http.CanonicalHeaderKey(name) {
@@ -141,13 +141,13 @@ func (f facts) signed(req *http.Request, c Credentials, p *payload, at time.Time
 		Timestamp:   at.Unix(),
 	}).Authorization)
 	if out.ContentLength = p.length; !p.empty && out.GetBody == nil {
-		out.GetBody = p.again // lets the base send again what it lost on a dead connection
+		out.GetBody = p.again // for a base that sends it again after a lost connection
 	}
 	return out
 }
 
-// valuesOf returns the values of a header without regard to the case of its
-// name: official SDKs before v1.3 stored X-TC-Action as it stands here.
+// valuesOf returns the values of a header whatever the case of its name: official SDKs
+// before v1.3 store X-TC-Action as written here.
 func valuesOf(h http.Header, name string) []string {
 	var values []string
 	for key, v := range h {

@@ -10,14 +10,14 @@ import (
 	"github.com/tcretry/tcretry/tc3"
 )
 
-func TestATransportReportsTheServiceThatItKnows(t *testing.T) {
+func TestServiceOf(t *testing.T) {
 	const signature = "TC3-HMAC-SHA256 Credential=AKID/2026-11-23/vpc/tc3_request, SignedHeaders=host, Signature=0"
 	for name, row := range map[string]struct{ field, authorization, service string }{
-		"the field":              {"cvm", "", "cvm"},
-		"the field goes first":   {"cvm", signature, "cvm"},
-		"a signature made above": {"", signature, "vpc"},
-		"another scheme":         {"", "Bearer x", ""},
-		"nothing but the host":   {"", "", ""},
+		"the field":                {"cvm", "", "cvm"},
+		"the field goes first":     {"cvm", signature, "cvm"},
+		"a signature made outside": {"", signature, "vpc"},
+		"another scheme":           {"", "Bearer x", ""},
+		"nothing but the host":     {"", "", ""},
 	} {
 		req, err := http.NewRequest(http.MethodPost, "https://gateway.local/", strings.NewReader("{}"))
 		require.NoError(t, err)

@@ -20,16 +20,16 @@ const (
 // the body of a request out of its signature.
 const UnsignedPayload = "UNSIGNED-PAYLOAD"
 
-// SignInput is the part of a request that a signature covers. The path is not
-// in it: the API signs "/" for every request.
+// A SignInput is the part of a request that a signature covers. The path is no part of
+// it: the API signs "/" for every request.
 type SignInput struct {
 	// Method is GET or POST.
 	Method string
-	// Query is the query as it is sent, percent-encoded and without the "?".
-	// The API signs an empty one for POST.
+	// Query is the query as it is sent, percent-encoded and without the "?". It is
+	// ignored for POST, for which the API signs an empty query.
 	Query string
-	// Headers are the signed headers, by names that differ in more than case.
-	// The API wants at least Content-Type and Host.
+	// Headers are the signed headers by name. No two names may differ in case only.
+	// The API requires at least Content-Type and Host.
 	Headers map[string]string
 	// PayloadHash is the lower-case hex SHA-256 of the body, or that of
 	// UnsignedPayload. HashPayload computes it.
@@ -40,12 +40,12 @@ type SignInput struct {
 	Timestamp int64
 }
 
-// Signature is what [Sign] returns. The steps are there for comparison when
-// the API answers AuthFailure.SignatureFailure; none of them holds the key.
+// A Signature is the result of [Sign]. Its intermediate steps are for comparison after
+// the API has responded AuthFailure.SignatureFailure; none of them contains the key.
 type Signature struct {
 	// SignedHeaders are the names of the signed headers, joined by ";".
 	SignedHeaders string
-	// CanonicalRequest is the first step: the message as text.
+	// CanonicalRequest is the first step: the input as text.
 	CanonicalRequest string
 	// Scope is the date in UTC, the service and "tc3_request", joined by "/".
 	Scope string
@@ -53,30 +53,30 @@ type Signature struct {
 	StringToSign string
 	// Value is the signature itself, in lower-case hex.
 	Value string
-	// Authorization is the header made of all that.
+	// Authorization is the header with all of these.
 	Authorization string
 }
 
-// Sign signs a message with TC3-HMAC-SHA256. It is pure: the same message and
-// credentials have the same signature. The Token of the credentials is not
-// part of it; it travels in X-TC-Token.
-func Sign(c Credentials, m SignInput) Signature {
-	lines, names := canonicalHeaders(m.Headers)
-	query := m.Query
-	if m.Method == "POST" {
+// Sign returns the signature of the input with TC3-HMAC-SHA256. The same input and
+// credentials have the same signature. The signature does not cover the Token of the
+// credentials, which is sent in X-TC-Token.
+func Sign(c Credentials, in SignInput) Signature {
+	lines, names := canonicalHeaders(in.Headers)
+	query := in.Query
+	if in.Method == "POST" {
 		query = ""
 	}
 	s := Signature{SignedHeaders: names}
-	s.CanonicalRequest = strings.Join([]string{m.Method, "/", query, lines, names, m.PayloadHash}, "\n")
+	s.CanonicalRequest = strings.Join([]string{in.Method, "/", query, lines, names, in.PayloadHash}, "\n")
 
-	// A local date would fail from 00:00 to 08:00 in China.
-	date := time.Unix(m.Timestamp, 0).UTC().Format(time.DateOnly)
-	s.Scope = date + "/" + m.Service + "/" + scopeEnd
+	// The local date would be wrong from 00:00 to 08:00 in China.
+	date := time.Unix(in.Timestamp, 0).UTC().Format(time.DateOnly)
+	s.Scope = date + "/" + in.Service + "/" + scopeEnd
 	s.StringToSign = strings.Join([]string{
-		algorithm, strconv.FormatInt(m.Timestamp, 10), s.Scope, HashPayload([]byte(s.CanonicalRequest)),
+		algorithm, strconv.FormatInt(in.Timestamp, 10), s.Scope, HashPayload([]byte(s.CanonicalRequest)),
 	}, "\n")
 
-	s.Value = hex.EncodeToString(hmacSHA256(deriveKeys(c.SecretKey, date, m.Service).signing, s.StringToSign))
+	s.Value = hex.EncodeToString(hmacSHA256(deriveKeys(c.SecretKey, date, in.Service).signing, s.StringToSign))
 	s.Authorization = algorithm + " Credential=" + c.SecretID + "/" + s.Scope +
 		", SignedHeaders=" + names + ", Signature=" + s.Value
 	return s
@@ -88,8 +88,8 @@ func HashPayload(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// canonicalHeaders returns the headers as sorted lines, names and values in
-// lower case and trimmed, and the names joined by ";".
+// canonicalHeaders returns the headers as sorted lines, with names and values trimmed and
+// in lower case, and the names joined by ";".
 func canonicalHeaders(headers map[string]string) (lines, names string) {
 	lower := make(map[string]string, len(headers))
 	for name, value := range headers {
@@ -103,7 +103,7 @@ func canonicalHeaders(headers map[string]string) (lines, names string) {
 	return b.String(), strings.Join(sorted, ";")
 }
 
-// keys are the three keys that a secret key becomes for a day and a service.
+// keys are the three keys that are derived from a secret key for a day and a service.
 type keys struct{ date, service, signing []byte }
 
 func deriveKeys(secretKey, date, service string) keys {

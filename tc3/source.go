@@ -8,32 +8,31 @@ import (
 	"strings"
 )
 
-// ErrNoCredentials says that a source has nothing to give, as opposed to
-// something that cannot be used. A [Chain] goes on to its next source.
-// A Transport of package tcretry above makes no other attempt for it.
-var ErrNoCredentials error = lasting{errors.New("tcretry: tc3: no credentials")}
+// ErrNoCredentials reports that a source has no credentials, as opposed to credentials
+// that cannot be used. A [Chain] continues with its next source. A Transport of package
+// tcretry does not retry after it.
+var ErrNoCredentials error = terminalError{errors.New("tcretry: tc3: no credentials")}
 
-// lasting is an error of what is set up, which no other attempt mends.
-type lasting struct{ error }
+// terminalError is an error of the configuration, which a retry does not correct.
+type terminalError struct{ error }
 
-// Terminal says so to a Transport of package tcretry above.
-func (lasting) Terminal() bool { return true }
+// Terminal makes a Transport of package tcretry not retry.
+func (terminalError) Terminal() bool { return true }
 
-// A Source gives the credentials for an attempt. It is asked before every
-// attempt, from many goroutines at once; one that is slow belongs in a
-// [Refreshing]. Its errors reach the caller of the transport, so they must not
-// hold a secret.
+// A Source returns the credentials for an attempt. It is called before every attempt and
+// from many goroutines; put a slow one into a [Refreshing]. The caller of the transport
+// gets its errors, so they must not contain a secret.
 type Source interface {
 	Credentials(ctx context.Context) (Credentials, error)
 }
 
-// A Refresher is a Source that keeps credentials and can replace them before
-// they expire. The transport calls Refresh when the API refused a token.
+// A Refresher is a Source that caches credentials and can replace them before they
+// expire. A Transport calls Refresh when the API has rejected the token.
 type Refresher interface {
 	Source
-	// Refresh returns credentials other than the refused ones, or the refused
-	// ones if there are none.
-	Refresh(ctx context.Context, refused Credentials) (Credentials, error)
+	// Refresh returns credentials other than the rejected ones, or the rejected
+	// ones if there are no others.
+	Refresh(ctx context.Context, rejected Credentials) (Credentials, error)
 }
 
 // SourceFunc is a function as a Source.
@@ -42,15 +41,15 @@ type SourceFunc func(ctx context.Context) (Credentials, error)
 // Credentials calls f.
 func (f SourceFunc) Credentials(ctx context.Context) (Credentials, error) { return f(ctx) }
 
-// Static returns a source of always the same credentials. They are kept in a
-// closure, so that printing whatever holds the source does not print them.
+// Static returns a source that always returns the same credentials. They are kept in a
+// closure, so that printing a value that contains the source does not print them.
 func Static(c Credentials) Source {
 	return SourceFunc(func(context.Context) (Credentials, error) { return c, nil })
 }
 
-// The variables that Env reads. The official Go SDK reads the first two and
-// knows no token; tccli, the official command line, has TENCENTCLOUD_TOKEN and
-// the official Terraform provider TENCENTCLOUD_SECURITY_TOKEN.
+// The variables that Env reads. The official Go SDK reads the first two and no token;
+// tccli, the official command line, reads TENCENTCLOUD_TOKEN and the official Terraform
+// provider TENCENTCLOUD_SECURITY_TOKEN.
 const (
 	envSecretID      = "TENCENTCLOUD_SECRET_ID"
 	envSecretKey     = "TENCENTCLOUD_SECRET_KEY"
@@ -60,10 +59,10 @@ const (
 
 // Env returns a source that reads TENCENTCLOUD_SECRET_ID,
 // TENCENTCLOUD_SECRET_KEY and, for temporary credentials, TENCENTCLOUD_TOKEN or
-// else TENCENTCLOUD_SECURITY_TOKEN. White space around the values is dropped.
-// With neither id nor key it says ErrNoCredentials. With one of them it reports
-// the other: the official SDK looks elsewhere then, and may find the key of a
-// different account.
+// else TENCENTCLOUD_SECURITY_TOKEN. White space around the values is removed. Without id
+// and key it returns ErrNoCredentials. With only one of them it returns an error that
+// names the other: the official SDK continues with the next source then, and may find
+// the key of another account.
 func Env() Source {
 	return SourceFunc(func(context.Context) (Credentials, error) {
 		c := Credentials{SecretID: env(envSecretID), SecretKey: env(envSecretKey), Token: env(envToken)}
@@ -74,9 +73,9 @@ func Env() Source {
 		case c.SecretID == "" && c.SecretKey == "":
 			return Credentials{}, fmt.Errorf("%w in the environment", ErrNoCredentials)
 		case c.SecretID == "":
-			return Credentials{}, lasting{fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretKey, envSecretID)}
+			return Credentials{}, terminalError{fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretKey, envSecretID)}
 		case c.SecretKey == "":
-			return Credentials{}, lasting{fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretID, envSecretKey)}
+			return Credentials{}, terminalError{fmt.Errorf("tcretry: tc3: %s is set and %s is not", envSecretID, envSecretKey)}
 		}
 		return c, nil
 	})
@@ -84,30 +83,31 @@ func Env() Source {
 
 func env(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 
-// Chain asks its sources in order and takes the first answer other than
-// ErrNoCredentials. An error that is another one ends the search: a broken
-// profile is not passed over for the key of a different account.
+// A Chain is a Source that calls its sources in order and returns the first result other
+// than ErrNoCredentials. Any other error ends the search: the key of another account must
+// not stand in for a profile that is not valid.
 type Chain []Source
 
-// DefaultCredentials returns the environment and then the profile file, as the default
-// chain of the official SDK has them. (The SDK goes on to the role of the
-// virtual machine; a SourceFunc in a Refreshing does that.)
+// DefaultCredentials returns [Env] followed by [Profile], as in the default chain of the
+// official SDK. (The SDK continues with the role of the virtual machine; use a SourceFunc
+// in a Refreshing for that.)
 func DefaultCredentials() Chain { return Chain{Env(), Profile{}} }
 
-// Credentials returns those of the first source that has any.
+// Credentials returns those of the first source that has credentials.
 func (c Chain) Credentials(ctx context.Context) (Credentials, error) {
-	return c.first(func(s Source) (Credentials, error) { return ask(ctx, s) })
+	return c.first(func(s Source) (Credentials, error) { return credentialsOf(ctx, s) })
 }
 
-// Refresh does the same, and lets a source that can refresh do so.
-func (c Chain) Refresh(ctx context.Context, refused Credentials) (Credentials, error) {
-	return c.first(func(s Source) (Credentials, error) { return renew(ctx, s, refused) })
+// Refresh returns refreshed credentials of the first source that has credentials. A
+// source that is no Refresher is called again.
+func (c Chain) Refresh(ctx context.Context, rejected Credentials) (Credentials, error) {
+	return c.first(func(s Source) (Credentials, error) { return refreshedCredentials(ctx, s, rejected) })
 }
 
-func (c Chain) first(ask func(Source) (Credentials, error)) (Credentials, error) {
+func (c Chain) first(call func(Source) (Credentials, error)) (Credentials, error) {
 	var where []string
 	for _, s := range c {
-		creds, err := ask(s)
+		creds, err := call(s)
 		if !errors.Is(err, ErrNoCredentials) {
 			return creds, err
 		}
@@ -122,8 +122,9 @@ func (c Chain) first(ask func(Source) (Credentials, error)) (Credentials, error)
 	return Credentials{}, err
 }
 
-// ask returns the credentials of a source, complete or not at all.
-func ask(ctx context.Context, s Source) (Credentials, error) {
+// credentialsOf returns the credentials of a source, or an error if one of them is
+// missing. A nil source is DefaultCredentials.
+func credentialsOf(ctx context.Context, s Source) (Credentials, error) {
 	if s == nil {
 		s = DefaultCredentials()
 	}
@@ -131,18 +132,18 @@ func ask(ctx context.Context, s Source) (Credentials, error) {
 	return complete(c, err)
 }
 
-// renew asks a source for credentials in the place of refused ones. A source
-// that keeps nothing is just asked again: a file may have been replaced.
-func renew(ctx context.Context, s Source, refused Credentials) (Credentials, error) {
+// refreshedCredentials returns credentials of a source after the API has rejected others.
+// A source that caches nothing is just called again: a file may have been replaced.
+func refreshedCredentials(ctx context.Context, s Source, rejected Credentials) (Credentials, error) {
 	if r, ok := s.(Refresher); ok {
-		return complete(r.Refresh(ctx, refused))
+		return complete(r.Refresh(ctx, rejected))
 	}
-	return ask(ctx, s)
+	return credentialsOf(ctx, s)
 }
 
 func complete(c Credentials, err error) (Credentials, error) {
 	if err == nil && (c.SecretID == "" || c.SecretKey == "") {
-		err = lasting{errors.New("tcretry: tc3: the source gave no SecretID or no SecretKey")}
+		err = terminalError{errors.New("tcretry: tc3: the source returned no SecretID or no SecretKey")}
 	}
 	return c, err
 }

@@ -120,9 +120,9 @@ func TestProfileLooksWhereTheSDKLooks(t *testing.T) {
 	require.Equal(t, "named", got.SecretID)
 }
 
-// A file that somebody named and that is not there is a mistake, not an
+// A file with a path that does not exist is an error, not an
 // invitation to use another key.
-func TestANamedProfileThatIsMissingIsAMistake(t *testing.T) {
+func TestAMissingProfileWithAPathIsAnError(t *testing.T) {
 	clearEnv(t)
 	missing := filepath.Join(t.TempDir(), "missing")
 	_, err := get(tc3.Profile{Path: missing})
@@ -136,7 +136,7 @@ func TestANamedProfileThatIsMissingIsAMistake(t *testing.T) {
 	require.EqualError(t, err, "tcretry: tc3: TENCENTCLOUD_CREDENTIALS_FILE is empty")
 }
 
-func TestChainTakesTheFirstThatHasAnyAndStopsAtAMistake(t *testing.T) {
+func TestChain_returnsTheFirstCredentialsAndStopsAtAnError(t *testing.T) {
 	none := tc3.SourceFunc(func(context.Context) (tc3.Credentials, error) { return tc3.Credentials{}, tc3.ErrNoCredentials })
 	got, err := get(tc3.Chain{none, tc3.Static(keyA), tc3.Static(temp)})
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestChainTakesTheFirstThatHasAnyAndStopsAtAMistake(t *testing.T) {
 	require.EqualError(t, err, "tcretry: tc3: no credentials in any of 2 sources")
 }
 
-func TestDefaultAsksTheEnvironmentThenTheProfile(t *testing.T) {
+func TestDefaultCredentials_areTheEnvironmentThenTheProfile(t *testing.T) {
 	home := clearEnv(t)
 	_, err := get(tc3.DefaultCredentials())
 	require.ErrorIs(t, err, tc3.ErrNoCredentials)
@@ -167,7 +167,7 @@ func TestDefaultAsksTheEnvironmentThenTheProfile(t *testing.T) {
 	require.Equal(t, "env", got.SecretID)
 }
 
-func TestChainLetsASourceRefresh(t *testing.T) {
+func TestChain_refreshes(t *testing.T) {
 	other := tc3.Credentials{SecretID: "x", SecretKey: "y", Token: "z"}
 	got, err := tc3.Chain{refreshFunc(func() tc3.Credentials { return other })}.Refresh(context.Background(), temp)
 	require.NoError(t, err)

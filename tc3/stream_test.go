@@ -29,7 +29,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 
 func (p *pieces) Close() error { return nil }
 
-func TestAStreamIsHandedOnWithWhatHasComeOfIt(t *testing.T) {
+func TestAStreamIsReturnedWithWhatHasArrived(t *testing.T) {
 	for _, body := range [][]string{
 		{"line\n"},
 		{"\n", "line\n"},

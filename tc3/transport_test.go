@@ -48,7 +48,7 @@ func TestEveryKindOfRequestArrivesWithASignatureThatHolds(t *testing.T) {
 			wrong, length := "not called", int64(0)
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				length = r.ContentLength
-				wrong = mistake(r, row.creds)
+				wrong = invalid(r, row.creds)
 			}))
 			defer server.Close()
 			client := &http.Client{Transport: &tc3.Transport{Source: tc3.Static(row.creds), Service: "cvm"}}
@@ -115,19 +115,19 @@ func TestActionUnderARawHeaderKeyIsFound(t *testing.T) {
 	var authorization string
 	rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(r *http.Request) (*http.Response, error) {
 		authorization = r.Header.Get("Authorization")
-		return answer("", ""), r.Body.Close()
+		return newResponse("", ""), r.Body.Close()
 	})}
 	require.Empty(t, do(t, rt, req))
 	require.Contains(t, authorization, "SignedHeaders=content-type;host;x-tc-action")
 }
 
-func TestSkipIsLeftAlone(t *testing.T) {
+func TestSkipPassesThroughUnchanged(t *testing.T) {
 	req := newRequest(t, strings.NewReader("{}"))
 	req.Header["authorization"] = []string{"SKIP"}
 	var got *http.Request
 	rt := &tc3.Transport{Source: failing{}, Base: baseFunc(func(r *http.Request) (*http.Response, error) {
 		got = r
-		return answer("AuthFailure.TokenFailure", ""), r.Body.Close()
+		return newResponse("AuthFailure.TokenFailure", ""), r.Body.Close()
 	})}
 	require.Equal(t, "AuthFailure.TokenFailure", do(t, rt, req))
 	require.Same(t, req, got)
@@ -159,7 +159,7 @@ func TestServiceComesFromTheFieldTheOldScopeOrTheHost(t *testing.T) {
 			var authorization string
 			rt := &tc3.Transport{Source: tc3.Static(keyA), Service: row.field, Base: baseFunc(func(r *http.Request) (*http.Response, error) {
 				authorization = r.Header.Get("Authorization")
-				return answer("", ""), nil
+				return newResponse("", ""), nil
 			})}
 			require.Empty(t, do(t, rt, req))
 			require.Contains(t, authorization, "/"+row.want+"/tc3_request,")
@@ -175,7 +175,7 @@ func TestARequestThatCannotBeSignedIsAClearErrorAndItsBodyIsClosed(t *testing.T)
 	}{
 		{"headers", func(r *http.Request) { r.Header = nil }, "it needs exactly one X-TC-Action, one X-TC-Version, one Content-Type"},
 		{"twice", func(r *http.Request) { r.Header["x-tc-action"] = []string{"Other"} }, "it needs exactly one X-TC-Action"},
-		{"method", func(r *http.Request) { r.Method = "PUT" }, `its method is "PUT", the API takes GET and POST`},
+		{"method", func(r *http.Request) { r.Method = "PUT" }, `its method is "PUT", the API accepts GET and POST`},
 		{"address", func(r *http.Request) { r.Host = "127.0.0.1:80" }, `no service in host "127.0.0.1:80": set Transport.Service`},
 		{"address 6", func(r *http.Request) { r.Host = "[::1]" }, `no service in host "[::1]": set Transport.Service`},
 		{"one label", func(r *http.Request) { r.Host = "localhost" }, `no service in host "localhost": set Transport.Service`},
@@ -225,10 +225,10 @@ func TestTheErrorOfTheBaseIsReturnedAsItIs(t *testing.T) {
 	require.Same(t, errBroken, err)
 }
 
-func TestTheAnswerKnowsTheCallersRequestWithoutASignature(t *testing.T) {
+func TestTheResponseHasTheCallersRequestWithoutASignature(t *testing.T) {
 	req := newRequest(t, nil)
 	resp, err := (&tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(r *http.Request) (*http.Response, error) {
-		a := answer("", "")
+		a := newResponse("", "")
 		a.Request = r
 		return a, nil
 	})}).RoundTrip(req)
@@ -238,7 +238,7 @@ func TestTheAnswerKnowsTheCallersRequestWithoutASignature(t *testing.T) {
 
 type idleBase struct{ closed int }
 
-func (*idleBase) RoundTrip(*http.Request) (*http.Response, error) { return answer("", ""), nil }
+func (*idleBase) RoundTrip(*http.Request) (*http.Response, error) { return newResponse("", ""), nil }
 func (b *idleBase) CloseIdleConnections()                         { b.closed++ }
 
 func TestCloseIdleConnectionsReachesTheBase(t *testing.T) {
@@ -255,7 +255,7 @@ func TestTheZeroTransportIsReadyToUse(t *testing.T) {
 	t.Setenv("TENCENTCLOUD_TOKEN", "")
 	t.Setenv("TENCENTCLOUD_SECURITY_TOKEN", "")
 	wrong := "not called"
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { wrong = mistake(r, keyA) }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { wrong = invalid(r, keyA) }))
 	defer server.Close()
 	req := newRequest(t, strings.NewReader("{}"))
 	req.URL.Scheme, req.URL.Host = "http", strings.TrimPrefix(server.URL, "http://") // Host stays the API's

@@ -17,7 +17,7 @@ import (
 	"github.com/tcretry/tcretry/tc3"
 )
 
-func TestARefusedTokenIsRefreshedOnceAndTheCallSignedAgain(t *testing.T) {
+func TestARejectedTokenIsRefreshedOnceAndTheCallSignedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &sts{takes: time.Second}
 		base := &api{accepts: tc3.Credentials{SecretID: "AKIDT", SecretKey: "key-t", Token: "token-2"}}
@@ -25,12 +25,12 @@ func TestARefusedTokenIsRefreshedOnceAndTheCallSignedAgain(t *testing.T) {
 		for range 3 {
 			require.Empty(t, do(t, rt, newRequest(t, strings.NewReader("{}"))))
 		}
-		require.EqualValues(t, 2, source.asked.Load())
+		require.EqualValues(t, 2, source.calls.Load())
 		require.EqualValues(t, 4, base.attempts.Load())
 	})
 }
 
-func TestAHundredRefusedCallsShareOneRefresh(t *testing.T) {
+func TestAHundredRejectedCallsShareOneRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &sts{takes: time.Second}
 		r := &tc3.Refreshing{Source: source}
@@ -41,13 +41,13 @@ func TestAHundredRefusedCallsShareOneRefresh(t *testing.T) {
 			wg.Go(func() { require.Empty(t, do(t, rt, newRequest(t, strings.NewReader("{}")))) })
 		}
 		wg.Wait()
-		require.EqualValues(t, 2, source.asked.Load())
+		require.EqualValues(t, 2, source.calls.Load())
 	})
 }
 
 // A source that gives nothing better: one more attempt a call, one refresh a
-// second, and the answer as it came.
-func TestATokenThatIsRefusedAgainIsTheAnswer(t *testing.T) {
+// second, and the response unchanged.
+func TestASecondRejectionOfTheTokenIsReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &sts{}
 		base := &api{accepts: tc3.Credentials{Token: "never"}}
@@ -57,7 +57,7 @@ func TestATokenThatIsRefusedAgainIsTheAnswer(t *testing.T) {
 		for range 10 {
 			require.Equal(t, "AuthFailure.TokenFailure", do(t, rt, newRequest(t, strings.NewReader("{}"))))
 		}
-		require.EqualValues(t, 2, source.asked.Load())
+		require.EqualValues(t, 2, source.calls.Load())
 		require.EqualValues(t, 12, base.attempts.Load())
 	})
 }
@@ -69,23 +69,23 @@ func TestACallIsSignedAgainOnceForItsToken(t *testing.T) {
 	require.EqualValues(t, 2, base.attempts.Load())
 }
 
-func TestARefusalOfCredentialsThatWereReplacedAsksNobody(t *testing.T) {
+func TestARejectionOfReplacedCredentialsCallsNoSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &sts{}
 		r := &tc3.Refreshing{Source: source}
 		old, err := r.Credentials(context.Background())
 		require.NoError(t, err)
-		for range 3 { // the second and third refusals come late
+		for range 3 { // the second and third rejections come late
 			c, err := r.Refresh(context.Background(), old)
 			require.NoError(t, err)
 			require.Equal(t, "token-2", c.Token)
 			time.Sleep(time.Minute)
 		}
-		require.EqualValues(t, 2, source.asked.Load())
+		require.EqualValues(t, 2, source.calls.Load())
 	})
 }
 
-func TestARefreshThatFailsOrGivesTheSameLeavesTheAnswer(t *testing.T) {
+func TestTheRejectionIsReturnedIfARefreshFailsOrChangesNothing(t *testing.T) {
 	for name, source := range map[string]tc3.Source{
 		"same": tc3.Static(temp),
 		"fails": &tc3.Refreshing{Source: tc3.SourceFunc(func() func(context.Context) (tc3.Credentials, error) {
@@ -108,8 +108,8 @@ func TestARefreshThatFailsOrGivesTheSameLeavesTheAnswer(t *testing.T) {
 	}
 }
 
-// A source that keeps nothing is asked again: a file may have been replaced.
-func TestARefusedTokenOfAPlainSourceIsReadAgain(t *testing.T) {
+// A source that caches nothing is called again: a file may have been replaced.
+func TestASourceThatIsNoRefresherIsCalledAgain(t *testing.T) {
 	n := 0
 	source := tc3.SourceFunc(func(context.Context) (tc3.Credentials, error) {
 		n++
@@ -120,7 +120,7 @@ func TestARefusedTokenOfAPlainSourceIsReadAgain(t *testing.T) {
 }
 
 // UNSIGNED-PAYLOAD without GetBody: nothing is left to send again.
-func TestACallThatCannotBeRepeatedReturnsItsAnswer(t *testing.T) {
+func TestACallThatCannotBeSentAgainReturnsItsResponse(t *testing.T) {
 	req := newRequest(t, io.MultiReader(strings.NewReader("{}")))
 	req.Header.Set("X-TC-Content-SHA256", tc3.UnsignedPayload)
 	source := &sts{}
@@ -131,7 +131,7 @@ func TestACallThatCannotBeRepeatedReturnsItsAnswer(t *testing.T) {
 	require.Empty(t, do(t, rt, newRequest(t, strings.NewReader("{}"))), "what was learnt stays")
 }
 
-func TestAnAnswerIsNotLostWhenTheBodyCannotBeHadAgain(t *testing.T) {
+func TestTheResponseIsReturnedIfGetBodyFails(t *testing.T) {
 	req := newRequest(t, nil)
 	bodies := 0
 	req.Body = io.NopCloser(strings.NewReader("{}"))
@@ -146,12 +146,12 @@ func TestAnAnswerIsNotLostWhenTheBodyCannotBeHadAgain(t *testing.T) {
 	require.Equal(t, 2, bodies)
 }
 
-func TestAnEndedContextIsNotFollowedByAnotherAttempt(t *testing.T) {
+func TestNoAttemptFollowsAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	attempts := 0
 	rt := &tc3.Transport{Source: &tc3.Refreshing{Source: &sts{}}, Base: baseFunc(func(*http.Request) (*http.Response, error) {
 		attempts++
-		return answer("AuthFailure.TokenFailure", ""), nil
+		return newResponse("AuthFailure.TokenFailure", ""), nil
 	})}
 	source := rt.Source
 	rt.Source = tc3.SourceFunc(func(ctx context.Context) (tc3.Credentials, error) {
