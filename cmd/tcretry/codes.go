@@ -14,15 +14,15 @@ import (
 func codesCommand() subcommand {
 	return subcommand{
 		name: "codes", summary: "list the catalogue of codes: the class of each, its products, and the reason",
-		help: "The classes are terminal, throttled, busy and transient. A code that is not listed means what its " +
-			"family means: RequestLimitExceeded, ResourceInUse and InternalError are retried, all others are terminal.",
+		help: "The classes are terminal, throttled, busy and transient. A code that is not listed has the class of its " +
+			"family: RequestLimitExceeded, ResourceInUse and InternalError are retried, all others are terminal.",
 		examples: []string{"tcretry codes -class throttled,busy -product dnspod", "tcretry codes -class transient -json"},
 		setup: func(flags *flag.FlagSet) func(env, []string) int {
 			var f codeFilter
 			flags.Func("class", "only codes of the `classes`, separated by commas", f.setClasses)
 			flags.StringVar(&f.product, "product", "", "only codes that a `product` documents, such as cvm")
 			flags.StringVar(&f.prefix, "prefix", "", "only codes that begin with a `text`, such as FailedOperation.")
-			names := flags.Bool("names", false, "write the codes alone, one a line")
+			names := flags.Bool("names", false, "write only the codes, one per line")
 			asJSON := flags.Bool("json", false, "write JSON")
 			return func(e env, args []string) int {
 				if len(args) > 0 {
@@ -34,7 +34,7 @@ func codesCommand() subcommand {
 	}
 }
 
-// codeFilter says which codes are listed; what is zero is not asked for.
+// codeFilter selects the codes that are listed; a zero field selects all.
 type codeFilter struct {
 	classes         []tcretry.Class
 	product, prefix string
@@ -81,7 +81,7 @@ func (e env) codes(f codeFilter, names, asJSON bool) int {
 	return code
 }
 
-// listCodes writes one code a line, in columns.
+// listCodes writes one code per line, in columns.
 func listCodes(to io.Writer, found []tcretry.Explanation) {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, explanation := range found {

@@ -1,7 +1,7 @@
 # bash completion of tcretry: source <(tcretry completion bash)
 _tcretry() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-	# Codes have colons and dots in them: bash takes the former for words of their own.
+	# Codes contain colons, at which bash splits words.
 	local command="${COMP_WORDS[1]-}" second="${COMP_WORDS[2]-}"
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then

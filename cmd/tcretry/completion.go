@@ -9,7 +9,7 @@ import (
 	"text/template"
 )
 
-// The scripts are templates over the commands, so that they know what there is.
+// The scripts are templates that are executed with the commands.
 var (
 	//go:embed completion.bash
 	bashScript string
@@ -22,7 +22,7 @@ var (
 func completionCommand() subcommand {
 	shells := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
 	return subcommand{
-		name: "completion", args: "bash|zsh|fish", summary: "print a script by which a shell completes commands, flags and codes",
+		name: "completion", args: "bash|zsh|fish", summary: "print a script with which a shell completes commands, flags and codes",
 		examples: []string{
 			"source <(tcretry completion bash)",
 			"source <(tcretry completion zsh)",
@@ -43,14 +43,14 @@ func completionCommand() subcommand {
 	}
 }
 
-// completion is what the scripts know of a command.
+// completion is a command in the data of the templates.
 type completion struct {
 	Name, Summary string
-	Words         []string // flags, and the words that may stand as arguments
-	Files, Codes  bool     // what else may
+	Words         []string // the flags, and the words that are possible as arguments
+	Files, Codes  bool     // whether files or codes are possible as arguments
 }
 
-// completions returns what the scripts know, and the first words of all commands.
+// completions returns the data of the templates: the commands and their first words.
 func completions() (all struct {
 	First    []string
 	Commands []completion

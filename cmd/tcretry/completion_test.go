@@ -43,7 +43,7 @@ func TestBashCompletesWords(t *testing.T) {
 		t.Skip("there is no bash")
 	}
 	_, script, _ := command("", "completion", "bash")
-	// The command itself is played by a function.
+	// A function stands in for the command.
 	script += "\ntcretry() { printf 'InternalError\\nInternalError.Test\\nResourceInUse\\n'; }\n" +
 		`complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tcretry; echo "${COMPREPLY[*]}"; }` + "\n"
 	for line, want := range map[string]string{

@@ -10,12 +10,12 @@ import (
 
 func explainCommand() subcommand {
 	return subcommand{
-		name: "explain", args: "[code...]", summary: "say what a code means, whether it is retried, and why",
+		name: "explain", args: "[code...]", summary: "explain a code: what it means, whether it is retried, and why",
 		help: "A code may be scoped to a service or an action: cvm:InternalError, cvm.RunInstances:InternalError. " +
-			"In its place may be a number of API 2.0 (4400), an HTTP status (502), a transport error " +
+			"It also accepts a number of API 2.0 (4400), an HTTP status (502), a transport error " +
 			"(" + strings.Join(tcretry.TransportErrors(), ", ") + "), " +
-			"a code with its message (\"LimitExceeded: …\": of a few codes the text decides), " +
-			"a line of a log that holds one of these, or a response in JSON. Without a code, or for \"-\", they are " +
+			"a code with its message (\"LimitExceeded: …\": the message determines the class of a few codes), " +
+			"a line of a log that contains one of these, and a response in JSON. Without a code, or for \"-\", they are " +
 			"read from the standard input.",
 		examples: []string{
 			"tcretry explain RequestLimitExceeded cvm:InternalError.Test 502 EOF",
@@ -24,14 +24,14 @@ func explainCommand() subcommand {
 			`tcretry explain "[TencentCloudSDKError] Code=ResourceInUse, Message=…"`,
 		},
 		setup: func(flags *flag.FlagSet) func(env, []string) int {
-			file := flags.String("policy", "", "explain by the policy in `file`, and say what it changes")
+			file := flags.String("policy", "", "explain by the policy in `file`, and what it changes")
 			asJSON := flags.Bool("json", false, "write JSON")
 			return func(e env, args []string) int { return e.explain(args, *file, *asJSON) }
 		},
 	}
 }
 
-// explain says what codes mean, by the policy in a file if there is one.
+// explain explains codes, by the policy in a file if there is one.
 func (e env) explain(args []string, file string, asJSON bool) int {
 	if len(args) == 0 && e.isTerminal() {
 		return e.misuse("explain: want a code")

@@ -11,7 +11,7 @@ import (
 // perSecond is the API's text of a limit per second.
 const perSecond = "您当前每秒请求 `6` 次，超过了每秒频率上限 `5`，请稍后重试。"
 
-// first returns the first line of what explain says of a text as its argument.
+// first returns the first line that explain prints for a text as its argument.
 func first(t *testing.T, text string) string {
 	t.Helper()
 	code, out, errs := command("", "explain", text)
@@ -56,7 +56,7 @@ func TestExplainTakesACodeAsItIsFound(t *testing.T) {
 	}
 }
 
-func TestExplainSaysWhichCodeWasMeant(t *testing.T) {
+func TestExplainSuggestsTheCodeThatWasMeant(t *testing.T) {
 	for _, text := range []string{"internalerror", "Internalerror", "cvm:InternalErorr"} {
 		_, out, _ := command("", "explain", text)
 		require.Regexp(t, `did you mean +InternalError\n`, out, text)

@@ -15,10 +15,10 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-// inputLimit bounds what is read from the standard input.
+// inputLimit is how much is read from the standard input, in bytes.
 const inputLimit = 1 << 20
 
-// isTerminal reports whether the standard input is a person.
+// isTerminal reports whether the standard input is a terminal.
 func (e env) isTerminal() bool {
 	file, ok := e.stdin.(*os.File)
 	if !ok {
@@ -28,8 +28,8 @@ func (e env) isTerminal() bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// subjects returns what is to be explained: what the arguments hold or, without
-// any or for "-", the standard input: JSON, or lines.
+// subjects returns what is to be explained: the subjects in the arguments or, without
+// arguments or for "-", those in the standard input.
 func (e env) subjects(args []string) ([]string, error) {
 	if len(args) > 0 && (len(args) > 1 || args[0] != "-") {
 		var all []string
@@ -45,8 +45,8 @@ func (e env) subjects(args []string) ([]string, error) {
 	return subjectsOf(string(text)), nil
 }
 
-// subjectsOf returns what a text as people find it holds: the codes of responses in
-// JSON, one after the other, or what each of its lines holds.
+// subjectsOf returns the subjects in a text: the codes of responses in JSON, one after
+// the other, or the subject of each line.
 func subjectsOf(text string) []string {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "{") {
@@ -63,8 +63,8 @@ func subjectsOf(text string) []string {
 	return all
 }
 
-// withMessage returns a code of the catalogue with its message behind it, since of a
-// few codes the text decides. In a line of a log the text has more around it.
+// withMessage returns a code of the catalogue followed by its message, since the message
+// determines the class of a few codes. For a line of a log the message is the whole line.
 func withMessage(code, message string) string {
 	if message == "" || !slices.Contains(tcretry.Codes(), code) {
 		return code
@@ -72,8 +72,8 @@ func withMessage(code, message string) string {
 	return code + ": " + message
 }
 
-// responseCodes returns the code of each response in a text, and whether all of it
-// is JSON. A response without an error is the HTTP status 200.
+// responseCodes returns the code of each response in a text, and whether the whole text
+// is JSON. For a response without an error the code is the HTTP status 200.
 func responseCodes(text string) (codes []string, ok bool) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	for {
@@ -86,23 +86,23 @@ func responseCodes(text string) (codes []string, ok bool) {
 			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		}
 		code := "200"
-		if envelope := (*tcretry.APIError)(nil); errors.As(tcretry.CheckResponse(resp), &envelope) {
-			code = withMessage(envelope.Code, envelope.Message)
+		if apiErr := (*tcretry.APIError)(nil); errors.As(tcretry.CheckResponse(resp), &apiErr) {
+			code = withMessage(apiErr.Code, apiErr.Message)
 		}
 		codes = append(codes, code)
 	}
 }
 
 var (
-	// codeField is how SDKs and logs write a code: Code=X, code:X, "Code":"X".
+	// codeField matches a code as SDKs and logs write it: Code=X, code:X, "Code":"X".
 	codeField = regexp.MustCompile(`(?i)\bcode\\?["']?\s*[=:]\s*\\?["']?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)`)
-	// productPrefix is a product before a code, in the place of the colon a dot, or
-	// in capitals: cvm.InternalError, CVM:InternalError.
+	// productPrefix matches a product before a code, also with a dot in place of the
+	// colon or in capitals: cvm.InternalError, CVM:InternalError.
 	productPrefix = regexp.MustCompile(`^([A-Za-z0-9_-]+)([.:])([A-Z].*)$`)
 )
 
-// subjectOf returns what a line of text holds: the code of an error of an SDK, or
-// the text less what is around it.
+// subjectOf returns the subject of a line: the code in an error of an SDK, or the line
+// without quotes and punctuation around it.
 func subjectOf(line string) string {
 	line = strings.TrimSpace(line)
 	if found := codeField.FindStringSubmatch(line); found != nil {

@@ -1,6 +1,6 @@
-// Command tcretry says what a Transport of the package tcretry does about error
-// codes of Tencent Cloud API 3.0, HTTP statuses and transport errors, and checks
-// policies. It also is a proxy that makes the calls of other programs over one.
+// Command tcretry explains how a Transport of package tcretry treats error codes of
+// Tencent Cloud API 3.0, HTTP statuses and transport errors, and checks policies.
+// It also is a proxy that makes the calls of other programs over a Transport.
 package main
 
 import (
@@ -15,20 +15,20 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// The exit codes. As with grep, 1 is a result that a shell can branch on.
+// The exit codes. As with grep, 1 is a result, on which a script can branch.
 const (
 	exitOK      = 0
-	exitFinding = 1 // the policy has mistakes or cannot be read; no code matches
-	exitUsage   = 2 // called wrongly
+	exitFinding = 1 // a policy is not valid or cannot be read, or no code matches
+	exitUsage   = 2 // wrong usage
 )
 
-// env is where a command reads and writes.
+// env holds the standard streams of a command.
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-// subcommand is one of the commands. Usage, help and completions are made from it.
+// subcommand is one of the commands. Help and completions are generated from it.
 type subcommand struct {
 	name     string // one word, or two
 	args     string // after the flags
@@ -39,14 +39,14 @@ type subcommand struct {
 	setup func(*flag.FlagSet) func(e env, args []string) int
 }
 
-// commands returns the commands in the order in which people are told of them.
+// commands returns the commands, in the order of the help.
 func commands() []subcommand {
 	return []subcommand{
 		explainCommand(), checkCommand(), schemaCommand(), codesCommand(), proxyCommand(), completionCommand(), versionCommand(),
 	}
 }
 
-// run is main with its surroundings as parameters; it returns the exit code.
+// run is main with parameters and the exit code as its result.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	e := env{stdin, stdout, stderr}
 	if len(args) == 0 {
@@ -56,7 +56,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, usage())
 		return exitOK
 	}
-	var group []string // the second words of those with this first one
+	var group []string // the second words of the commands with this first word
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
 		if words[0] != args[0] {
@@ -87,7 +87,7 @@ func isHelp(arg string) bool {
 // run parses the flags of the command and runs it.
 func (c subcommand) run(e env, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // one line says more than the list of flags
+	flags.SetOutput(io.Discard) // one line instead of the list of flags
 	do := c.setup(flags)
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -100,7 +100,7 @@ func (c subcommand) run(e env, args []string) int {
 	return do(e, flags.Args())
 }
 
-// misuse reports a wrong call.
+// misuse reports wrong usage.
 func (e env) misuse(format string, args ...any) int {
 	fmt.Fprintf(e.stderr, "tcretry: "+format+"; see tcretry help\n", args...)
 	return exitUsage

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command runs a command and returns its exit code and what it wrote.
+// command runs a command and returns its exit code and its output.
 func command(stdin string, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = run(args, strings.NewReader(stdin), &out, &err)
@@ -20,14 +20,14 @@ func command(stdin string, args ...string) (code int, stdout, stderr string) {
 
 const good = `{"codes": {"InternalError": {"class": "terminal"}}}`
 
-func TestExplainSaysWhatEachCodeMeans(t *testing.T) {
+func TestExplainPrintsWhatEachCodeMeans(t *testing.T) {
 	code, out, _ := command("", "explain", "InternalError", "cvm:InternalError.Test")
 	require.Equal(t, exitOK, code)
 	require.Contains(t, out, "InternalError: transient\n")
 	require.Contains(t, out, "cvm:InternalError.Test: terminal\n")
 }
 
-func TestExplainAsksThePolicy(t *testing.T) {
+func TestExplainUsesThePolicy(t *testing.T) {
 	code, out, _ := command(good, "explain", "-policy", "-", "InternalError")
 	require.Equal(t, exitOK, code)
 	require.Contains(t, out, `rule     policy, rule "InternalError"`)
@@ -44,7 +44,7 @@ func TestExplainWritesJSON(t *testing.T) {
 	require.Equal(t, "cvm", explanations[1]["service"])
 }
 
-func TestPolicyCheckReportsEveryMistakeOfEveryFile(t *testing.T) {
+func TestPolicyCheckReportsEveryInvalidValueOfEveryFile(t *testing.T) {
 	dir := t.TempDir()
 	fine, wrong := filepath.Join(dir, "fine.json"), filepath.Join(dir, "wrong.json")
 	require.NoError(t, os.WriteFile(fine, []byte(good), 0o600))
@@ -91,7 +91,7 @@ func TestHelpShowsExamplesAndIsNoError(t *testing.T) {
 	}
 }
 
-func TestExitCodesTellAFindingFromAWrongCall(t *testing.T) {
+func TestExitCodesDistinguishAFindingFromWrongUsage(t *testing.T) {
 	for call, want := range map[string]int{
 		"":                                  exitUsage,
 		"nosuchcommand":                     exitUsage,

@@ -11,19 +11,19 @@ import (
 
 func checkCommand() subcommand {
 	return subcommand{
-		name: "policy check", args: "file...", summary: "report the mistakes in policies, and what is probably not meant",
-		help: "Mistakes are what ParsePolicy refuses. Warnings are rules without effect, names that are not " +
-			"documented and limits that contradict each other; they do not change the exit code unless -strict is " +
-			"set. The file \"-\" is the standard input.",
+		name: "policy check", args: "file...", summary: "report invalid values in policies, and what is probably not meant",
+		help: "A policy is not valid if ParsePolicy rejects it. Warnings concern rules without effect, names that " +
+			"are not documented and limits that contradict each other; they change the exit code only with -strict. " +
+			"The file \"-\" is the standard input.",
 		examples: []string{"tcretry policy check policy.json", "tcretry policy check -strict policy.json && deploy"},
 		setup: func(flags *flag.FlagSet) func(env, []string) int {
-			strict := flags.Bool("strict", false, "treat warnings as mistakes: exit with 1")
+			strict := flags.Bool("strict", false, "treat warnings as errors: exit with 1")
 			return func(e env, args []string) int { return e.checkPolicies(args, *strict) }
 		},
 	}
 }
 
-// checkPolicies checks all policies, whatever is wrong with the first.
+// checkPolicies checks all policies, also after one that is not valid.
 func (e env) checkPolicies(files []string, strict bool) int {
 	if len(files) == 0 {
 		return e.misuse("policy check: want a file")
@@ -41,7 +41,7 @@ func (e env) checkPolicies(files []string, strict bool) int {
 		}
 		if strict && len(warnings) > 0 {
 			worst = exitFinding
-			fmt.Fprintf(e.stdout, "%s: %d warnings, which -strict treats as mistakes\n", file, len(warnings))
+			fmt.Fprintf(e.stdout, "%s: %d warnings, which -strict treats as errors\n", file, len(warnings))
 			continue
 		}
 		fmt.Fprintf(e.stdout, "%s: ok, %d rules", file, len(policy.Codes))
@@ -75,7 +75,7 @@ func (e env) readPolicy(file string) (tcretry.Policy, error) {
 
 func schemaCommand() subcommand {
 	return subcommand{
-		name: "policy schema", summary: "print the JSON Schema of a policy, by which editors complete and check one",
+		name: "policy schema", summary: "print the JSON Schema of policies, with which editors complete and check them",
 		help:     "A policy names its schema in the field \"$schema\": the name of a file, or an address.",
 		examples: []string{"tcretry policy schema >policy.schema.json"},
 		setup: func(*flag.FlagSet) func(env, []string) int {

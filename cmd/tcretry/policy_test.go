@@ -11,7 +11,7 @@ import (
 	"github.com/tcretry/tcretry"
 )
 
-func TestPolicyCheckWarnsAndStrictMakesItAMistake(t *testing.T) {
+func TestPolicyCheckWarnsAndStrictMakesItAnError(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "policy.json")
 	for text, want := range map[string]string{
 		`{"codes": {"ServiceUnavailable": {"maxAttempts": 3}}}`: `codes["ServiceUnavailable"].maxAttempts: 3: has no effect`,

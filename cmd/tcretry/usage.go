@@ -7,10 +7,10 @@ import (
 	"text/tabwriter"
 )
 
-// usage is the help of all commands together.
+// usage returns the help of all commands.
 func usage() string {
 	var b strings.Builder
-	b.WriteString("tcretry says what a retrying transport does about errors of Tencent Cloud API 3.0,\nchecks its policies, and makes the calls of other programs over one.\n\nUsage:\n\n")
+	b.WriteString("tcretry explains how a retrying transport treats errors of Tencent Cloud API 3.0,\nchecks its policies, and makes the calls of other programs over one.\n\nUsage:\n\n")
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	for _, c := range commands() {
 		fmt.Fprintf(w, "\ttcretry %s\t%s\n", c.name, c.summary)
@@ -20,12 +20,12 @@ func usage() string {
 	for _, c := range commands() {
 		b.WriteString("\t" + c.examples[0] + "\n")
 	}
-	b.WriteString("\nExit codes: 0 done; 1 a policy has mistakes or cannot be read, or no code matches;\n" +
-		"2 called wrongly. Every command takes -h.\n")
+	b.WriteString("\nExit codes: 0 success; 1 a policy is not valid or cannot be read, or no code matches;\n" +
+		"2 wrong usage. Every command has -h.\n")
 	return b.String()
 }
 
-// usage is the help of the command.
+// usage returns the help of the command.
 func (c subcommand) usage() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: tcretry %s\n\n%s\n", c.synopsis(), sentence(c.summary))
@@ -45,7 +45,7 @@ func (c subcommand) usage() string {
 	return b.String()
 }
 
-// synopsis is how the command is called.
+// synopsis returns the command line of the command.
 func (c subcommand) synopsis() string {
 	words := []string{c.name}
 	for _, f := range c.flags() {
@@ -55,7 +55,7 @@ func (c subcommand) synopsis() string {
 	return strings.TrimSpace(strings.Join(append(words, c.args), " "))
 }
 
-// flags are the flags of the command, sorted.
+// flags returns the flags of the command, sorted.
 func (c subcommand) flags() (all []*flag.Flag) {
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	c.setup(set)
@@ -83,7 +83,7 @@ func wrap(text string) string {
 	return b.String()
 }
 
-// sentence is a summary on a line of its own.
+// sentence returns a summary as a sentence.
 func sentence(summary string) string {
 	return strings.ToUpper(summary[:1]) + summary[1:] + "."
 }

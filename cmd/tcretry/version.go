@@ -27,8 +27,8 @@ func versionCommand() subcommand {
 	}
 }
 
-// versionOf is the version in one line: that of the module, the commit if the
-// build knows it, and that of Go.
+// versionOf returns the version in one line: that of the module, the commit if the build
+// has it, and that of Go.
 func versionOf(info *debug.BuildInfo) string {
 	text := "tcretry " + cmp.Or(info.Main.Version, "(devel)")
 	settings := map[string]string{}
