@@ -2,6 +2,7 @@ package tcretry
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -25,6 +26,7 @@ func (f optionFunc) apply(s *settings) error { return f(s) }
 // settings are what options set. The zero settings are the defaults.
 type settings struct {
 	rules          *rules
+	limits         map[string]int // of the policy
 	classifiers    []Classifier
 	hooks          []Hooks
 	scope          func(*http.Request) bool // nil means IsAPIRequest, or a Signer inside
@@ -48,7 +50,7 @@ func WithPolicy(p Policy) Option {
 		if err := p.Validate(); err != nil {
 			return &OptionError{Option: "WithPolicy", Value: p, Reason: "it is not valid", Err: err}
 		}
-		s.rules = p.compile()
+		s.rules, s.limits = p.compile(), maps.Clone(p.Limits)
 		return nil
 	})
 }

@@ -70,3 +70,29 @@ func (r *resolved) rateLimits(code string) bool {
 	}
 	return isRateLimitCode(code) || r.class == Throttled
 }
+
+// setLimits passes the limits of a policy to the rate limiter. Without limits it only
+// removes those of the policy before, so that limits which the program has set itself stay.
+func (t *Transport) setLimits(limits map[string]int) error {
+	if len(limits) == 0 && !t.limited.Load() {
+		return nil
+	}
+	limiter, ok := t.activeRateLimiter().(interface {
+		SetLimits(func(ratelimit.Key) int)
+	})
+	if !ok {
+		return &PolicyError{Path: "Limits", Reason: "want a Transport whose rate limiter has SetLimits, as ratelimit.Adaptive has"}
+	}
+	t.limited.Store(len(limits) > 0)
+	limiter.SetLimits(func(key ratelimit.Key) int {
+		service := request.HostService(key.Host)
+		if service == "" {
+			service = t.service
+		}
+		if n, ok := limits[service+"."+key.Action]; ok {
+			return n
+		}
+		return limits[service]
+	})
+	return nil
+}

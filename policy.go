@@ -57,6 +57,12 @@ type Policy struct {
 	// idempotent requests, and the lowest MaxAttempts and MaxElapsed apply. Scoped rules
 	// that permit more do not apply.
 	Codes map[string]Rule
+	// Limits are the documented rate limits of actions, in requests per second, by service
+	// and action ("cvm.DescribeInstances") or for every action of a service ("cvm"). The
+	// rate limiter then needs no throttling response to learn them; what the API states
+	// later replaces them, see [ratelimit.Adaptive.SetLimits]. They concern the Transport:
+	// a policy for single calls, see [ContextWithPolicy], has none.
+	Limits map[string]int
 }
 
 // Rule is the treatment of one code or family. A zero field means the value of the
@@ -167,6 +173,8 @@ const (
 	maxInterval = 24 * time.Hour
 	// maxMultiplier limits Backoff.Multiplier for the same reasons.
 	maxMultiplier = 1000
+	// maxRateLimit limits Limits: the largest documented limits are some thousands.
+	maxRateLimit = 1 << 16
 )
 
 // Validate returns an error that joins every invalid value of p, each a *[PolicyError],
@@ -219,6 +227,15 @@ func (e *policyErrors) policy(p Policy) {
 			e.add(path, nil, err.Error())
 		}
 		e.rule(path, p.Codes[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Limits)) {
+		path := fields.KeyPath(e.under("", "Limits"), key)
+		if service, action, scoped := strings.Cut(key, "."); !codes.IsWord(service, true) || scoped && !codes.IsWord(action, false) {
+			e.add(path, nil, `want a service in lower case such as "cvm", or service and action such as "cvm.DescribeInstances"`)
+		}
+		if n := p.Limits[key]; n < 1 || n > maxRateLimit {
+			e.add(path, n, fmt.Sprintf("want 1 to %d requests per second", maxRateLimit))
+		}
 	}
 }
 

@@ -23,7 +23,8 @@ import (
 //	  "codes": {
 //	    "InternalError": {"class": "terminal"},
 //	    "cvm:ResourceInUse": {"maxAttempts": 3, "backoff": {"initial": "5s", "jitter": 0.5}}
-//	  }
+//	  },
+//	  "limits": {"cvm": 10, "cvm.DescribeInstances": 20}
 //	}
 //
 
@@ -32,6 +33,7 @@ type policyJSON struct {
 	MaxElapsed  string              `json:"maxElapsed,omitempty"`
 	MaxDelay    string              `json:"maxDelay,omitempty"`
 	Codes       map[string]ruleJSON `json:"codes,omitempty"`
+	Limits      map[string]int      `json:"limits,omitempty"`
 }
 
 type ruleJSON struct {
@@ -68,6 +70,7 @@ func (p Policy) MarshalJSON() ([]byte, error) {
 		MaxElapsed:  durationText(p.MaxElapsed),
 		MaxDelay:    durationText(p.MaxDelay),
 		Codes:       make(map[string]ruleJSON, len(p.Codes)),
+		Limits:      p.Limits,
 	}
 	for key, rule := range p.Codes {
 		out.Codes[key] = rule.json()
@@ -171,6 +174,17 @@ func (d *policyDecoder) read(value any) (p Policy) {
 					p.Codes = make(map[string]Rule, len(codes))
 				}
 				p.Codes[f.Name] = d.readRule(fields.KeyPath(path, f.Name), f.Value)
+			}
+		}},
+		{Name: "limits", Read: func(path string, value any) {
+			limits := d.Fields(path, value, fields.KeyPath)
+			for _, f := range limits {
+				if p.Limits == nil {
+					p.Limits = make(map[string]int, len(limits))
+				}
+				n := 1 // so that a value of another kind is reported once
+				d.Int(&n)(fields.KeyPath(path, f.Name), f.Value)
+				p.Limits[f.Name] = n
 			}
 		}},
 	})

@@ -86,7 +86,7 @@ func TestParsePolicyReportsEveryInvalidValueWithItsPath(t *testing.T) {
 		classes  = "want one of success, terminal, throttled, busy, transient, ambiguous"
 		duration = `want a string such as "500ms", "2s" or "1m30s"`
 		backoffs = "unknown field, want one of initial, max, multiplier, jitter"
-		fields   = "unknown field, want one of maxAttempts, maxElapsed, maxDelay, codes"
+		fields   = "unknown field, want one of maxAttempts, maxElapsed, maxDelay, codes, limits"
 	)
 	require.Equal(t, []string{
 		`maxAttempts: 1.5: want a whole number`,
@@ -189,6 +189,9 @@ func anyPolicy(r *rand.Rand) tcretry.Policy {
 		return time.Duration(r.Int64N(int64(most))) / unit * unit
 	}
 	p := tcretry.Policy{MaxAttempts: r.IntN(3), MaxElapsed: duration(1 << 62), MaxDelay: duration(1 << 62)}
+	if r.IntN(2) == 0 {
+		p.Limits = map[string]int{"cvm": 1 + r.IntN(1000), "cvm.Run_2": 1 + r.IntN(1000)}
+	}
 	keys := []string{"A", "A.B", "cvm:A", "cvm.Run:A.B", "InternalError", "x-y.Run_2:Z_9-"}
 	for range r.IntN(4) {
 		if p.Codes == nil {

@@ -85,6 +85,11 @@ func (p Policy) Lint() []PolicyWarning {
 		l.limits(k)
 		l.effects(k, near)
 	}
+	for _, key := range slices.Sorted(maps.Keys(p.Limits)) {
+		l.path = fields.KeyPath("Limits", key)
+		service, action, _ := strings.Cut(key, ".")
+		l.scope(service, action)
+	}
 	return l.warnings
 }
 
@@ -110,10 +115,6 @@ func (l *linter) pathOf(field string) string {
 // names warns of a code, a service or an action that is misspelled or not documented.
 // It reports whether the code is.
 func (l *linter) names(k codes.Key) (misspelled bool) {
-	unknown := func(reason, near string) {
-		l.warn("", nil, reason)
-		l.warnings[len(l.warnings)-1].DidYouMean = near
-	}
 	family, rest, _ := strings.Cut(k.Code, ".")
 	switch near := codes.Nearest(k.Code); {
 	case !slices.Contains(codes.Families(), family):
@@ -122,19 +123,30 @@ func (l *linter) names(k codes.Key) (misspelled bool) {
 				near += "." + rest
 			}
 		}
-		unknown(fmt.Sprintf("unknown code %q: no family %q is documented", k.Code, family), near)
+		l.unknown(fmt.Sprintf("unknown code %q: no family %q is documented", k.Code, family), near)
 		misspelled = true
 	case near != "" && !slices.Contains(codes.Families(), k.Code):
-		unknown(fmt.Sprintf("unknown code %q", k.Code), near)
+		l.unknown(fmt.Sprintf("unknown code %q", k.Code), near)
 		misspelled = true
 	}
-	if k.Service != "" && !slices.Contains(codes.Services(), k.Service) {
-		unknown(fmt.Sprintf("unknown service %q", k.Service), codes.NearestName(k.Service, codes.Services(), 1))
-	}
-	if near := codes.NearestName(k.Action, request.KnownActions(k.Service), 2); near != "" {
-		unknown(fmt.Sprintf("unknown action %q of %s", k.Action, k.Service), near)
-	}
+	l.scope(k.Service, k.Action)
 	return misspelled
+}
+
+// scope warns of a service or an action that is misspelled or not documented.
+func (l *linter) scope(service, action string) {
+	if service != "" && !slices.Contains(codes.Services(), service) {
+		l.unknown(fmt.Sprintf("unknown service %q", service), codes.NearestName(service, codes.Services(), 1))
+	}
+	if near := codes.NearestName(action, request.KnownActions(service), 2); near != "" {
+		l.unknown(fmt.Sprintf("unknown action %q of %s", action, service), near)
+	}
+}
+
+// unknown warns of a name that is not documented; near is a similar one, or "".
+func (l *linter) unknown(reason, near string) {
+	l.warn("", nil, reason)
+	l.warnings[len(l.warnings)-1].DidYouMean = near
 }
 
 // limits warns of limits of the rule that other limits keep from being reached.

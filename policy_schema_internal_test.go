@@ -68,6 +68,11 @@ var fieldSchemas = map[string]map[string]any{
 		"type": "number", "minimum": 0, "maximum": 1,
 		"description": "Jitter is the random part of a delay, from 0, which means none, to 1.",
 	},
+	"limits": {
+		"type":                 "object",
+		"propertyNames":        map[string]any{"pattern": `^[a-z0-9_-]+(\.[A-Za-z0-9_-]+)?$`},
+		"additionalProperties": map[string]any{"type": "integer", "minimum": 1, "maximum": maxRateLimit},
+	},
 	"codes": {
 		"type":                 "object",
 		"propertyNames":        map[string]any{"pattern": `^([a-z0-9_-]+(\.[A-Za-z0-9_-]+)?:)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`},

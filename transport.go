@@ -3,6 +3,7 @@ package tcretry
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"sync/atomic"
 
@@ -27,6 +28,7 @@ type Transport struct {
 	nilBase base.Default
 	settings
 	policy         atomic.Pointer[rules] // nil means the zero Policy
+	limited        atomic.Bool           // the policy has limits
 	ownBudget      budget.Tokens
 	ownRateLimiter ratelimit.Adaptive
 }
@@ -65,6 +67,9 @@ func NewTransport(base http.RoundTripper, opts ...Option) (*Transport, error) {
 	}
 	if base == nil {
 		t.nilBase.Take()
+	}
+	if err := t.setLimits(t.limits); err != nil {
+		return nil, &OptionError{Option: "WithPolicy", Value: "Limits", Reason: "they cannot be applied", Err: err}
 	}
 	t.policy.Store(t.rules)
 	return t, nil
@@ -124,6 +129,9 @@ func (t *Transport) SetPolicy(p Policy) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
+	if err := t.setLimits(maps.Clone(p.Limits)); err != nil {
+		return err
+	}
 	t.policy.Store(p.compile())
 	return nil
 }
@@ -134,6 +142,9 @@ func (t *Transport) SetPolicy(p Policy) error {
 func ContextWithPolicy(ctx context.Context, p Policy) context.Context {
 	own := callSettingsOf(ctx)
 	own.rules, own.err = nil, p.Validate()
+	if own.err == nil && len(p.Limits) > 0 {
+		own.err = &PolicyError{Path: "Limits", Reason: "they concern a Transport: use WithPolicy or SetPolicy"}
+	}
 	if own.err == nil {
 		own.rules = p.compile()
 	}

@@ -206,17 +206,17 @@ func scopeService(scope string) string {
 // API's. The Host header takes precedence over the address that is dialled: a proxy in
 // between changes the address only.
 func hostService(req *http.Request) string {
-	if service := serviceLabel(req.Host); service != "" {
+	if service := HostService(req.Host); service != "" {
 		return service
 	}
 	if req.URL == nil || req.URL.Host == req.Host {
 		return ""
 	}
-	return serviceLabel(req.URL.Host)
+	return HostService(req.URL.Host)
 }
 
-// serviceLabel returns the first label of an API host, "" for any other host.
-func serviceLabel(host string) string {
+// HostService returns the first label of an API host, "" for any other host.
+func HostService(host string) string {
 	label, _, _ := strings.Cut(apiSubdomain(host), ".")
 	return strings.ToLower(Name(label))
 }

@@ -139,7 +139,7 @@ func TestIdentifyTakesTheServiceFromTheHostsOfTheAPIOnly(t *testing.T) {
 		"c v\u00e4.tencentcloudapi.com":                   "",
 		strings.Repeat("a", 129) + ".tencentcloudapi.com": "",
 	} {
-		require.Equal(t, want, serviceLabel(host), host)
+		require.Equal(t, want, HostService(host), host)
 	}
 }
 
