@@ -42,7 +42,7 @@ type subcommand struct {
 // commands returns the commands, in the order of the help.
 func commands() []subcommand {
 	return []subcommand{
-		explainCommand(), checkCommand(), schemaCommand(), codesCommand(), proxyCommand(), completionCommand(), versionCommand(),
+		explainCommand(), checkCommand(), schemaCommand(), codesCommand(), limitsCommand(), proxyCommand(), completionCommand(), versionCommand(),
 	}
 }
 

@@ -45,6 +45,9 @@ func (e env) checkPolicies(files []string, strict bool) int {
 			continue
 		}
 		fmt.Fprintf(e.stdout, "%s: ok, %d rules", file, len(policy.Codes))
+		if len(policy.Limits) > 0 {
+			fmt.Fprintf(e.stdout, ", %d limits", len(policy.Limits))
+		}
 		if len(warnings) > 0 {
 			fmt.Fprintf(e.stdout, ", %d warnings", len(warnings))
 		}
