@@ -100,7 +100,7 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("tcretry: proxy: %s(%v): %s", e.Field, e.Value, e.Reason)
 }
 
-// withDefaults returns the Config with its defaults, or every mistake in it.
+// withDefaults returns the Config with its defaults, or all invalid values in it.
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
 	wrong := func(field string, value any, reason string) {

@@ -68,7 +68,7 @@ func inTunnel(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, tunnelKey{}, conn)
 }
 
-// connect answers a CONNECT: it opens a tunnel to port 80 of a host that is allowed.
+// connect handles a CONNECT: it opens a tunnel to port 80 of a host that is allowed.
 func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 	t, no := p.open(r)
 	if no != nil {

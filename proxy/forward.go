@@ -125,7 +125,7 @@ func (p *Proxy) respond(w http.ResponseWriter, r *http.Request, resp *http.Respo
 	}
 }
 
-// copy sends a body, each part at once if it is a stream.
+// copy sends a body, each part immediately if it is a stream.
 func (p *Proxy) copy(w http.ResponseWriter, body io.Reader, stream bool) error {
 	buffer, ok := p.buffers.Get().(*[32 << 10]byte)
 	if !ok {

@@ -41,7 +41,7 @@ type counts struct {
 	abandoned atomic.Int64 // calls whose client has gone
 }
 
-// New returns a Proxy. Its error joins every mistake in the Config: each is a
+// New returns a Proxy. Its error joins all invalid values in the Config: each is a
 // [*ConfigError], or a [*tcretry.OptionError] of one of the Options.
 func New(c Config) (*Proxy, error) {
 	full, err := c.withDefaults()

@@ -102,7 +102,7 @@ func (no *refusal) write(w *bufio.Writer) error {
 }
 
 // lingerTime and lingerBytes are how long, and for how much, a connection is read
-// that ends, as net/http does: closed at once, it would be reset, and the client might
+// that ends, as net/http does: closed immediately, it would be reset, and the client might
 // never see the response.
 const (
 	lingerTime  = 500 * time.Millisecond

@@ -14,7 +14,7 @@ var key = tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "a-key"}
 
 // callEmbedded sends the request to an API inside of this program, over a socket.
 // It checks signatures by a clock that is ten minutes ahead, fails once, and then
-// tells what it was asked for.
+// returns what was requested.
 func callEmbedded(out *page, req *http.Request) error {
 	api := tctest.NewAPI(tctest.Fail("InternalError", "An internal error has occurred."))
 	api.Default(tctest.Func(func(c tctest.Attempt) tctest.Reply {

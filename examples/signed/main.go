@@ -38,7 +38,7 @@ func main() {
 }
 
 // run is main with what it needs as parameters. It returns the exit code: 0 for
-// an answer, 1 for a call that failed, 2 for a command line that is not right.
+// a response, 1 for a call that failed, 2 for a command line that is not right.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o := new(options)
 	flags := o.flags()

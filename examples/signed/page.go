@@ -11,8 +11,7 @@ import (
 	"github.com/tcretry/tcretry/tc3"
 )
 
-// page writes what happens for a person to read. It never writes a secret: none
-// of what it is told holds one.
+// page writes what happens for a person to read. It gets no secret, and so writes none.
 type page struct{ w io.Writer }
 
 func (p *page) line(what, format string, args ...any) {

@@ -22,7 +22,7 @@ const (
 const Help = "It listens on loopback and calls the API over TLS, with the retries, the rate limiter, the retry budget and " +
 	"the connections of one Transport for all programs that use it. Set the protocol of a program to HTTP, and this as its " +
 	"HTTP proxy: its signatures stay valid, because the host stays. SIGTERM and SIGINT drain: calls in progress end first. " +
-	"SIGHUP reads -policy again; a file with mistakes changes nothing. The admin address has /healthz and, in JSON, /state. " +
+	"SIGHUP reads -policy again; a file that is not valid changes nothing. The admin address has /healthz and, in JSON, /state. " +
 	"The log is written to the standard error, without headers, bodies and messages of the API."
 
 // A Command is a proxy as a program runs it. Call Define, then parse the flags, then

@@ -96,7 +96,7 @@ func (c *Command) serve(p *proxy.Proxy, logger *slog.Logger) error {
 }
 
 // reload sets the policy of the Transport to that of the file. Calls in progress keep
-// theirs, and a file that cannot be read or has mistakes changes nothing.
+// theirs, and a file that cannot be read or is not valid changes nothing.
 func (c *Command) reload(transport *tcretry.Transport, logger *slog.Logger) error {
 	if c.policyFile == "" {
 		logger.Warn("tcretry: SIGHUP without -policy: there is no file to read")

@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// rebuild writes the table to out, tells stdout what changed, and returns
+// rebuild writes the table to out, prints to stdout what changed, and returns
 // whether anything did.
 func rebuild(source, notes, out string, check bool, stdout io.Writer) (bool, error) {
 	t := table{}

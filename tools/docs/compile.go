@@ -32,25 +32,25 @@ func (r *repository) checkSnippets() (c counts, err error) {
 		return c, err
 	}
 	imports := r.imports()
-	var mistakes []error
+	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(r.documents)) {
 		if !hasSnippets(name) {
 			continue
 		}
 		snippets, err := r.documents[name].snippets()
-		mistakes = append(mistakes, err)
+		wrong = append(wrong, err)
 		for _, s := range snippets {
 			c.all++
 			if s.isFile() {
 				c.whole++
 			}
-			mistakes = append(mistakes, s.write(dir, c.all, imports))
+			wrong = append(wrong, s.write(dir, c.all, imports))
 		}
 	}
 	if written, _ := filepath.Glob(filepath.Join(dir, "snippet*")); len(written) > 0 {
-		mistakes = append(mistakes, r.vet(dir))
+		wrong = append(wrong, r.vet(dir))
 	}
-	return c, errors.Join(mistakes...)
+	return c, errors.Join(wrong...)
 }
 
 // write makes a package of a snippet.

@@ -34,7 +34,7 @@ func (r *repository) checkLinks() (links int, err error) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	var mistakes []error
+	var wrong []error
 	for _, name := range names {
 		d := r.documents[name]
 		d.each(func(n ast.Node) {
@@ -44,13 +44,13 @@ func (r *repository) checkLinks() (links int, err error) {
 					links++
 				}
 				if err != nil {
-					mistakes = append(mistakes, fmt.Errorf("%s:%d: link to %s: %w", name, d.lineOf(n), to, err))
+					wrong = append(wrong, fmt.Errorf("%s:%d: link to %s: %w", name, d.lineOf(n), to, err))
 				}
 			}
 		})
-		mistakes = append(mistakes, d.undefined()...)
+		wrong = append(wrong, d.undefined()...)
 	}
-	return links, errors.Join(mistakes...)
+	return links, errors.Join(wrong...)
 }
 
 // destinations are the addresses that a node links to, images included.
@@ -69,7 +69,7 @@ func (d *document) destinations(n ast.Node) []string {
 }
 
 // undefined has an error for each reference to a label that is not defined.
-func (d *document) undefined() (mistakes []error) {
+func (d *document) undefined() (wrong []error) {
 	d.each(func(n ast.Node) {
 		// The parser splits such text at its brackets: see it as a whole.
 		if n.Type() != ast.TypeBlock || n.FirstChild() == nil || n.FirstChild().Type() != ast.TypeInline {
@@ -84,10 +84,10 @@ func (d *document) undefined() (mistakes []error) {
 			}
 		}
 		for _, m := range undefined.FindAllString(b.String(), -1) {
-			mistakes = append(mistakes, fmt.Errorf("%s:%d: link %s: no line defines that label", d.name, d.lineOf(n), m))
+			wrong = append(wrong, fmt.Errorf("%s:%d: link %s: no line defines that label", d.name, d.lineOf(n), m))
 		}
 	})
-	return mistakes
+	return wrong
 }
 
 // resolve says whether a link is one into the repository and, if so, what is

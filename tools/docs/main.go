@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// check reports every mistake of every document.
+// check reports all errors of all documents.
 func check(root string, stdout io.Writer) error {
 	r, err := load(root)
 	if err != nil {

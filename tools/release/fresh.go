@@ -20,20 +20,20 @@ var programs embed.FS
 // checkFresh does with each published module what its first user does: a new
 // module, go get, a program, go build. Then it installs the command.
 func (p *proxy) checkFresh(r *repository, version string, stdout io.Writer) error {
-	var mistakes []error
+	var wrong []error
 	for _, m := range r.published() {
 		if err := p.useAlone(m, version); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("a fresh program with %s: %w", m.path, err))
+			wrong = append(wrong, fmt.Errorf("a fresh program with %s: %w", m.path, err))
 			continue
 		}
 		fmt.Fprintf(stdout, "a fresh program gets and builds %s@%s\n", m.path, version)
 	}
 	if err := p.install(version); err != nil {
-		mistakes = append(mistakes, err)
+		wrong = append(wrong, err)
 	} else {
 		fmt.Fprintf(stdout, "go install %s/cmd/tcretry@%s works\n", rootPath, version)
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(wrong...)
 }
 
 // useAlone gets and builds one module.
@@ -69,7 +69,7 @@ func (p *proxy) onlyVersion(dir, version string) error {
 	if err != nil {
 		return err
 	}
-	var mistakes []error
+	var wrong []error
 	seen := false
 	for line := range strings.Lines(list) {
 		path, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -78,13 +78,13 @@ func (p *proxy) onlyVersion(dir, version string) error {
 		}
 		seen = seen || path == rootPath
 		if got := strings.TrimSpace(rest); got != version {
-			mistakes = append(mistakes, fmt.Errorf("%s is %s, not %s", path, got, version))
+			wrong = append(wrong, fmt.Errorf("%s is %s, not %s", path, got, version))
 		}
 	}
 	if !seen {
-		mistakes = append(mistakes, fmt.Errorf("%s is not in the build", rootPath))
+		wrong = append(wrong, fmt.Errorf("%s is not in the build", rootPath))
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(wrong...)
 }
 
 // install installs the command from the pack and runs it.

@@ -102,7 +102,7 @@ func (r *repository) published() []mod {
 // release or, between releases, of the last. The error has everything that
 // would keep one of them from being used.
 func (r *repository) version() (string, error) {
-	var mistakes []error
+	var wrong []error
 	versions := map[string]bool{}
 	for _, m := range r.mods {
 		for _, req := range m.file.Require {
@@ -111,26 +111,26 @@ func (r *repository) version() (string, error) {
 			}
 			versions[req.Mod.Version] = true
 			if strings.HasPrefix(req.Mod.Version, "v0.0.0") {
-				mistakes = append(mistakes, fmt.Errorf("%s requires %s, which nobody can get", m.name, req.Mod))
+				wrong = append(wrong, fmt.Errorf("%s requires %s, which nobody can get", m.name, req.Mod))
 			}
 			if !replaced(m, req.Mod.Path) {
-				mistakes = append(mistakes, fmt.Errorf("%s has no replace for %s", m.name, req.Mod.Path))
+				wrong = append(wrong, fmt.Errorf("%s has no replace for %s", m.name, req.Mod.Path))
 			}
 		}
-		mistakes = append(mistakes, r.complete(m))
+		wrong = append(wrong, r.complete(m))
 	}
 	all := slices.Sorted(maps.Keys(versions))
 	if len(all) != 1 {
-		mistakes = append(mistakes, fmt.Errorf("the modules require each other at %d versions, not at one: %s", len(all), strings.Join(all, ", ")))
+		wrong = append(wrong, fmt.Errorf("the modules require each other at %d versions, not at one: %s", len(all), strings.Join(all, ", ")))
 	}
 	changelog, err := os.ReadFile(filepath.Join(r.root, "CHANGELOG.md"))
 	if err != nil {
-		mistakes = append(mistakes, err)
+		wrong = append(wrong, err)
 	}
 	if last := lastRelease(string(changelog)); last != "" && !versions[last] {
-		mistakes = append(mistakes, fmt.Errorf("the last release in CHANGELOG.md is %s, the modules require %s", last, strings.Join(all, ", ")))
+		wrong = append(wrong, fmt.Errorf("the last release in CHANGELOG.md is %s, the modules require %s", last, strings.Join(all, ", ")))
 	}
-	if err := errors.Join(mistakes...); err != nil {
+	if err := errors.Join(wrong...); err != nil {
 		return "", err
 	}
 	return all[0], nil

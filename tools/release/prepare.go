@@ -21,23 +21,23 @@ func prepare(root, version string, day time.Time, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	edited, mistakes := map[string][]byte{}, []error{r.newVersion(version)}
+	edited, wrong := map[string][]byte{}, []error{r.newVersion(version)}
 	for _, m := range r.mods {
 		requireAt(m.file, version)
 		if edited[m.name], err = m.file.Format(); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s: %w", m.name, err))
+			wrong = append(wrong, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
 	const changelog = "CHANGELOG.md"
 	old, err := os.ReadFile(filepath.Join(r.root, changelog))
 	if err != nil {
-		mistakes = append(mistakes, err)
+		wrong = append(wrong, err)
 	} else if text, err := released(string(old), version, day); err != nil {
-		mistakes = append(mistakes, err)
+		wrong = append(wrong, err)
 	} else {
 		edited[changelog] = []byte(text)
 	}
-	if err := errors.Join(mistakes...); err != nil {
+	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
 	for name, data := range edited {

@@ -26,7 +26,7 @@ func TestPrepareWritesTheVersionIntoEveryGoModAndTheChangelog(t *testing.T) {
 func TestPrepareReportsEveryMistakeAndChangesNothing(t *testing.T) {
 	root := tree(t, "CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n\n## [0.1.0] - 2026-01-01\n\n- **API** `New`.\n")
 	commit(t, root, "v0.1.0")
-	for version, mistakes := range map[string][]string{
+	for version, wrong := range map[string][]string{
 		"v0.1.0":   {"there is a tag for it", "CHANGELOG.md has v0.1.0 already"},
 		"v0.0.9":   {"the first one is v0.1.0", "v0.0.9 is not above it"},
 		"0.2.0":    {`version "0.2.0" is not of the form v0.1.0`},
@@ -36,7 +36,7 @@ func TestPrepareReportsEveryMistakeAndChangesNothing(t *testing.T) {
 		"v0.2.0+b": {`version "v0.2.0+b" is not of the form`},
 	} {
 		err := prepare(root, version, day, nil)
-		for _, mistake := range mistakes {
+		for _, mistake := range wrong {
 			require.ErrorContains(t, err, mistake, version)
 		}
 		require.Equal(t, small["tcotel/go.mod"], get(t, root, "tcotel/go.mod"))

@@ -1,2 +1,2 @@
-// Package race tells tests whether the race detector is on.
+// Package race has a constant for whether the race detector is on.
 package race
