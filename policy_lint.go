@@ -58,8 +58,8 @@ func lowerFields(path string) string {
 	return strings.Join(fields, ".")
 }
 
-// Lint returns warnings about valid values of p that are probably unintended, in the
-// order of their paths: rules and fields without effect; codes, services and actions
+// Lint returns warnings about valid values of p that are probably unintended, sorted by
+// the key of the rule: rules and fields without effect; codes, services and actions
 // that are misspelled or not documented; and limits that contradict each other. A field
 // has no effect if every outcome is treated the same without it. Lint does not report
 // invalid values: see [Policy.Validate].

@@ -9,7 +9,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// key is that of the embedded API, and worth nothing.
+// key is the key of the embedded API. It is not a real one.
 var key = tc3.Credentials{SecretID: "AKIDEXAMPLE", SecretKey: "a-key"}
 
 // callEmbedded sends the request to an API inside of this program, over a socket.

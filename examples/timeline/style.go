@@ -29,8 +29,8 @@ func markOf(class tcretry.Class) mark {
 var other = mark{"other", "another failure"}
 
 // style holds the colours, which follow the reader's choice of light or dark, and
-// the forms of the marks. It has no variables: not all that shows an SVG knows
-// them.
+// the forms of the marks. It has no CSS variables: not every program that
+// shows an SVG supports them.
 const style = `<style>
 text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: #59636e }
 .title { font-size: 20px; font-weight: 600; fill: #1f2328 }
