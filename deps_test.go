@@ -69,7 +69,7 @@ var layers = map[string][]string{
 	"internal/request":  {"internal/bodies", "internal/contain"},
 	"internal/watch":    {"internal/bodies", "internal/envelope"},
 
-	"cmd/tcretry":    {"", "proxy/proxycmd"},
+	"cmd/tcretry":    {"", "proxy/proxycmd", "ratelimit"},
 	"proxy":          {""},
 	"proxy/proxycmd": {"", "proxy"},
 	"tc3":            {},

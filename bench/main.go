@@ -5,6 +5,7 @@
 //	go run ./bench                  the tables, on standard output
 //	go run ./bench -write bench     bench/FIGURES.md and two pictures
 //	go run ./bench -seeds 2         fewer runs
+//	go run ./bench -replicas        the sizing table of docs/kubernetes.md
 //	go run ./bench -neighbours      the results of other parameters of the retry budget
 //
 // The seeds are held out: no constant of tcretry was chosen on them. The times are
@@ -30,6 +31,7 @@ func main() {
 	seeds := flag.Int("seeds", 5, "how many `runs` of each scene with a rate limit, and half as many of an outage")
 	dir := flag.String("write", "", "write FIGURES.md, quota.svg and outage.svg to this `folder`")
 	others := flag.Bool("neighbours", false, "print the results of other parameters of the retry budget, and nothing else")
+	replicas := flag.Bool("replicas", false, "print the sizing table of docs/kubernetes.md, and nothing else")
 	stdout := os.Stdout
 	os.Stdout = os.Stderr
 	everything := func(string, string) (bool, error) { return true, nil }
@@ -37,6 +39,10 @@ func main() {
 		b := newBench(t, *seeds)
 		if *others {
 			fmt.Fprint(stdout, b.neighbours())
+			return
+		}
+		if *replicas {
+			fmt.Fprint(stdout, b.replicas())
 			return
 		}
 		text := b.page()

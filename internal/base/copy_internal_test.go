@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 )
@@ -12,20 +13,33 @@ import (
 // not keep the copies of all of them.
 func TestTheCopyOfATransportThatIsGoneIsForgotten(t *testing.T) {
 	kept := &http.Transport{}
+	var gone []weak.Pointer[http.Transport]
 	for range 10 {
-		copyOf(&http.Transport{})
+		original := &http.Transport{}
+		copyOf(original)
+		gone = append(gone, weak.Make(original))
 	}
 	require.Same(t, copyOf(kept), copyOf(kept))
-	left := 0
+	left := len(gone)
 	for range 1000 {
 		runtime.GC() // a cleanup runs some time later
-		copies.Lock()
-		left = len(copies.of)
-		copies.Unlock()
-		if left == 1 {
+		if left = copiesOf(gone); left == 0 {
 			break
 		}
 	}
-	require.Equal(t, 1, left)
+	require.Zero(t, left)
+	require.Equal(t, 1, copiesOf([]weak.Pointer[http.Transport]{weak.Make(kept)}))
 	runtime.KeepAlive(kept)
+}
+
+// copiesOf returns how many of the originals have a copy.
+func copiesOf(originals []weak.Pointer[http.Transport]) (n int) {
+	copies.Lock()
+	defer copies.Unlock()
+	for _, key := range originals {
+		if copies.of[key] != nil {
+			n++
+		}
+	}
+	return n
 }
