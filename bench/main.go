@@ -5,8 +5,8 @@
 //	go run ./bench                  the tables, on standard output
 //	go run ./bench -write bench     bench/FIGURES.md and two pictures
 //	go run ./bench -seeds 2         fewer runs
-//	go run ./bench -replicas        the sizing table of docs/kubernetes.md
 //	go run ./bench -neighbours      the results of other parameters of the retry budget
+//	go run ./bench -replicas        1 to 50 replicas, with and without Redis
 //
 // The seeds are held out: no constant of tcretry was chosen on them. The times are
 // virtual, and what the scenes draw follows from the seeds. What the libraries draw
@@ -31,7 +31,7 @@ func main() {
 	seeds := flag.Int("seeds", 5, "how many `runs` of each scene with a rate limit, and half as many of an outage")
 	dir := flag.String("write", "", "write FIGURES.md, quota.svg and outage.svg to this `folder`")
 	others := flag.Bool("neighbours", false, "print the results of other parameters of the retry budget, and nothing else")
-	replicas := flag.Bool("replicas", false, "print the sizing table of docs/kubernetes.md, and nothing else")
+	replicas := flag.Bool("replicas", false, "print the results of 1 to 50 replicas with and without Redis, and nothing else")
 	stdout := os.Stdout
 	os.Stdout = os.Stderr
 	everything := func(string, string) (bool, error) { return true, nil }

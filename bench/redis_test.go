@@ -1,17 +1,13 @@
 package main_test
 
 import (
-	"context"
 	"flag"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
@@ -33,19 +29,19 @@ const always time.Duration = -1
 // after a time, unless fails is always.
 func playShared(t *testing.T, s scene.Shared, fails time.Duration, opts ...tcredis.Option) scene.SharedResult {
 	t.Helper()
-	var m *miniredis.Miniredis
+	var m scene.Redis
 	var clients []*redis.Client
 	var ended atomic.Int64
 	return s.Play(t, scene.Strategy{Name: "tcredis", New: func(base http.RoundTripper, _ float64) scene.Call {
-		if m == nil { // it lives in the bubble of the scene
-			m = piped(t)
+		if clients == nil { // it lives in the bubble of the scene
+			m = scene.NewRedis(t)
 			if fails == 0 {
 				m.SetError("down")
 			} else if fails != always {
 				time.AfterFunc(fails, func() { m.SetError("down") })
 			}
 		}
-		client := dialTo(m)
+		client := m.Client()
 		clients = append(clients, client)
 		p, err := tcredis.New(client, opts...)
 		require.NoError(t, err)
@@ -99,25 +95,4 @@ func TestNoCallFailsThatTheSharedLimitHasRoomFor(t *testing.T) {
 			t.Logf("%d calls, attempts per call %.2f", calls, float64(attempts)/float64(calls))
 		})
 	}
-}
-
-// piped starts a Redis that is reached through pipes alone, as virtual time needs it.
-func piped(t *testing.T) *miniredis.Miniredis {
-	m := miniredis.NewMiniRedis()
-	require.NoError(t, m.Start())
-	m.Server().Close() // its socket: time would stand still
-	return m
-}
-
-// dialTo returns a client of a piped Redis.
-func dialTo(m *miniredis.Miniredis) *redis.Client {
-	return redis.NewClient(&redis.Options{
-		Dialer: func(context.Context, string, string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			m.Server().ServeConn(theirs)
-			return ours, nil
-		},
-		Addr: "127.0.0.1:6379", DisableIdentity: true, Protocol: 2,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
 }

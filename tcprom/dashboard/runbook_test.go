@@ -20,7 +20,7 @@ func runbookHeadings(t *testing.T) []string {
 	text, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
 	var names []string
-	for _, heading := range regexp.MustCompile("(?m)^##+ (.+)$").FindAllStringSubmatch(string(text), -1) {
+	for _, heading := range regexp.MustCompile("(?m)^### (.+)$").FindAllStringSubmatch(string(text), -1) {
 		names = append(names, strings.ToLower(strings.Trim(heading[1], "`")))
 	}
 	return names
@@ -36,7 +36,7 @@ func TestEveryAlertLinksToItsSectionOfTheRunbook(t *testing.T) {
 		name, rest, _ := strings.Cut(rule, "\n")
 		section := strings.ToLower(name)
 		require.Contains(t, headings, section)
-		require.Contains(t, rest, `runbook_url: "`+runbook+"#"+section+"\"\n")
+		require.Contains(t, rest, "runbook_url: "+runbook+"#"+section+"\n")
 	}
 }
 
