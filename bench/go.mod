@@ -22,7 +22,7 @@ require (
 
 require (
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
-	github.com/tcretry/tcretry/tcredis v0.0.0
+	github.com/tcretry/tcretry/tcredis v0.1.0
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )
 
