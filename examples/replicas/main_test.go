@@ -58,8 +58,8 @@ func TestAnInterruptEndsTheProcesses(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// The run without flags prints what the package comment and docs/rate-limiting.md state. The
-// limit leaves room for a busy machine.
+// The run without flags is the one of the package comment and docs/rate-limiting.md. How long
+// it takes is up to the machine: the times are tested in virtual time, in bench and tcredis.
 func TestTheRunIsAsDocumented(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 12 seconds")
@@ -72,16 +72,13 @@ func TestTheRunIsAsDocumented(t *testing.T) {
 
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, false, small))
-	runs := regexp.MustCompile(`([0-9.]+) s = [0-9.]+ times the optimum; throttled +([0-9]+) = .*; failed calls ([0-9]+);`).FindAllStringSubmatch(out.String(), -1)
+	runs := regexp.MustCompile(`[0-9.]+ s = [0-9.]+ times the optimum; throttled +([0-9]+) = .*; failed calls ([0-9]+);`).FindAllStringSubmatch(out.String(), -1)
 	require.Len(t, runs, 2)
 	var throttled [2]int
 	for i, text := range runs {
-		took, err := strconv.ParseFloat(text[1], 64)
+		throttled[i], err = strconv.Atoi(text[1])
 		require.NoError(t, err)
-		require.Less(t, took, small.optimum().Seconds()+4, out.String())
-		throttled[i], err = strconv.Atoi(text[2])
-		require.NoError(t, err)
-		require.Equal(t, "0", text[3], out.String())
+		require.Equal(t, "0", text[2], out.String())
 	}
 	require.Less(t, throttled[1], throttled[0], out.String())
 }
