@@ -59,7 +59,7 @@ func TestAnInterruptEndsTheProcesses(t *testing.T) {
 }
 
 // The run without flags is the one of the package comment and docs/rate-limiting.md. How long
-// it takes is up to the machine: the times are tested in virtual time, in bench and tcredis.
+// it takes is up to the machine: its time is tested in virtual time, in bench.
 func TestTheRunIsAsDocumented(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 12 seconds")
