@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -37,82 +38,99 @@ func signedRequest(tb testing.TB) *http.Request {
 	return req
 }
 
-// BenchmarkRoundTrip measures calls over a base in memory, and in turn the same
-// ones without us: "x-bare" is how many times as long ours take. The other ways to
-// make a call of 4 KiB stand beside it: "x-bare-look" is a look at the answer
-// without anything else, "x-bare-retryablehttp" one that does not look. The ones
-// that unmarshal stand apart: their garbage would be in everybody's way.
+// BenchmarkRoundTrip measures calls over a base in memory, made in several ways in turn:
+// see compare. "look" is a look at the response without anything else, "retryablehttp"
+// does not look. The ways that unmarshal stand apart: their garbage would be in
+// everybody's way.
 func BenchmarkRoundTrip(b *testing.B) {
+	small, large, huge := probe.Success(4<<10), probe.Success(64<<10), probe.Success(10<<20)
 	cases := []struct {
 		name    string
 		batch   int
-		answer  []byte
+		body    []byte
 		length  int64 // -1: unknown
 		request func(testing.TB) *http.Request
-		bare    wrapper
-		others  map[string]wrapper // by what their figures are called
+		ways    map[string]wrapper
 	}{
-		{"4KiB", 200, probe.Success(4 << 10), 0, signedRequest, bare, map[string]wrapper{
-			"x-bare": ours, "x-bare-look": lookOnly, "x-bare-retryablehttp": retrying,
+		{"4KiB", 100, small, 0, signedRequest, map[string]wrapper{"bare": bare, "ours": ours, "look": lookOnly, "retryablehttp": retrying}},
+		{"4KiB unmarshalled", 20, small, 0, signedRequest, map[string]wrapper{"bare": bare, "unmarshalled": unmarshalling}},
+		{"4KiB http.Client", 100, small, 0, signedRequest, map[string]wrapper{
+			"bare": throughClient(bare), "ours": throughClient(ours), "retryablehttp": throughClient(retrying),
 		}},
-		{"4KiB unmarshalled", 20, probe.Success(4 << 10), 0, signedRequest, bare, map[string]wrapper{"x-bare": unmarshalling}},
-		{"4KiB http.Client", 200, probe.Success(4 << 10), 0, signedRequest, throughClient(bare), map[string]wrapper{
-			"x-bare": throughClient(ours), "x-bare-retryablehttp": throughClient(retrying),
-		}},
-		{"64KiB", 20, probe.Success(64 << 10), 0, signedRequest, bare, map[string]wrapper{"x-bare": ours, "x-bare-look": lookOnly}},
-		{"10MiB", 1, probe.Success(10 << 20), 0, signedRequest, bare, map[string]wrapper{"x-bare": ours}},
-		{"10MiB chunked", 1, probe.Success(10 << 20), -1, signedRequest, bare, map[string]wrapper{"x-bare": ours}},
-		{"10MiB upload", 1, probe.Success(200), 0, func(tb testing.TB) *http.Request { return upload(tb, 10<<20) }, bare, map[string]wrapper{"x-bare": ours}},
+		{"4KiB one hook", 100, small, 0, signedRequest, map[string]wrapper{"bare": bare, "ours": withCallDone}},
+		{"64KiB", 20, large, 0, signedRequest, map[string]wrapper{"bare": bare, "ours": ours, "look": lookOnly}},
+		{"10MiB", 1, huge, 0, signedRequest, map[string]wrapper{"bare": bare, "ours": ours}},
+		{"10MiB chunked", 1, huge, -1, signedRequest, map[string]wrapper{"bare": bare, "ours": ours}},
+		{"10MiB upload", 1, probe.Success(200), 0, func(tb testing.TB) *http.Request { return upload(tb, 10<<20) }, map[string]wrapper{"bare": bare, "ours": ours}},
 	}
 	for _, c := range cases {
 		b.Run(c.name, func(b *testing.B) {
-			base := probe.MemoryBase(c.answer, cmp.Or(c.length, int64(len(c.answer))))
-			run := func(rt http.RoundTripper) time.Duration {
-				req := c.request(b)
-				start := time.Now()
-				for range c.batch {
-					req.Body, _ = req.GetBody()
-					probe.RoundTrip(b, rt, req)
-				}
-				return time.Since(start)
-			}
-			others := map[string]http.RoundTripper{}
-			for name, wrap := range c.others {
-				others[name] = wrap(base)
-			}
-			alone := c.bare(base)
-			var without time.Duration
-			with := map[string]time.Duration{}
-			for b.Loop() {
-				without += run(alone)
-				for name, rt := range others {
-					with[name] += run(rt)
+			base := probe.MemoryBase(c.body, cmp.Or(c.length, int64(len(c.body))))
+			ways := map[string]func() time.Duration{}
+			for name, wrap := range c.ways {
+				rt, req := wrap(base), c.request(b)
+				ways[name] = func() time.Duration {
+					start := time.Now()
+					for range c.batch {
+						req.Body, _ = req.GetBody()
+						probe.RoundTrip(b, rt, req)
+					}
+					return time.Since(start) / time.Duration(c.batch)
 				}
 			}
-			calls := float64(b.N * c.batch)
-			for name := range others {
-				b.ReportMetric(float64(with[name])/float64(without), name)
-			}
-			b.ReportMetric(float64(without.Nanoseconds())/calls, "ns-bare")
-			b.ReportMetric(float64(with["x-bare"].Nanoseconds())/calls, "ns-call")
-			b.ReportMetric(0, "ns/op")
+			compare(b, ways)
 		})
 	}
-	b.Run("one retry", func(b *testing.B) {
-		failure := []byte(`{"Response":{"Error":{"Code":"InternalError","Message":"An internal error has occurred."},"RequestId":"r"}}`)
-		answers := []http.RoundTripper{probe.MemoryBase(failure, int64(len(failure))), probe.MemoryBase(probe.Success(4<<10), -1)}
-		n := 0
-		rt := tcretry.New(probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-			n++
-			return answers[(n-1)%2].RoundTrip(req)
-		}), tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{
-			"InternalError": {Backoff: tcretry.Backoff{Initial: 1, Max: 1, Jitter: tcretry.NoJitter}},
-		}}))
-		b.ReportAllocs()
-		for b.Loop() {
-			probe.RoundTrip(b, rt, probe.SDKRequest(b, "DescribeInstances", strings.NewReader(`{}`)))
-		}
-	})
+}
+
+// BenchmarkContention measures 64 goroutines that make calls with one key at once.
+func BenchmarkContention(b *testing.B) {
+	body := probe.Success(4 << 10)
+	base := probe.MemoryBase(body, int64(len(body)))
+	for _, processors := range []int{2, 16} {
+		b.Run(fmt.Sprintf("GOMAXPROCS %d", processors), func(b *testing.B) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+			ways := map[string]func() time.Duration{}
+			for name, rt := range map[string]http.RoundTripper{"bare": base, "ours": ours(base)} {
+				ways[name] = func() time.Duration { return together(b, rt, 64, 50) }
+			}
+			compare(b, ways)
+		})
+	}
+}
+
+// together makes calls from many goroutines at once, and returns the time per call.
+func together(tb testing.TB, rt http.RoundTripper, goroutines, calls int) time.Duration {
+	var all sync.WaitGroup
+	start := time.Now()
+	for range goroutines {
+		all.Go(func() {
+			req := signedRequest(tb)
+			for range calls {
+				req.Body, _ = req.GetBody()
+				probe.RoundTrip(tb, rt, req)
+			}
+		})
+	}
+	all.Wait()
+	return time.Since(start) / time.Duration(goroutines*calls)
+}
+
+// BenchmarkOneRetry measures a call whose first attempt fails, without a delay.
+func BenchmarkOneRetry(b *testing.B) {
+	failure := []byte(`{"Response":{"Error":{"Code":"InternalError","Message":"An internal error has occurred."},"RequestId":"r"}}`)
+	responses := []http.RoundTripper{probe.MemoryBase(failure, int64(len(failure))), probe.MemoryBase(probe.Success(4<<10), -1)}
+	n := 0
+	rt := tcretry.New(probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		n++
+		return responses[(n-1)%2].RoundTrip(req)
+	}), tcretry.WithPolicy(tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"InternalError": {Backoff: tcretry.Backoff{Initial: 1, Max: 1, Jitter: tcretry.NoJitter}},
+	}}))
+	b.ReportAllocs()
+	for b.Loop() {
+		probe.RoundTrip(b, rt, probe.SDKRequest(b, "DescribeInstances", strings.NewReader(`{}`)))
+	}
 }
 
 func TestASuccessOf4KiBAddsOneAllocation(t *testing.T) {
