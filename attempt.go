@@ -41,17 +41,27 @@ func (c *call) attempt() {
 // trip is what the underlying RoundTripper and the caller may keep after an attempt. It
 // is one allocation, because each part would cost one of its own in every call.
 type trip struct {
-	request http.Request
-	context attemptContext
-	body    bodies.Peeked // of the response
+	watch.Tracer // makes it the context of the attempt
+	request      http.Request
+	body         bodies.Peeked // of the response
+}
+
+// Value is part of context.Context. The context of an attempt has its request, by which a
+// Transport further inside detects the attempt.
+func (t *trip) Value(key any) any {
+	if _, ok := key.(callSettingsKey); ok {
+		own := callSettingsOf(t.Context)
+		own.within = &t.request
+		return own
+	}
+	return t.Tracer.Value(key)
 }
 
 // exchange sends the request and peeks at the response.
 func (c *call) exchange() {
 	trip := new(trip)
-	trip.context.request = &trip.request
 	over := c.ctx.Err() // before the attempt: an error that reports it means that nothing was sent
-	ctx, timer := watch.StartTimer(trip.context.Watch(c.ctx, &trip.context), c.t.attemptTimeout)
+	ctx, timer := watch.StartTimer(trip.Watch(c.ctx, trip), c.t.attemptTimeout)
 	sent := &trip.request
 	err := c.request(ctx, sent)
 	var resp *http.Response
@@ -77,7 +87,7 @@ func (c *call) exchange() {
 	}
 	c.resp, c.err = resp, err
 	c.out.Response, c.out.APIError, c.out.TaskFailure, c.out.legacy = resp, (*APIError)(c.peeked.Failure), c.peeked.Task, c.peeked.Legacy
-	c.out.Err, c.out.MaybeSent = err, resp != nil || trip.context.MayHaveSent() && !(over != nil && isCause(err, c.ctx))
+	c.out.Err, c.out.MaybeSent = err, resp != nil || trip.MayHaveSent() && !(over != nil && isCause(err, c.ctx))
 }
 
 // isCause reports whether err is why ctx ended.

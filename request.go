@@ -11,7 +11,6 @@ import (
 	"github.com/tcretry/tcretry/internal/bodies"
 	"github.com/tcretry/tcretry/internal/contain"
 	"github.com/tcretry/tcretry/internal/request"
-	"github.com/tcretry/tcretry/internal/watch"
 )
 
 // A Signer is an underlying RoundTripper that signs each attempt, such as a
@@ -257,23 +256,6 @@ type callSettingsKey struct{}
 func callSettingsOf(ctx context.Context) callSettings {
 	w, _ := ctx.Value(callSettingsKey{}).(callSettings)
 	return w
-}
-
-// attemptContext is the context of an attempt. It holds the request, by which a
-// Transport further inside detects the attempt.
-type attemptContext struct {
-	watch.Tracer
-	request *http.Request
-}
-
-// Value is part of context.Context.
-func (a *attemptContext) Value(key any) any {
-	if _, ok := key.(callSettingsKey); ok {
-		own := callSettingsOf(a.Context)
-		own.within = a.request
-		return own
-	}
-	return a.Tracer.Value(key)
 }
 
 // isAttempt reports whether req is an attempt of a Transport outside of this one. That

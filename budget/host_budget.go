@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/recent"
 )
 
 // Record reports an attempt that ended. It is part of [Budget].
@@ -98,7 +100,7 @@ type hostBudget struct {
 }
 
 func (b *Tokens) host(host string) *hostBudget {
-	return b.hosts.Get(host, func() (string, *hostBudget) { return strings.Clone(host), b.newHost() }, (*hostBudget).inUse)
+	return b.hosts.Get(host, recent.Hint(host), func() (string, *hostBudget) { return strings.Clone(host), b.newHost() }, (*hostBudget).inUse)
 }
 
 // lock returns the state of host, locked and advanced to the present time. The clock is read

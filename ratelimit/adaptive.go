@@ -40,7 +40,8 @@ type Adaptive struct {
 func (a *Adaptive) ForKey(key Key) KeyLimiter { return a.key(key) }
 
 func (a *Adaptive) key(key Key) *keyLimiter {
-	return a.keys.Get(key, func() (Key, *keyLimiter) { return a.newKey(key) }, (*keyLimiter).inUse)
+	hint := recent.Hint(key.Action) + recent.Hint(key.Credential) + recent.Hint(key.Host)
+	return a.keys.Get(key, hint, func() (Key, *keyLimiter) { return a.newKey(key) }, (*keyLimiter).inUse)
 }
 
 func (a *Adaptive) newKey(key Key) (Key, *keyLimiter) {

@@ -14,14 +14,12 @@ import (
 // net/http. The original is closed exactly once: as soon as it has ended, or when
 // Close is called.
 type Peeked struct {
-	rest     io.ReadCloser // the original
-	end      error         // how the original ended within the prefix; nil if it did not
-	closeErr error         // of closing an original that ended; for Close to return
+	rest io.ReadCloser // the original, or one that returns what its Close did, if it ended
+	end  error         // how the original ended within the prefix; nil if it did not
 
 	// prefix belongs to whoever takes it: a Read that copies, or the Close that
 	// gives its buffer to another body. It is nil meanwhile and afterwards.
 	prefix atomic.Pointer[buffer]
-	next   int // how much of the prefix was read; belongs to the prefix
 	closed atomic.Bool
 }
 
@@ -41,7 +39,10 @@ func (b *Peeked) fill(original io.ReadCloser, limit, length int64) []byte {
 func (b *Peeked) Wrap(original io.ReadCloser, p prefix) []byte {
 	b.rest, b.end = original, p.end
 	if b.end != nil {
-		b.closeErr = original.Close()
+		b.rest = http.NoBody
+		if err := original.Close(); err != nil {
+			b.rest = closed{err}
+		}
 	}
 	data := p.Bytes()
 	if len(data) == 0 {
@@ -51,6 +52,12 @@ func (b *Peeked) Wrap(original io.ReadCloser, p prefix) []byte {
 	b.prefix.Store(p.buffer)
 	return data
 }
+
+// closed is a body that was closed, with an error.
+type closed struct{ err error }
+
+func (c closed) Read([]byte) (int, error) { return 0, http.ErrBodyReadAfterClose }
+func (c closed) Close() error             { return c.err }
 
 // Ended returns the error with which the original ended within the prefix, io.EOF
 // among them, or nil if it did not end there.
@@ -77,9 +84,9 @@ func (b *Peeked) Read(p []byte) (int, error) {
 // readPrefix copies from prefix, which the caller has taken, and puts back what is
 // left.
 func (b *Peeked) readPrefix(prefix *buffer, p []byte) int {
-	n := copy(p, prefix.Bytes()[b.next:])
-	b.next += n
-	if b.next == prefix.size {
+	n := copy(p, prefix.Bytes()[prefix.read:])
+	prefix.read += n
+	if prefix.read == prefix.size {
 		prefix.Free()
 		return n
 	}
@@ -96,14 +103,10 @@ func (b *Peeked) readPrefix(prefix *buffer, p []byte) int {
 func (b *Peeked) Close() error {
 	first := !b.closed.Swap(true)
 	b.release()
-	switch {
-	case !first:
+	if !first {
 		return nil
-	case b.end != nil:
-		return b.closeErr
-	default:
-		return b.rest.Close()
 	}
+	return b.rest.Close()
 }
 
 // take removes the prefix and returns it, nil if there is none.

@@ -17,6 +17,7 @@ const (
 type buffer struct {
 	memory []byte
 	size   int // bytes in use; 0 <= size <= len(memory)
+	read   int // how many of them the reader of a Peeked has got
 }
 
 var (
@@ -125,7 +126,7 @@ func (b *buffer) Free() {
 	if OnBuffer != nil {
 		OnBuffer(-1)
 	}
-	b.size = 0
+	b.size, b.read = 0, 0
 	switch len(b.memory) {
 	case Small:
 		smallBuffers.Put(b)

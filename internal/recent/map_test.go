@@ -21,7 +21,7 @@ type counted struct {
 }
 
 func (c *counted) get(key string, keep func(int) bool) int {
-	return c.Get(key, func() (string, int) { c.made++; return key, c.made }, keep)
+	return c.Get(key, recent.Hint(key), func() (string, int) { c.made++; return key, c.made }, keep)
 }
 
 func never(int) bool { return false }
@@ -74,6 +74,34 @@ func TestGet_KeepsTheLastKeysThatWereUsed(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2*recent.Limit-1, m.made)
+}
+
+// A key that is found at its hint, without a lookup, is used as well.
+func TestGet_KeepsAKeyThatIsUsedAllTheTime(t *testing.T) {
+	var m recent.Map[string, int]
+	made := 0
+	get := func(key string, hint uint8) int {
+		return m.Get(key, hint, func() (string, int) { made++; return key, made }, never)
+	}
+	for i, key := range names("other", 10*recent.Limit) {
+		require.Equal(t, 1, get("used", 1), "after %d others", i)
+		get(key, 2)
+	}
+	found := false
+	m.All(func(key string, _ int) { found = found || key == "used" })
+	require.True(t, found)
+}
+
+// Keys with one hint are told apart.
+func TestGet_OfKeysWithOneHint(t *testing.T) {
+	var m recent.Map[string, int]
+	for range 3 {
+		for i, key := range names("", 10) {
+			for range 2 {
+				require.Equal(t, i, m.Get(key, 0, func() (string, int) { return key, i }, never))
+			}
+		}
+	}
 }
 
 func TestGet_DropsKeysThatWereNotUsed(t *testing.T) {
@@ -129,7 +157,7 @@ func TestGet_StoresTheCopyOfTheKey(t *testing.T) {
 	request := "host=cvm.tencentcloudapi.com&body=…"
 	part := request[5:28]
 	var m recent.Map[string, int]
-	m.Get(part, func() (string, int) { return strings.Clone(part), 1 }, never)
+	m.Get(part, recent.Hint(part), func() (string, int) { return strings.Clone(part), 1 }, never)
 	m.All(func(key string, _ int) {
 		require.Equal(t, part, key)
 		require.False(t, unsafe.StringData(part) == unsafe.StringData(key), "the request would stay in memory")
@@ -147,7 +175,7 @@ func TestGet_IsSafeForConcurrentUse(t *testing.T) {
 				for ready.Add(1); int(ready.Load()) < len(values); { // as close together as can be
 					runtime.Gosched()
 				}
-				values[i] = m.Get(key, func() (int, *int) { return key, new(int) }, func(*int) bool { return false })
+				values[i] = m.Get(key, uint8(key), func() (int, *int) { return key, new(int) }, func(*int) bool { return false })
 				if key%50 == 0 {
 					m.All(func(int, *int) {})
 				}
@@ -162,5 +190,5 @@ func TestGet_OfAKeyThatWasUsedAllocatesNothing(t *testing.T) {
 	var m counted
 	m.get("a", never)
 	fresh := func() (string, int) { return "a", 0 }
-	require.Zero(t, testing.AllocsPerRun(100, func() { m.Get("a", fresh, never) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { m.Get("a", recent.Hint("a"), fresh, never) }))
 }

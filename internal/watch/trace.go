@@ -12,11 +12,16 @@ import (
 // then.
 type Tracer struct {
 	context.Context
-	traced     bool                                  // Watch has returned a context that has the trace
-	trace      atomic.Pointer[httptrace.ClientTrace] // nil until it is requested
-	connecting atomic.Bool                           // GetConn was called: the underlying RoundTripper reports to httptrace
-	written    atomic.Bool                           // the header of the request was written
+	trace  atomic.Pointer[httptrace.ClientTrace] // nil until it is requested
+	events atomic.Uint32                         // of the request, connecting and written
+	traced bool                                  // Watch has returned a context that has the trace
 }
+
+// The events of a request.
+const (
+	connecting = 1 << iota // GetConn was called: the underlying RoundTripper reports to httptrace
+	written                // the header of the request was written
+)
 
 // traceKey is the context key of an httptrace. net/http does not export it, but looks it
 // up in a context.
@@ -70,10 +75,10 @@ func (t *Tracer) clientTrace() *httptrace.ClientTrace {
 	return t.trace.Load()
 }
 
-func (t *Tracer) getConn(string) { t.connecting.Store(true) }
+func (t *Tracer) getConn(string) { t.events.Or(connecting) }
 
-func (t *Tracer) wroteHeaders() { t.written.Store(true) }
+func (t *Tracer) wroteHeaders() { t.events.Or(written) }
 
 // MayHaveSent reports whether the request, or a part of it, may have been sent. An
 // underlying RoundTripper that does not report to httptrace may have sent it.
-func (t *Tracer) MayHaveSent() bool { return t.written.Load() || !t.connecting.Load() }
+func (t *Tracer) MayHaveSent() bool { return t.events.Load() != connecting }
