@@ -19,8 +19,10 @@ import (
 func (c *call) attempt() {
 	c.attempts++
 	c.counted++
-	c.out = Outcome{Request: c.req}
-	c.peeked = envelope.Seen{}
+	if c.attempts > 1 {
+		c.out, c.peeked = Outcome{}, envelope.Seen{}
+	}
+	c.out.Request = c.req
 	if c.limiter != nil {
 		// Deferred: a panic of the underlying RoundTripper must not leave the attempt in flight.
 		defer c.reportToLimiter()
@@ -30,8 +32,8 @@ func (c *call) attempt() {
 	c.known = c.known && (!c.body.Records() || c.id.Action != "")
 	c.classify()
 	c.unknown = c.rule.class != Success && (c.unknown || c.rule.outcomeUnknown(&c.out))
-	if c.rule.class != Success || c.isObserved() {
-		// A success without hooks and trace needs no clock reading at its end.
+	if c.rule.class != Success || c.attemptsAreObserved() {
+		// A success that nobody observes needs no clock reading at its end.
 		c.ended = time.Now()
 	}
 	c.record()
@@ -75,7 +77,12 @@ func (c *call) exchange() {
 	case err == nil && resp == nil:
 		err = errNoResponse
 	case resp != nil:
-		c.peeked = envelope.Peek(resp, cmp.Or(c.t.peekLimit, envelope.DefaultLimit), &trip.body)
+		limit := cmp.Or(c.t.peekLimit, envelope.DefaultLimit)
+		if c.isObserved() || len(c.t.classifiers) > 0 {
+			c.peeked = envelope.Peek(resp, limit, &trip.body)
+		} else {
+			c.peeked = envelope.PeekForErrors(resp, limit, &trip.body)
+		}
 		err = c.peeked.Err
 	}
 	if resp != nil && resp.Request == sent {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/clock"
 	"github.com/tcretry/tcretry/internal/contain"
 	"github.com/tcretry/tcretry/internal/envelope"
 	"github.com/tcretry/tcretry/internal/replay"
@@ -51,8 +52,9 @@ type call struct {
 	caller *http.Request // the caller's
 	token  string        // the ClientToken that we gave it; "" for none
 
-	start      time.Time
-	began      time.Time     // of the last attempt
+	begun      time.Duration // when the call began, by package clock
+	beganAt    time.Time     // the same; zero until start needs it
+	began      time.Time     // of the last attempt; zero for that of the call
 	ended      time.Time     // of the last attempt
 	limitWait  time.Duration // before the last attempt
 	budgetWait time.Duration // before the next attempt
@@ -67,8 +69,13 @@ type call struct {
 // init begins a zero call. own are the settings in its context.
 func (c *call) init(t *Transport, req *http.Request, own callSettings) {
 	c.t, c.req, c.caller, c.ctx = t, req, req, req.Context()
-	c.start = time.Now()
 	c.rules, c.err, c.trace = own.rules, own.err, own.trace
+	if c.isObserved() {
+		c.beganAt = time.Now()
+		c.begun = clock.Of(c.beganAt)
+	} else {
+		c.begun = clock.Now()
+	}
 	if c.rules == nil && c.err == nil {
 		c.rules = t.currentRules()
 	}
@@ -86,6 +93,14 @@ func (c *call) init(t *Transport, req *http.Request, own callSettings) {
 	if req.URL != nil {
 		c.host = req.URL.Host
 	}
+}
+
+// start is when the call began. A success without hooks and trace does not need it.
+func (c *call) start() time.Time {
+	if c.beganAt.IsZero() {
+		c.beganAt = clock.Time(c.begun)
+	}
+	return c.beganAt
 }
 
 // identify returns the operation, the credential and the signing time of the request.
@@ -108,16 +123,15 @@ func (c *call) begin() StopReason {
 	if c.err != nil {
 		return StopTerminal
 	}
-	c.began = c.start
 	limiter := c.t.activeRateLimiter()
 	if limiter == nil {
 		return 0
 	}
 	c.limiter = limiter.ForKey(c.rateLimitKey())
-	if own, ok := c.limiter.(ownLimiter); ok && own.Start(c.ctx, c.start) {
+	if own, ok := c.limiter.(ownLimiter); ok && own.Start(c.ctx, c.begun) {
 		return 0
 	}
-	return c.admit(c.start, false)
+	return c.admit(c.start(), false)
 }
 
 // admit waits until the rate limiter permits the next attempt. now is the time.
@@ -149,7 +163,7 @@ func (c *call) admit(now time.Time, afterThrottle bool) StopReason {
 // ownLimiter has the additional methods of our own per-key limiters: the caller passes
 // the time, and the Cancel channel of a request needs no goroutine.
 type ownLimiter interface {
-	Start(ctx context.Context, now time.Time) bool
+	Start(ctx context.Context, now time.Duration) bool
 	WaitFrom(ctx context.Context, canceled <-chan struct{}, now time.Time, opts ratelimit.WaitOptions) (waited bool, err error)
 }
 
@@ -194,7 +208,7 @@ func (c *call) fail(err error) {
 // latest returns the latest time at which the next attempt may start, and the stop
 // reason if it cannot.
 func (c *call) latest(now time.Time) (time.Time, StopReason) {
-	latest, reason := c.start.Add(c.maxElapsed()), StopMaxElapsed
+	latest, reason := c.start().Add(c.maxElapsed()), StopMaxElapsed
 	if d, ok := c.ctx.Deadline(); ok && !d.After(latest) {
 		latest, reason = d, StopDeadlineExceeded
 	}

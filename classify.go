@@ -81,8 +81,9 @@ type Outcome struct {
 	MaybeSent bool
 	// TaskFailure reports that APIError is the failure of a task that the response
 	// describes, and that the call itself succeeded: the response has other data that
-	// is not null, empty or zero. It is never set for a code of the API's own layer,
-	// such as RequestLimitExceeded or AuthFailure.SignatureExpire.
+	// is not null, empty or zero. For a code of the API's own layer, such as
+	// RequestLimitExceeded or AuthFailure.SignatureExpire, it is not set unless data is
+	// first and more than 512 bytes follow the error.
 	TaskFailure bool
 	// Operation is the service, action and region of the request.
 	Operation Operation

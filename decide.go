@@ -163,7 +163,7 @@ func (c *call) acquire() StopReason {
 	}
 	latest, _ := c.latest(c.ended)
 	from := time.Now()
-	w := budget.Request{Host: c.host, Action: c.identify().Action, Retry: c.attempts, Start: c.start, Latest: latest}
+	w := budget.Request{Host: c.host, Action: c.identify().Action, Retry: c.attempts, Start: c.start(), Latest: latest}
 	ctx := c.ctx
 	if _, own := b.(*budget.Tokens); own {
 		//lint:ignore SA1019 old callers cancel by it

@@ -185,14 +185,46 @@ func (c *call) status() int {
 	return 0
 }
 
-// isObserved reports whether the call has hooks or a trace.
-func (c *call) isObserved() bool { return len(c.t.hooks) > 0 || c.trace != nil }
+// hookLists are hooks by their event: an event that no hook has costs nothing.
+type hookLists struct {
+	attemptDone    []func(context.Context, AttemptInfo)
+	retryScheduled []func(context.Context, RetryInfo)
+	callDone       []func(context.Context, CallInfo)
+	outOfScope     []func(context.Context, OutOfScopeInfo)
+}
+
+func (l *hookLists) add(h Hooks) {
+	l.attemptDone = appendSet(l.attemptDone, h.AttemptDone, h.AttemptDone != nil)
+	l.retryScheduled = appendSet(l.retryScheduled, h.RetryScheduled, h.RetryScheduled != nil)
+	l.callDone = appendSet(l.callDone, h.CallDone, h.CallDone != nil)
+	l.outOfScope = appendSet(l.outOfScope, h.OutOfScope, h.OutOfScope != nil)
+}
+
+func appendSet[F any](hooks []F, hook F, set bool) []F {
+	if set {
+		return append(hooks, hook)
+	}
+	return hooks
+}
+
+// isObserved reports whether the call has a trace, or hooks for one of its events.
+func (c *call) isObserved() bool {
+	h := &c.t.hooks
+	return c.trace != nil || len(h.attemptDone)+len(h.retryScheduled)+len(h.callDone) > 0
+}
+
+// attemptsAreObserved reports whether each attempt is reported, which a trace does too.
+func (c *call) attemptsAreObserved() bool { return c.trace != nil || len(c.t.hooks.attemptDone) > 0 }
 
 func (c *call) attemptDone() {
-	if !c.isObserved() {
+	if !c.attemptsAreObserved() {
 		return
 	}
 	apiErr := c.lastAPIError()
+	began := c.began
+	if began.IsZero() {
+		began = c.start()
+	}
 	info := AttemptInfo{
 		Operation:     c.operation(),
 		Attempt:       c.attempts,
@@ -203,8 +235,8 @@ func (c *call) attemptDone() {
 		RequestID:     apiErr.RequestID,
 		Status:        c.status(),
 		Err:           c.out.Err,
-		Start:         c.began,
-		Duration:      c.ended.Sub(c.began),
+		Start:         began,
+		Duration:      c.ended.Sub(began),
 		RateLimitWait: c.limitWait,
 		Peeked:        c.peeked.Size,
 		ClientToken:   c.token,
@@ -215,15 +247,13 @@ func (c *call) attemptDone() {
 	if c.trace != nil {
 		c.traced = c.trace.attemptDone(c.traced, info)
 	}
-	for _, h := range c.t.hooks {
-		if h.AttemptDone != nil {
-			c.runHook(func() { h.AttemptDone(c.ctx, info) })
-		}
+	for _, hook := range c.t.hooks.attemptDone {
+		c.runHook(func() { hook(c.ctx, info) })
 	}
 }
 
 func (c *call) retryScheduled(p plan) {
-	if !c.isObserved() {
+	if c.trace == nil && len(c.t.hooks.retryScheduled) == 0 {
 		return
 	}
 	apiErr := c.lastAPIError()
@@ -243,15 +273,13 @@ func (c *call) retryScheduled(p plan) {
 	if c.trace != nil {
 		c.traced = c.trace.retryScheduled(c.traced, info)
 	}
-	for _, h := range c.t.hooks {
-		if h.RetryScheduled != nil {
-			c.runHook(func() { h.RetryScheduled(c.ctx, info) })
-		}
+	for _, hook := range c.t.hooks.retryScheduled {
+		c.runHook(func() { hook(c.ctx, info) })
 	}
 }
 
 func (c *call) callDone(reason StopReason, err error) {
-	if !c.isObserved() {
+	if c.trace == nil && len(c.t.hooks.callDone) == 0 {
 		return
 	}
 	apiErr := c.lastAPIError()
@@ -266,8 +294,8 @@ func (c *call) callDone(reason StopReason, err error) {
 		Reason:         reason,
 		Err:            err,
 		OutcomeUnknown: c.unknown,
-		Start:          c.start,
-		Duration:       time.Since(c.start),
+		Start:          c.start(),
+		Duration:       time.Since(c.start()),
 		Waited:         c.waited.backoff + c.waited.budget + c.waited.rateLimit,
 		RateLimitWait:  c.waited.rateLimit,
 		BudgetWait:     c.waited.budget,
@@ -279,10 +307,8 @@ func (c *call) callDone(reason StopReason, err error) {
 	if c.trace != nil {
 		c.traced = c.trace.callDone(c.traced, info)
 	}
-	for _, h := range c.t.hooks {
-		if h.CallDone != nil {
-			c.runHook(func() { h.CallDone(c.ctx, info) })
-		}
+	for _, hook := range c.t.hooks.callDone {
+		c.runHook(func() { hook(c.ctx, info) })
 	}
 }
 

@@ -28,7 +28,7 @@ type settings struct {
 	rules          *rules
 	limits         map[string]int // of the policy
 	classifiers    []Classifier
-	hooks          []Hooks
+	hooks          hookLists
 	scope          func(*http.Request) bool // nil means IsAPIRequest, or a Signer inside
 	idempotent     func(*http.Request) bool // nil means Idempotent
 	peekLimit      int64                    // 0 means defaultPeekLimit
@@ -73,7 +73,7 @@ func WithClassifier(c Classifier) Option {
 // WithHooks adds hooks. They run after those of earlier options.
 func WithHooks(h Hooks) Option {
 	return optionFunc(func(s *settings) error {
-		s.hooks = append(s.hooks, h)
+		s.hooks.add(h)
 		return nil
 	})
 }

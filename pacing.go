@@ -40,6 +40,8 @@ const productDelay = time.Minute
 // excludes from rate limiting reports nothing: the request was not accepted either.
 func limiterResult(o *Outcome, rule *resolved) ratelimit.Result {
 	switch {
+	case o.TaskFailure:
+		return ratelimit.Result{Verdict: ratelimit.Accepted} // the call itself succeeded
 	case o.APIError != nil && rule.rateLimits(o.APIError.Code):
 		count, limit := codes.RateNumbers(o.APIError.Message)
 		return ratelimit.Result{Verdict: ratelimit.Throttled, Code: o.APIError.Code, Count: count, Limit: limit}

@@ -136,7 +136,7 @@ func (c *call) signedAt() time.Time {
 	at := c.identify().SignedAt
 	if at.IsZero() && c.hidesForm() {
 		// The form was not read whole: it was signed before the call began, at the latest.
-		at = c.start
+		at = c.start()
 	}
 	if at.IsZero() || c.signsAgain() {
 		return time.Time{}
@@ -226,15 +226,12 @@ func (t *Transport) covers(req *http.Request) bool {
 
 // passThrough sends a request that is out of scope: the caller's own, unchanged.
 func (t *Transport) passThrough(req *http.Request) (*http.Response, error) {
-	for _, h := range t.hooks {
-		if h.OutOfScope == nil {
-			continue
-		}
+	for _, hook := range t.hooks.outOfScope {
 		info := OutOfScopeInfo{Method: req.Method}
 		if req.URL != nil {
 			info.Host = req.URL.Host
 		}
-		contain.Result(func() struct{} { h.OutOfScope(req.Context(), info); return struct{}{} })
+		contain.Result(func() struct{} { hook(req.Context(), info); return struct{}{} })
 	}
 	if t.scope != nil && IsAPIRequest(req) {
 		return t.wrapped().RoundTrip(req) // excluded, but one to the API

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tcretry/tcretry/internal/clock"
 	"github.com/tcretry/tcretry/internal/recent"
 )
 
@@ -48,9 +49,9 @@ func (a *Adaptive) newKey(key Key) (Key, *keyLimiter) {
 	key = Key{strings.Clone(key.Host), strings.Clone(key.Action), strings.Clone(key.Credential)}
 	l := &keyLimiter{adaptive: a, key: key, controller: newController(a.randomSeed(), a.SlowStart)}
 	if limit := a.configuredLimit(key); limit > 0 {
-		l.controller.configure(clock(), limit)
+		l.controller.configure(clock.Now(), limit)
 	} else if saved, ok := a.loadedLimit(key); ok {
-		l.controller.restore(clock(), saved)
+		l.controller.restore(clock.Now(), saved)
 	}
 	return key, l
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 // scope is what a rate limit counts together.
@@ -144,10 +146,7 @@ func (a *Adaptive) report(key Key, r Result) Result {
 	if r.Verdict == Throttled {
 		concerns = groupCodes[r.Code]
 	}
-	if concerns == scopeKey && a.groups.Load() == nil {
-		return r
-	}
-	now := clock()
+	now := clock.Now()
 	for s := scopeProcess; s <= scopeHost; s++ {
 		g := a.group(s, key)
 		if s == concerns && g == nil {
@@ -286,7 +285,7 @@ func (g *groupLimiter) schedule(wait time.Duration) {
 	switch {
 	case g.queue.Len() == 0:
 	case g.timer == nil:
-		g.timer = time.AfterFunc(wait, func() { g.serve(clock()) })
+		g.timer = time.AfterFunc(wait, func() { g.serve(clock.Now()) })
 	default:
 		g.timer.Reset(wait)
 	}

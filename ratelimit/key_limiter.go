@@ -5,14 +5,9 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
-
-// epoch is what the clock of limiters counts from: long ago, so that the zero time
-// of a controller is in the past, in virtual time too, which begins in 2000.
-var epoch = time.Now().Add(-100 * 365 * 24 * time.Hour)
-
-// clock is the present time of all controllers.
-func clock() time.Duration { return time.Since(epoch) }
 
 // keyLimiter is the [KeyLimiter] of an [Adaptive]: the controller of one key, the queue of
 // its waiting calls and one timer for all of them, which runs only while calls wait.
@@ -68,8 +63,9 @@ func (l *keyLimiter) inUse() bool {
 func (l *keyLimiter) waiting() int { return l.throttled.Len() + l.regular.Len() }
 
 // Start starts the first attempt of a call if no call waits and no group limiter exists.
-// It is the fast path of Wait: if it returns false, the caller calls Wait.
-func (l *keyLimiter) Start(ctx context.Context, t time.Time) bool {
+// It is the fast path of Wait: if it returns false, the caller calls Wait. now is a time of
+// package clock.
+func (l *keyLimiter) Start(ctx context.Context, now time.Duration) bool {
 	if ctx.Err() != nil {
 		return false
 	}
@@ -78,7 +74,7 @@ func (l *keyLimiter) Start(ctx context.Context, t time.Time) bool {
 	if l.waiting() > 0 || l.adaptive.groups.Load() != nil {
 		return false
 	}
-	ok, _ := l.controller.tryAcquire(t.Sub(epoch))
+	ok, _ := l.controller.tryAcquire(now)
 	return ok
 }
 
@@ -95,7 +91,7 @@ func (l *keyLimiter) WaitFrom(ctx context.Context, canceled <-chan struct{}, t t
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	now, notAfter := t.Sub(epoch), never
+	now, notAfter := clock.Of(t), never
 	if d := o.NotAfter.Sub(t); !o.NotAfter.IsZero() && d < never-now { // else the sum overflows
 		notAfter = now + d
 	}
@@ -246,7 +242,7 @@ func (l *keyLimiter) leave(w *waiter, err error) {
 		w.list.Remove(w.element)
 		w.list = nil
 		if first || l.waiting() == 0 {
-			l.serve(clock())
+			l.serve(clock.Now())
 		}
 		return
 	}
@@ -256,20 +252,22 @@ func (l *keyLimiter) leave(w *waiter, err error) {
 	}
 	if err == nil {
 		l.undo()
-		l.serve(clock())
+		l.serve(clock.Now())
 	}
 }
 
 // Done reports the result of an attempt. It is part of [KeyLimiter].
 func (l *keyLimiter) Done(r Result) {
-	r = l.adaptive.report(l.key, r)
+	if r.Verdict == Throttled || l.adaptive.groups.Load() != nil {
+		r = l.adaptive.report(l.key, r)
+	}
 	l = l.lockCurrent()
 	defer l.mu.Unlock()
 	// No transition of an open controller without waiters depends on the time, and to
 	// read the clock is a third of the cost of an attempt.
 	now := l.controller.now
 	if r.Verdict == Throttled || l.controller.mode != Open || l.waiting() > 0 {
-		now = clock()
+		now = clock.Now()
 	}
 	l.controller.done(now, r)
 	if l.waiting() > 0 {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 // fill starts 21 attempts of a key, the last of which is throttled by a limit of 20 per
@@ -14,7 +16,7 @@ import (
 func fill(t *testing.T, l *keyLimiter, code string) {
 	t.Helper()
 	for range 21 {
-		require.True(t, l.Start(t.Context(), time.Now()))
+		require.True(t, l.Start(t.Context(), clock.Now()))
 	}
 	for range 20 {
 		l.Done(Result{Verdict: Accepted})
@@ -27,11 +29,11 @@ func TestAFirstAttemptDoesNotOvertakeThoseThatWait(t *testing.T) {
 		l := new(Adaptive).key(Key{})
 		fill(t, l, "RequestLimitExceeded")
 		l.mu.Lock()
-		w, err := l.enter(clock(), never, false)
+		w, err := l.enter(clock.Now(), never, false)
 		l.mu.Unlock()
 		require.NoError(t, err)
 		require.NotNil(t, w)
-		later := time.Now().Add(time.Minute)
+		later := clock.Now() + time.Minute
 		ok := l.Start(t.Context(), later)
 		require.False(t, ok, "the other call waits")
 		l.leave(w, nil)
@@ -44,7 +46,7 @@ func TestAFirstAttemptWaitsForGroupLimitersToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(Adaptive)
 		fill(t, p.key(Key{Action: "A", Credential: "id"}), "RequestLimitExceeded.UinLimitExceeded")
-		ok := p.key(Key{Action: "B", Credential: "id"}).Start(t.Context(), time.Now())
+		ok := p.key(Key{Action: "B", Credential: "id"}).Start(t.Context(), clock.Now())
 		require.False(t, ok)
 	})
 }
@@ -52,7 +54,7 @@ func TestAFirstAttemptWaitsForGroupLimitersToo(t *testing.T) {
 func TestAFirstAttemptDoesNotStartOnceItsContextHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	ok := new(Adaptive).key(Key{}).Start(ctx, time.Now())
+	ok := new(Adaptive).key(Key{}).Start(ctx, clock.Now())
 	require.False(t, ok)
 }
 
@@ -65,14 +67,14 @@ func TestTheCheckOfAllDeadlinesIsPostponedWhileManyWaitAndNotForgotten(t *testin
 		enter := func(within time.Duration, afterThrottle bool) *waiter {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			w, err := l.enter(clock(), clock()+within, afterThrottle)
+			w, err := l.enter(clock.Now(), clock.Now()+within, afterThrottle)
 			require.NoError(t, err)
 			return w
 		}
 		soonest := func() time.Duration {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			return l.earliestDeadline - clock()
+			return l.earliestDeadline - clock.Now()
 		}
 		var waiters []*waiter
 		first := enter(5*time.Second, false)
@@ -82,16 +84,16 @@ func TestTheCheckOfAllDeadlinesIsPostponedWhileManyWaitAndNotForgotten(t *testin
 		l.leave(first, nil)
 		waiters = append(waiters, enter(time.Hour, false))
 		require.Equal(t, 5*time.Second, soonest(), "no check for the last one")
-		now := clock()
+		now := clock.Now()
 		require.Equal(t, ErrTooLate, <-enter(2*time.Second, false).result, "but of the new one itself")
-		require.Equal(t, now, clock())
+		require.Equal(t, now, clock.Now())
 		time.Sleep(time.Millisecond)
 		require.Greater(t, soonest(), 50*time.Minute, "all were checked")
 
 		l.mu.Lock()
-		l.earliestDeadline, l.checkedAt = clock()+2*time.Second, clock()
+		l.earliestDeadline, l.checkedAt = clock.Now()+2*time.Second, clock.Now()
 		l.mu.Unlock()
-		l.recheck(clock())
+		l.recheck(clock.Now())
 		time.Sleep(time.Millisecond)
 		require.Greater(t, soonest(), 50*time.Minute, "a check that a group limiter postpones is not forgotten either")
 
@@ -108,7 +110,7 @@ func TestTheCheckOfAllDeadlinesIsPostponedWhileManyWaitAndNotForgotten(t *testin
 func TestGroupLimiter_doesNotExpireBeforeItsFirstResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, key := new(Adaptive), Key{Host: "cvm", Action: "A", Credential: "id"}
-		g := a.addGroup(clock(), scopeHost.of(key))
+		g := a.addGroup(clock.Now(), scopeHost.of(key))
 		require.NoError(t, a.key(key).Wait(t.Context(), WaitOptions{}))
 		require.Same(t, g, a.group(scopeHost, key))
 	})

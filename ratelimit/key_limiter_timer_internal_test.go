@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 func TestKeyLimiter_runsItsTimerOnlyWhileCallsWait(t *testing.T) {
@@ -42,7 +44,7 @@ func slowKey(t *testing.T, latest time.Duration) (*keyLimiter, *waiter) {
 	}
 	l.Done(Result{Verdict: Accepted})
 	l.Done(Result{Verdict: Throttled, Count: 2, Limit: 1})
-	w, err := l.enter(clock(), latest, false)
+	w, err := l.enter(clock.Now(), latest, false)
 	require.NoError(t, err)
 	return l, w
 }
@@ -50,7 +52,7 @@ func slowKey(t *testing.T, latest time.Duration) (*keyLimiter, *waiter) {
 func TestKeyLimiter_takesBackASlotThatCameWithTheEndOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, w := slowKey(t, never)
-		l.serve(clock() + 2*time.Second)
+		l.serve(clock.Now() + 2*time.Second)
 		require.Len(t, w.result, 1)
 		require.Equal(t, 1, l.controller.inFlight)
 		l.leave(w, nil)
@@ -60,8 +62,8 @@ func TestKeyLimiter_takesBackASlotThatCameWithTheEndOfTheContext(t *testing.T) {
 
 func TestKeyLimiter_startsNothingLateThoughItsTimerIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, w := slowKey(t, clock()+1500*time.Millisecond)
-		l.serve(clock() + 2*time.Second)
+		l, w := slowKey(t, clock.Now()+1500*time.Millisecond)
+		l.serve(clock.Now() + 2*time.Second)
 		require.Equal(t, ErrTooLate, <-w.result)
 		require.Zero(t, l.controller.inFlight)
 	})

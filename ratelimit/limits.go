@@ -1,6 +1,10 @@
 package ratelimit
 
-import "time"
+import (
+	"time"
+
+	"github.com/tcretry/tcretry/internal/clock"
+)
 
 // slowProbeInterval is the interval of probes for a limit that was configured or loaded, by
 // the time for which the key is busy: one attempt of 1,200 at the usual limit of 20.
@@ -32,7 +36,7 @@ func (a *Adaptive) SetLimits(limitOf func(Key) int) {
 func (l *keyLimiter) configure(limit int) {
 	l = l.lockCurrent()
 	defer l.mu.Unlock()
-	now := clock()
+	now := clock.Now()
 	l.controller.configure(now, limit)
 	if l.waiting() > 0 {
 		l.serve(now)

@@ -10,6 +10,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 // The format of what Save writes.
@@ -148,7 +150,7 @@ func (c *controller) save() (savedLimit, bool) {
 	if c.mode == Open || c.learnedAt == 0 {
 		return savedLimit{}, false
 	}
-	s := savedLimit{Limit: c.limit, LearnedAt: epoch.Add(c.learnedAt).UTC().Truncate(time.Second)}
+	s := savedLimit{Limit: c.limit, LearnedAt: clock.Time(c.learnedAt).UTC().Truncate(time.Second)}
 	if c.mode == Shared {
 		s.Rate = math.Round(c.rate*1000) / 1000
 	}
@@ -157,7 +159,7 @@ func (c *controller) save() (savedLimit, bool) {
 
 // restore starts a new controller where a saved one ended.
 func (c *controller) restore(now time.Duration, s savedLimit) {
-	learned := s.LearnedAt.Sub(epoch)
+	learned := clock.Of(s.LearnedAt)
 	if s.Rate == 0 {
 		c.start(now, s.Limit)
 		c.learnedAt = learned

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 // queued makes a call wait in l, without a goroutine, so that a test can let it leave
@@ -15,7 +17,7 @@ func queued(t *testing.T, l *keyLimiter) *waiter {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w, err := l.enter(clock(), never, false)
+	w, err := l.enter(clock.Now(), never, false)
 	require.NoError(t, err)
 	require.NotNil(t, w, "it was to wait")
 	return w
@@ -49,7 +51,7 @@ func limitTo(t *testing.T, l *keyLimiter, code string, inFlight bool) {
 		begun++
 	}
 	for range begun {
-		require.True(t, l.Start(t.Context(), time.Now()))
+		require.True(t, l.Start(t.Context(), clock.Now()))
 	}
 	l.Done(Result{Verdict: Accepted})
 	l.Done(Result{Verdict: Throttled, Code: code, Count: begun, Limit: 1})
@@ -85,7 +87,7 @@ func TestAnAccountWideSlotWhoseCallerHasGoneGoesToTheNextLimiter(t *testing.T) {
 			a, b := keys(&Adaptive{Seed: 1})
 			limitTo(t, a, accountWideCode, false)
 			a.mu.Lock()
-			require.False(t, a.adaptive.group(scopeHost, a.key).admit(clock(), a)) // and its caller leaves at once
+			require.False(t, a.adaptive.group(scopeHost, a.key).admit(clock.Now(), a)) // and its caller leaves at once
 			a.mu.Unlock()
 			stays := next(t.Context(), b)
 			start := time.Now()
@@ -121,7 +123,7 @@ func TestASlotWhoseCallerHasGoneGoesToTheNextOfItsKey(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := (&Adaptive{Seed: 1}).key(Key{})
 			for range 2 {
-				require.True(t, l.Start(t.Context(), time.Now()))
+				require.True(t, l.Start(t.Context(), clock.Now()))
 			}
 			l.Done(Result{Verdict: Accepted})
 			l.Done(Result{Verdict: Throttled, Code: keyCode, Count: count, Limit: 1})

@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"cmp"
 	"slices"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 // Mode is how an [Adaptive] limits the attempts of one key.
@@ -81,7 +83,7 @@ func (l *keyLimiter) State() State {
 
 // newState requires that the lock of c is held.
 func newState(key Key, c *controller, waiting int) State {
-	c.advance(clock())
+	c.advance(clock.Now())
 	return State{
 		Host: key.Host, Action: key.Action, Mode: c.mode, Limit: c.limit, Configured: c.configured, Rate: c.perSecond(),
 		Waiting: waiting, InFlight: c.inFlight,

@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"container/list"
 	"time"
+
+	"github.com/tcretry/tcretry/internal/clock"
 )
 
 // serve starts the attempts of the queue that may start, in order, and sets the timer for
@@ -118,5 +120,5 @@ func (l *keyLimiter) schedule(now, next time.Duration) {
 func (l *keyLimiter) wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.serve(clock())
+	l.serve(clock.Now())
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tcretry/tcretry/internal/clock"
 	"github.com/tcretry/tcretry/internal/test/waitqueue"
 )
 
@@ -26,9 +27,9 @@ func (q queueUnderTest) Enter(afterThrottle bool, notAfter time.Time) (<-chan er
 	defer q.mu.Unlock()
 	latest := never
 	if !notAfter.IsZero() {
-		latest = notAfter.Sub(epoch)
+		latest = clock.Of(notAfter)
 	}
-	w, err := q.enter(clock(), latest, afterThrottle)
+	w, err := q.enter(clock.Now(), latest, afterThrottle)
 	if w == nil {
 		result := make(chan error, 1)
 		result <- err

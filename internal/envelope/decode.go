@@ -33,6 +33,8 @@ type finding struct {
 //     encoding/json does in a struct.
 //   - An error with data beside it is the failure of a task, unless the data holds
 //     nothing (see holdsNothing) or the code is one of the API's own layer (layerCodes).
+//     Where data comes first (see beginsWithData) and the error is in front of the tail of
+//     the body, it is the failure of a task whatever its code.
 //   - Without a Response key, "code" is that of API 2.0: an integer or a string
 //     of one, 0 being success.
 //
@@ -40,10 +42,13 @@ type finding struct {
 // recognises nearly every success. The members of the remaining bodies are scanned
 // without validation, because a scan that finds no error is right for invalid JSON too;
 // only an error that was found is worth the time of json.Valid.
-func decode(body []byte) finding {
+//
+// tasks reports whether the failures of tasks matter. If not, decode may return none, and
+// searches only the tail of a body whose data comes first.
+func decode(body []byte, tasks bool) finding {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	body = body[skipSpace(body, 0):]
-	if !mayFail(body) {
+	if !tasks && succeedsEarly(body) || !mayFail(body) {
 		return finding{}
 	}
 	var current response
@@ -57,6 +62,7 @@ func decode(body []byte) finding {
 		}
 	}
 	found := current.finding()
+	found.task = found.failure != nil && (found.task || !current.late && beginsWithData(body))
 	if !current.present {
 		found = old.finding()
 	}
@@ -72,15 +78,17 @@ type response struct {
 	failure   []byte // the value of Error
 	requestID []byte // the value of RequestId
 	data      bool   // another member holds something
+	late      bool   // Error is in the tail of the body
 }
 
 // readResponse reads the value at the position of w.
 func readResponse(w *memberScanner) response {
 	r := response{present: true}
+	before := w.at // where the previous member ended
 	for key, ok := w.first(); ok; key, ok = w.next() {
 		switch value := w.value(); string(key) {
 		case "Error":
-			r.failure = value
+			r.failure, r.late = value, before >= len(w.data)-tail
 		case "RequestId":
 			r.requestID = value
 		case "DeprecatedWarning":
@@ -88,6 +96,7 @@ func readResponse(w *memberScanner) response {
 		default:
 			r.data = r.data || !holdsNothing(value)
 		}
+		before = w.at
 	}
 	return r
 }

@@ -44,9 +44,9 @@ func codingOf(values []string) (contentCoding, bool) {
 
 // decode returns the API error in data after decompression: none if that fails or
 // yields limit bytes or more. The caller of Peek receives the compressed bytes.
-func (c contentCoding) decode(data []byte, limit int64) finding {
+func (c contentCoding) decode(data []byte, limit int64, tasks bool) finding {
 	if c == uncoded {
-		return decode(data)
+		return decode(data, tasks)
 	}
 	f := inflaters.Get().(*inflater)
 	defer f.free()
@@ -71,7 +71,7 @@ func decodeInflated(open opener, limit int64) (found finding, ok bool) {
 	if end != io.EOF {
 		return finding{}, false
 	}
-	return decode(prefix.Bytes()), true
+	return decode(prefix.Bytes(), true), true
 }
 
 // opener starts to decode the source of an inflater.

@@ -34,11 +34,21 @@ type Seen struct {
 // Content-Length is limit ends there. A body that cannot be an envelope any more is not
 // read further: see streamDetector.
 func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
+	return peek(resp, limit, body, true)
+}
+
+// PeekForErrors is Peek for a caller to whom the failure of a task is a success: it may
+// miss one, and is quicker.
+func PeekForErrors(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
+	return peek(resp, limit, body, false)
+}
+
+func peek(resp *http.Response, limit int64, body *bodies.Peeked, tasks bool) Seen {
 	coding, ok := peeksAt(resp, limit)
 	if !ok {
 		return Seen{}
 	}
-	stream := streamDetector{coding: coding, limit: limit, length: resp.ContentLength}
+	stream := streamDetector{coding: coding, limit: limit, length: resp.ContentLength, tasks: tasks}
 	begun := bodies.NewPrefix(resp.Body, limit, resp.ContentLength)
 	for begun.More() && !stream.settled(begun.Bytes()) {
 	}
@@ -56,7 +66,7 @@ func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
 	default:
 		p.Err = end
 	}
-	found := coding.decode(data, limit)
+	found := coding.decode(data, limit, tasks)
 	p.Failure, p.Task, p.Legacy = found.failure, found.task, found.legacy
 	return p
 }

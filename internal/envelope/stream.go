@@ -22,6 +22,7 @@ type streamDetector struct {
 	coding   contentCoding
 	limit    int64
 	length   int64 // of the body; negative if it is unknown
+	tasks    bool  // see decode
 	scan     objectScan
 	inflated int64 // bytes that were decoded of a compressed body
 }
@@ -35,13 +36,13 @@ func (o *streamDetector) settled(data []byte) bool {
 	if o.coding != uncoded {
 		return o.inflatedSettled(data)
 	}
-	return settled(&o.scan, data)
+	return settled(&o.scan, data, o.tasks)
 }
 
-func settled(scan *objectScan, data []byte) bool {
+func settled(scan *objectScan, data []byte, tasks bool) bool {
 	switch scan.next(data) {
 	case objectComplete:
-		return decode(data[:scan.end]).failure == nil
+		return decode(data[:scan.end], tasks).failure == nil
 	case notObject:
 		return true
 	}
@@ -72,7 +73,7 @@ func (o *streamDetector) inflatedSettled(data []byte) bool {
 		case nil:
 			return true // longer than the limit
 		case io.EOF, io.ErrUnexpectedEOF:
-			return settled(new(objectScan), prefix.Bytes())
+			return settled(new(objectScan), prefix.Bytes(), true)
 		}
 	}
 	return true // what cannot be decoded is no envelope

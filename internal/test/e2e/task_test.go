@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/internal/test/probe"
+	"github.com/tcretry/tcretry/ratelimit"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -67,3 +69,38 @@ func TestACodeOfTheAPIsLayerIsNeverATaskReport(t *testing.T) {
 		})
 	}
 }
+
+// Hooks only observe. Whether somebody observes decides how much of a response is
+// searched, and must not decide what is retried, wherever the error stands.
+func TestHooksDoNotDecideWhichErrorsAreRetried(t *testing.T) {
+	for _, code := range []string{"InternalError", "RequestLimitExceeded", "AuthFailure.SignatureExpire"} {
+		for _, before := range []int{0, 1, 600, 5000} {
+			for _, after := range []int{0, 1, 200, 600, 5000} {
+				data := func(n int) string {
+					return strings.Repeat(`"Data":"x",`, min(n, 1)) + `"Text":"` + strings.Repeat("x", n) + `"`
+				}
+				body := fmt.Appendf(nil, `{"Response":{%s,"Error":{"Code":%q,"Message":"m"},%s}}`, data(before), code, data(after))
+				require.Equal(t, limiterResults(t, body), limiterResults(t, body, tcretry.WithHooks(new(probe.Events).Hooks())), "%s", body)
+			}
+		}
+	}
+}
+
+// limiterResults returns what the rate limiter gets to know of a call whose first response
+// has this body, one result for each attempt.
+func limiterResults(t *testing.T, body []byte, opts ...tcretry.Option) []ratelimit.Result {
+	var limiter resultRecorder
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI(tctest.RawBody("application/json", body), tctest.OK(nil))
+		rt := tcretry.New(api, append(opts, tcretry.WithRateLimiter(&limiter))...)
+		probe.RoundTrip(t, rt, probe.SDKRequest(t, "DescribeInstances", nil))
+	})
+	return limiter.results
+}
+
+// resultRecorder is a rate limiter that delays nothing.
+type resultRecorder struct{ results []ratelimit.Result }
+
+func (r *resultRecorder) ForKey(ratelimit.Key) ratelimit.KeyLimiter         { return r }
+func (r *resultRecorder) Wait(context.Context, ratelimit.WaitOptions) error { return nil }
+func (r *resultRecorder) Done(result ratelimit.Result)                      { r.results = append(r.results, result) }
