@@ -53,6 +53,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		ways    map[string]wrapper
 	}{
 		{"4KiB", 100, small, 0, signedRequest, map[string]wrapper{"bare": bare, "ours": ours, "look": lookOnly, "retryablehttp": retrying}},
+		{"4KiB chunked", 100, small, -1, signedRequest, map[string]wrapper{"bare": bare, "ours": ours}},
 		{"4KiB unmarshalled", 20, small, 0, signedRequest, map[string]wrapper{"bare": bare, "unmarshalled": unmarshalling}},
 		{"4KiB http.Client", 100, small, 0, signedRequest, map[string]wrapper{
 			"bare": throughClient(bare), "ours": throughClient(ours), "retryablehttp": throughClient(retrying),

@@ -106,19 +106,25 @@ func withCallDone(base http.RoundTripper) http.RoundTripper {
 	return tcretry.New(base, tcretry.WithHooks(tcretry.Hooks{CallDone: func(context.Context, tcretry.CallInfo) { n++ }}))
 }
 
-// compare measures several ways to make a call, of which one is "bare". A way makes a
-// batch of calls and returns the time per call. In each round every way has its turn, in
-// random order, because the machine is never twice the same. It reports the median of
-// each way in nanoseconds ("ns-bare"), and how many times the bare one that is ("x-ours").
-func compare(b *testing.B, ways map[string]func() time.Duration) {
+// inTurn measures several ways to make a call, each of which makes a batch of calls and
+// returns the time per call. In each round every way has its turn, in random order, because
+// the machine is never twice the same.
+func inTurn(b *testing.B, ways map[string]func() time.Duration) (times map[string][]time.Duration) {
 	names := slices.Sorted(maps.Keys(ways))
-	times := map[string][]time.Duration{}
+	times = map[string][]time.Duration{}
 	for b.Loop() {
 		rand.Shuffle(len(names), func(i, k int) { names[i], names[k] = names[k], names[i] })
 		for _, name := range names {
 			times[name] = append(times[name], ways[name]())
 		}
 	}
+	return times
+}
+
+// compare measures several ways, of which one is "bare". It reports the median of each in
+// nanoseconds ("ns-bare"), and how many times the bare one that is ("x-ours").
+func compare(b *testing.B, ways map[string]func() time.Duration) {
+	times := inTurn(b, ways)
 	for name := range ways {
 		slices.Sort(times[name])
 	}

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"bytes"
 	"io"
 
 	"github.com/tcretry/tcretry/internal/bodies"
@@ -36,7 +37,17 @@ func (o *streamDetector) settled(data []byte) bool {
 	if o.coding != uncoded {
 		return o.inflatedSettled(data)
 	}
+	if o.length >= 0 && mayBeInsideObject(data) {
+		return false // the rest is a part of one response, and on its way
+	}
 	return settled(&o.scan, data, o.tasks)
+}
+
+// mayBeInsideObject reports whether data may be the beginning of an object that goes on: it
+// begins as one, and does not end as one.
+func mayBeInsideObject(data []byte) bool {
+	trimmed := bytes.TrimSpace(data)
+	return len(trimmed) > 0 && trimmed[0] == '{' && trimmed[len(trimmed)-1] != '}'
 }
 
 func settled(scan *objectScan, data []byte, tasks bool) bool {

@@ -105,6 +105,27 @@ func TestABodyThatIsLongerThanTheLimitOnceDecodedIsSettled(t *testing.T) {
 	}
 }
 
+// A body of a known length is one response, whose rest is on its way: unless what has
+// arrived ends as an object does, it is not scanned for the end of one.
+func TestABodyOfKnownLengthIsScannedOnlyWhereAnObjectMayEnd(t *testing.T) {
+	for text, want := range map[string]struct{ known, unknown bool }{
+		`{"Response":{"Data":"}`:    {false, false},
+		`{"Response":{"Status":1}}`: {true, true},
+		"{\"a\":1}\n{\"b\":1}\n":    {true, true},
+		"{\"a\":1}\n{\"b\"":         {false, true},
+		throttledBody:               {false, false},
+		"data: {}":                  {true, true},
+		"[1,":                       {true, true},
+		" ":                         {false, false},
+		"":                          {false, false},
+	} {
+		for length, want := range map[int64]bool{1000: want.known, -1: want.unknown} {
+			detector := streamDetector{limit: DefaultLimit, length: length}
+			require.Equal(t, want, detector.settled([]byte(text)), "%q of %d", text, length)
+		}
+	}
+}
+
 // The end costs no waiting, and frees the connection.
 func TestPeekReadsTheEndOfASuccessOfKnownLength(t *testing.T) {
 	const success = `{"Response":{"Status":1}}`
