@@ -28,8 +28,17 @@ func rate(metric, more, by string) string {
 	return "sum" + by + "(rate(" + metric + "{" + chosen + more + "}[$__rate_interval]))"
 }
 
+// top10 returns the ten highest rates.
+func top10(metric, by string) string { return "topk(10, " + rate(metric, "", by) + ")" }
+
 // share returns a part of a whole, 0 if there is nothing of it.
 func share(part, whole string) string { return "(" + part + " or vector(0)) / " + whole }
+
+// named sets a label to a name where another label is empty, so that the legend of no
+// failure is empty.
+func named(label, name, empty, failures string) string {
+	return "label_replace(" + failures + `, "` + label + `", "` + name + `", "` + empty + `", "")`
+}
 
 // quantile returns a quantile of a histogram.
 func quantile(q, metric, by string) string {
@@ -83,12 +92,18 @@ var rows = []row{
 			queries: []query{{rate("tcretry_attempts_total", "", " by (class) "), "{{class}}"}},
 		},
 		{
-			title: "Failures by code", unit: "reqps", exemplars: true, description: "The ten most frequent. Without a code there was no response, or not one of the API. Exemplars are request ids.",
-			queries: []query{{"topk(10, " + rate("tcretry_failures_total", "", " by (code, status) ") + ")", "{{code}} {{status}}"}},
+			title: "Failures by code", unit: "reqps", exemplars: true, description: "The ten most frequent. HTTP is a response that is not one of the API. Exemplars are request ids.",
+			queries: []query{{
+				named("code", "HTTP", "code", named("code", "no response", "status", top10("tcretry_failures_total", " by (code, status) "))),
+				"{{code}} {{status}}",
+			}},
 		},
 		{
 			title: "Failures by action", unit: "reqps", description: "The ten most frequent.",
-			queries: []query{{"topk(10, " + rate("tcretry_failures_total", "", " by (service, action, family) ") + ")", "{{service}} {{action}} {{family}}"}},
+			queries: []query{{
+				named("family", "no code", "family", top10("tcretry_failures_total", " by (service, action, family) ")),
+				"{{action}} {{family}} {{service}}",
+			}},
 		},
 		{
 			title: "Retries by class", unit: "reqps", description: "Retries by the class of the attempt before.",
@@ -103,8 +118,8 @@ var rows = []row{
 		{
 			title: "Rate and limit", unit: "reqps", description: "Attempts per second that the limiter starts, and the learned limit, for keys that were throttled. No action means a limit of the account.",
 			queries: []query{
-				{"sum by (host, action) (tcretry_ratelimit_rate)", "rate {{host}} {{action}}"},
-				{"sum by (host, action) (tcretry_ratelimit_limit)", "limit {{host}} {{action}}"},
+				{"sum by (host, action) (tcretry_ratelimit_rate)", "rate {{action}} {{host}}"},
+				{"sum by (host, action) (tcretry_ratelimit_limit)", "limit {{action}} {{host}}"},
 			},
 		},
 		{
