@@ -15,21 +15,21 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// Turn a default off: no InternalError is repeated any more.
+// Turn a default off: no InternalError is retried.
 func ExamplePolicy_turnOff() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}}}
 	fmt.Println(p.Explain("InternalError.ServerBusy").Retry)
 	// Output: no
 }
 
-// Turn another code on: what the table does not know, you may.
+// Turn another code on: one that the catalogue does not have.
 func ExamplePolicy_turnOn() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ServiceUnavailable": {Class: tcretry.Transient}}}
 	fmt.Println(tcretry.Explain("ServiceUnavailable").Class, "becomes", p.Explain("ServiceUnavailable").Class)
 	// Output: terminal becomes transient
 }
 
-// Wait longer for one code. What the rule does not say stays as it was: the
+// Wait longer for one code. What the rule does not set keeps its default: the
 // delays still triple, to 30 seconds, and still vary by a fifth.
 func ExamplePolicy_slower() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {Backoff: tcretry.Backoff{Initial: 10 * time.Second}}}}
@@ -54,7 +54,7 @@ func ExamplePolicy_more() {
 
 // Wait for minutes until a resource is free: one rule, and as many attempts as
 // fit. The deadline of the context and http.Client.Timeout must allow it, and the
-// requests be signed below, as package tc3 does: a signature made outside is not
+// requests be signed inside, as package tc3 does: a signature made outside is not
 // sent after five minutes.
 func ExamplePolicy_minutes() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"ResourceInUse": {MaxElapsed: 10 * time.Minute}}}
@@ -96,14 +96,14 @@ func ExamplePolicy_Lint() {
 	// Codes["cvm:InternalErorr"]: unknown code "InternalErorr": no family "InternalErorr" is documented; did you mean "InternalError"?
 }
 
-// Repeat a code only if that is harmless: no second order after an InternalError.
+// Retry a code for idempotent requests only: no second server after an InternalError.
 func ExampleRule_idempotentOnly() {
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"InternalError": {IdempotentOnly: true}}}
 	fmt.Println(p.Explain("InternalError").Retry)
 	// Output: only idempotent requests, such as reads and those with a ClientToken: it may have been executed
 }
 
-// The same as a policy that is ready-made.
+// The same as a policy of the package.
 func ExampleConservativePolicy() {
 	fmt.Println(tcretry.ConservativePolicy().Explain("InternalError.NoSuchCode").IdempotentOnly)
 	fmt.Println(tcretry.ConservativePolicy().Explain("RequestLimitExceeded").IdempotentOnly)
@@ -134,7 +134,7 @@ func ExampleBackoff_new() {
 	// Output: <nil>
 }
 
-// Bounds of every call.
+// Limits of every call.
 func ExamplePolicy_bounds() {
 	p := tcretry.Policy{MaxAttempts: 6, MaxElapsed: time.Minute, MaxDelay: 3 * time.Second}
 	fmt.Println(p.Explain("RequestLimitExceeded").Delays)
@@ -154,7 +154,7 @@ func ExampleParsePolicy() {
 	// Output: 5s <nil>
 }
 
-// Every mistake is reported, with its path and what is accepted.
+// Every invalid value is reported, with its path and what is accepted.
 func ExampleParsePolicy_incorrect() {
 	_, err := tcretry.ParsePolicy(strings.NewReader(`{"maxElapsed": 60, "codes": {"InternalError": {"class": "retry"}}}`))
 	fmt.Println(err)
@@ -204,8 +204,8 @@ func ExampleCodes() {
 	// Output: OperationDenied.FreqOverLimit throttled
 }
 
-// Requests to a gateway of one's own that signs what it forwards have no mark by
-// which they are known as requests to the API.
+// Requests to a gateway of your own that signs what it forwards have nothing that
+// identifies them as requests to the API.
 func ExampleWithScope() {
 	api := tctest.NewAPI()
 	api.Default(tctest.Fail("InternalError", "try again"))
@@ -235,7 +235,7 @@ func ExampleWithScope() {
 	// widened 4
 }
 
-// The answer to an order is lost. Without a token nobody may send it again; with
+// The response to a purchase is lost. Without a token the request is not sent again; with
 // one the API executes it once for both attempts.
 func ExampleWithClientTokens() {
 	for _, opts := range [][]tcretry.Option{nil, {tcretry.WithClientTokens()}} {

@@ -21,7 +21,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// soon is a policy without delays to speak of, so that the examples end at once.
+// soon is a policy with delays of a millisecond, so that the examples end immediately.
 var soon = tcretry.Policy{Codes: map[string]tcretry.Rule{
 	"InternalError":        {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond}},
 	"RequestLimitExceeded": {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond}},
@@ -40,7 +40,8 @@ func newRequest(action, body string) *http.Request {
 	return req
 }
 
-// The API fails in passing, then answers. The caller sees the answer.
+// The first attempt fails with a transient error, the second succeeds. The caller gets
+// the second response.
 func ExampleNew() {
 	api := tctest.NewAPI()
 	api.Script("DescribeZones", tctest.Fail("InternalError", "try again"), tctest.OK(map[string]any{"TotalCount": 7}))
@@ -57,7 +58,7 @@ func ExampleNew() {
 	// Output: true after 2 attempts
 }
 
-// Every mistake is reported at once.
+// All invalid options are reported at once.
 func ExampleNewTransport() {
 	_, err := tcretry.NewTransport(nil, tcretry.WithMaxPeekBytes(0), tcretry.WithAttemptTimeout(-time.Second))
 	fmt.Println(err)
@@ -66,7 +67,7 @@ func ExampleNewTransport() {
 	// tcretry: WithAttemptTimeout(-1s): it must be above zero
 }
 
-// A program without an SDK asks what the API said. The body stays readable.
+// A program without an SDK reads the API error of a response. The body stays readable.
 func ExampleCheckResponse() {
 	client := &http.Client{Transport: tcretry.New(always(tctest.Fail("InvalidParameter", "no such zone")))}
 	resp, err := client.Do(newRequest("RunInstances", `{}`))
@@ -82,7 +83,7 @@ func ExampleCheckResponse() {
 	// Output: 200 InvalidParameter - no such zone
 }
 
-// The status alone says nothing: a failed call has 200.
+// The HTTP status alone is no evidence: a failed call has 200.
 func ExampleCheckResponse_incorrect() {
 	client := &http.Client{Transport: tcretry.New(always(tctest.Fail("AuthFailure.SecretIdNotFound", "")))}
 	resp, err := client.Do(newRequest("RunInstances", `{}`))
@@ -121,8 +122,8 @@ func ExampleWithHooks() {
 	// done after 2 attempts: success
 }
 
-// Callers choose the actions, so a metric of one's own keeps the first of them
-// and counts the others together.
+// Calls by action in a metric of your own. Callers choose the actions: a label.Limiter
+// keeps the first values and counts the others together.
 func ExampleWithHooks_labels() {
 	calls := expvar.NewMap("calls")
 	actions := label.Limiter{Max: 2}
@@ -166,7 +167,7 @@ func ExampleLogHooks() {
 	// level=WARN msg="tcretry: call failed" api.action=RunInstances call.attempts=1 call.stop_reason=not_idempotent call.outcome_unknown=true response.class=ambiguous response.error=EOF
 }
 
-// A classifier of one's own sees what the API said, before the defaults do.
+// A classifier of your own is called with each outcome before the defaults.
 func ExampleWithClassifier() {
 	api := tctest.NewAPI()
 	api.Script("CreateDisks", tctest.Fail("FailedOperation", "please try again later"), tctest.OK(nil))
@@ -185,7 +186,7 @@ func ExampleWithClassifier() {
 	// Output: true 2
 }
 
-// An action that is not a read by its name, but is harmless to repeat.
+// An action that is idempotent, although its name is not that of a read-only one.
 func ExampleWithIdempotency() {
 	api := tctest.NewAPI()
 	api.Script("StartInstances", tctest.DropAfterExecution(), tctest.OK(nil))
@@ -200,7 +201,7 @@ func ExampleWithIdempotency() {
 	// Output: <nil> 2
 }
 
-// To repeat every POST is how to buy a second server.
+// To retry every POST is how to buy a second server.
 func ExampleWithIdempotency_incorrect() {
 	api := tctest.NewAPI()
 	api.Script("RunInstances", tctest.DropAfterExecution(), tctest.OK(nil))
@@ -213,7 +214,7 @@ func ExampleWithIdempotency_incorrect() {
 	// Output: servers bought: 2
 }
 
-// A ClientToken lets the API tell a repeated order from a second one.
+// With a ClientToken the API executes a request once, however often it is sent.
 func ExampleIdempotent() {
 	fmt.Println(tcretry.Idempotent(newRequest("DescribeInstances", `{}`)))
 	fmt.Println(tcretry.Idempotent(newRequest("RunInstances", `{}`)))
@@ -224,7 +225,7 @@ func ExampleIdempotent() {
 	// true
 }
 
-// One call of a batch job may take its time.
+// One call of a batch job may take longer than others.
 func ExampleContextWithPolicy() {
 	api := always(tctest.Fail("InternalError", ""))
 	client := &http.Client{Transport: tcretry.New(api)}
@@ -254,7 +255,7 @@ func ExampleTransport_SetPolicy() {
 	// Output: 1
 }
 
-// An attempt that hangs does not eat the whole call.
+// An attempt that hangs ends, and the call continues with a retry.
 func ExampleWithAttemptTimeout() {
 	api := tctest.NewAPI()
 	api.Script("DescribeInstances", tctest.Delay(time.Hour, tctest.OK(nil)), tctest.OK(nil))
@@ -267,8 +268,8 @@ func ExampleWithAttemptTimeout() {
 	// Output: <nil> 2
 }
 
-// Transports that share a budget spend its tokens together: here one token for
-// the retries of both, and nothing succeeds.
+// Transports that share a budget consume its tokens together: here one token for
+// the retries of both, and no attempt succeeds.
 func ExampleWithBudget() {
 	budget := &budget.Tokens{Capacity: 1}
 	api := always(tctest.Fail("InternalError", ""))
@@ -283,7 +284,7 @@ func ExampleWithBudget() {
 	// Output: 3 attempts of 2 calls
 }
 
-// An existing client keeps its loop and takes the judgement.
+// An existing retryablehttp.Client keeps its loop, and retries what a Transport would.
 func ExampleCheckRetry() {
 	api := tctest.NewAPI()
 	api.Script("DescribeInstances", tctest.Fail("InternalError", ""), tctest.OK(nil))
@@ -303,8 +304,8 @@ func ExampleCheckRetry() {
 	// Output: <nil> 2
 }
 
-// Whether an order may be placed again: not before somebody has looked whether the
-// one that was lost was executed.
+// Whether a call may be made again: not before a check whether the request that was lost
+// was executed.
 func ExampleError() {
 	api := always(tctest.DropAfterExecution())
 	client := &http.Client{Transport: tcretry.New(api)}
@@ -351,7 +352,7 @@ func ExampleTrace() {
 	// RunInstances success
 }
 
-// What a request asks for names a span, or a line of a log, that begins before
+// The operation of a request is the name of a span, or of a log line, that begins before
 // the call.
 func ExampleOperationOf() {
 	target := tcretry.OperationOf(newRequest("RunInstances", `{}`))

@@ -34,7 +34,7 @@ func ExampleNew() {
 	// Output: <nil>
 }
 
-// A limit that the documentation of an action states need not be learned.
+// A documented rate limit that is configured need not be learned.
 func ExampleWithLimits() {
 	limits := map[string]int{"DescribeInstances": 40, "RunInstances": 10}
 	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})

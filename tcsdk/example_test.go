@@ -59,8 +59,8 @@ func ExampleRecover() {
 	// Output: 1 not_idempotent true
 }
 
-// A client without the SDK's signatures, with the role of the virtual machine: each
-// attempt is signed anew.
+// A client without the SDK, with the credentials of the virtual machine's role: each
+// attempt gets a new signature.
 func ExampleSource() {
 	source := tcsdk.Source(common.DefaultCvmRoleProvider())
 	client := &http.Client{Transport: tcretry.New(&tc3.Transport{Source: source})}
