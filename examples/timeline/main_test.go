@@ -67,14 +67,16 @@ func TestAPictureThatCannotBeWrittenIsAnError(t *testing.T) {
 	})
 }
 
-// Started in the root of the repository, as in the README, the program does not change
+// Started in the root of the repository, as in CONTRIBUTING, the program does not change
 // the picture of the README or any other file there.
 func TestWithoutAFileToWriteNoneOfTheRepositoryIsWritten(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	const picture = "examples/timeline/timeline.svg"
 	require.Contains(t, string(readme), "]("+picture+")")
-	require.Contains(t, string(readme), "`go run ./examples/timeline -o "+picture+"`")
+	contributing, err := os.ReadFile("../../CONTRIBUTING.md")
+	require.NoError(t, err)
+	require.Contains(t, string(contributing), "\ngo run ./examples/timeline -o "+picture+"\n")
 	require.Contains(t, source, "go run ./examples/timeline -o "+picture)
 
 	root, temporary := t.TempDir(), t.TempDir()
