@@ -56,7 +56,7 @@
 //	success                                               response             success
 //	terminal API error or HTTP status                     response             terminal
 //	no more retries, and the last attempt had a response  response             max_attempts
-//	502, 503, 504, 408 or 425, not idempotent             response             not_idempotent
+//	5xx, 408 or 425 of a gateway, not idempotent          response             not_idempotent
 //	body of the response cut short                        response, cut short  not_idempotent
 //	connection lost after it was sent, not idempotent     *Error               not_idempotent    ErrOutcomeUnknown
 //	connection lost after it was sent, no more retries    *Error               max_attempts      ErrOutcomeUnknown
@@ -98,8 +98,10 @@
 //
 // Package ratelimit is the rate limiter, package budget the retry budget, package label a
 // limit for the values of a metric's label. Package tc3 signs each attempt; package
-// tctest is a fake of the API for tests. Modules of their own are tcprom, metrics for
-// Prometheus, tcotel, spans and metrics for OpenTelemetry, tcredis, a rate limiter that
-// shares a limit across processes through Redis, and tcsdk, which puts one Transport
-// under many clients of the official SDK.
+// tctest is a fake of the API for tests, and tctest/conformance checks implementations of
+// the interfaces. Package proxy makes the calls of programs in other languages, and command
+// tcretry explains codes, checks policies and runs that proxy. Modules of their own are
+// tcsdk, which puts one Transport under many clients of the official SDK, tcprom, metrics
+// for Prometheus, tcotel, spans and metrics for OpenTelemetry, and tcredis, a rate limiter
+// that shares a limit across processes through Redis.
 package tcretry

@@ -1,6 +1,18 @@
 // Command tcretry explains how a Transport of package tcretry treats error codes of
-// Tencent Cloud API 3.0, HTTP statuses and transport errors, and checks policies.
-// It also is a proxy that makes the calls of other programs over a Transport.
+// Tencent Cloud API 3.0, HTTP statuses and transport errors, checks policies, and is a
+// proxy that makes the calls of other programs over a Transport:
+//
+//	go install github.com/tcretry/tcretry/cmd/tcretry@latest
+//
+//	tcretry explain RequestLimitExceeded cvm:InternalError.Test 502 EOF
+//	tcretry codes -class throttled,busy -product dnspod
+//	tcretry policy check policy.json
+//	tcretry policy schema >policy.schema.json
+//	tcretry limits limits.json
+//	tcretry proxy
+//
+// Every command has -h. The exit status is 1 if a policy is not valid or cannot be read,
+// or no code matches, and 2 for wrong usage.
 package main
 
 import (

@@ -88,7 +88,7 @@ func endings() []ending {
 		{how: "success", returns: "response", reason: tcretry.StopSuccess, attempts: 1, base: scripted(tctest.OK(nil))},
 		{how: "terminal API error or HTTP status", returns: "response", reason: tcretry.StopTerminal, attempts: 1, base: scripted(tctest.Fail("AuthFailure", ""))},
 		{how: "no more retries, and the last attempt had a response", returns: "response", reason: tcretry.StopMaxAttempts, attempts: 4, base: internal},
-		{how: "502, 503, 504, 408 or 425, not idempotent", returns: "response", reason: tcretry.StopNotIdempotent, attempts: 1, action: "RunInstances", base: scripted(tctest.GatewayError(502)), quiet: true},
+		{how: "5xx, 408 or 425 of a gateway, not idempotent", returns: "response", reason: tcretry.StopNotIdempotent, attempts: 1, action: "RunInstances", base: scripted(tctest.GatewayError(502)), quiet: true},
 		{how: "body of the response cut short", returns: "response, cut short", reason: tcretry.StopNotIdempotent, attempts: 1, action: "RunInstances", base: scripted(tctest.Truncate(20, tctest.OK(nil))), quiet: true},
 		{how: "connection lost after it was sent, not idempotent", returns: "*Error", reason: tcretry.StopNotIdempotent, found: "ErrOutcomeUnknown", attempts: 1, action: "RunInstances", base: lost, is: []error{io.EOF, tcretry.ErrOutcomeUnknown}},
 		{how: "connection lost after it was sent, no more retries", returns: "*Error", reason: tcretry.StopMaxAttempts, found: "ErrOutcomeUnknown", attempts: 4, base: lost, is: []error{io.EOF, tcretry.ErrOutcomeUnknown}},
