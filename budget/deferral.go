@@ -102,13 +102,25 @@ func (h *hostTokens) release(d *deferral) {
 }
 
 // recovering reports that a circuit that deferred the retries of a has closed recently.
-func (h *hostTokens) recovering(a *actionTokens) bool {
-	return h.now.Before(h.circuit.closedAt.Add(h.maxDefer)) || h.now.Before(a.circuit.closedAt.Add(h.maxDefer))
+func (h *hostTokens) recovering(a *actionTokens) bool { return h.now.Before(h.recoveryEnd(a)) }
+
+// recoveryEnd is maxDefer after a circuit that deferred the retries of a last closed.
+func (h *hostTokens) recoveryEnd(a *actionTokens) time.Time {
+	closed := h.circuit.closedAt
+	if a.circuit.closedAt.After(closed) {
+		closed = a.circuit.closedAt
+	}
+	return closed.Add(h.maxDefer)
+}
+
+// crowded reports that a is recovering, and that no other retry may be in flight meanwhile.
+func (h *hostTokens) crowded(a *actionTokens) bool {
+	return h.recovering(a) && float64(h.recovery.inFlight+1) > h.recovery.window
 }
 
 // permit reports whether a retry of an action with a closed circuit may be made, and counts it.
 func (h *hostTokens) permit(a *actionTokens) bool {
-	if h.recovering(a) && float64(h.recovery.inFlight+1) > h.recovery.window || !h.consume(a) {
+	if h.crowded(a) || !h.consume(a) {
 		return false
 	}
 	h.recovery.start(h.now)
@@ -133,30 +145,59 @@ func (h *hostTokens) releaseDue() (next time.Time) {
 	}
 	h.releaseAll()
 	for _, a := range h.actions {
-		at := h.now.Add(h.untilToken(a))
-		if a.queues.size > 0 && h.deferring(a) {
-			if !h.now.Before(h.circuitOf(a).probeAt(h.probeInterval)) {
-				best := h.probeCandidate(a)
-				h.release(best)
-				h.countProbe(best.action)
-			}
-			at = h.circuitOf(a).probeAt(h.probeInterval)
+		if a.queues.size > 0 && h.deferring(a) && !h.now.Before(h.circuitOf(a).probeAt(h.probeInterval)) {
+			best := h.probeCandidate(a)
+			h.release(best)
+			h.countProbe(best.action)
 		}
+	}
+	for _, a := range h.actions {
 		if a.queues.size == 0 {
 			continue
 		}
-		if next.IsZero() || at.Before(next) {
+		if at := h.nextRelease(a); next.IsZero() || at.Before(next) {
 			next = at
 		}
 	}
 	return next
 }
 
-// untilToken is how long time alone takes to refill the next token of a, but at most an
-// interval of the probes: the refills of other actions may make it available sooner.
+// nextRelease is when time alone may release a deferred retry of a: it is never sooner, or
+// the timer would spin.
+func (h *hostTokens) nextRelease(a *actionTokens) time.Time {
+	switch {
+	case h.deferring(a):
+		return h.circuitOf(a).probeAt(h.probeInterval)
+	case h.crowded(a):
+		return h.recoveryEnd(a)
+	}
+	return h.now.Add(h.untilToken(a))
+}
+
+// untilToken is how long time alone takes to refill the next token of a. It refills all
+// buckets that are not full at the same rate, and what others refill a may use too.
 func (h *hostTokens) untilToken(a *actionTokens) time.Duration {
-	wait := time.Duration((1 - h.tokens(a)) / h.capacity * float64(refillTime))
-	return min(max(wait, time.Millisecond), h.probeInterval)
+	refilled := 0.0 // to each of them until then
+	// What is lacking falls the more slowly the more buckets are full. Each step goes on to
+	// the time at which nothing would be lacking if no more became full.
+	for range len(h.actions) + 1 {
+		lacking, rate := 2*(1-h.capacity), 0.0 // see tokens: twice those of a
+		for _, other := range h.actions {
+			left, weight := other.consumed-refilled, 1.0
+			if other == a {
+				weight = 2
+			}
+			if left > 0 {
+				lacking, rate = lacking+weight*left, rate+weight
+			}
+		}
+		if lacking <= 0 {
+			break
+		}
+		refilled += lacking / rate
+	}
+	// A microsecond refills more than rounding takes.
+	return time.Duration(refilled/h.capacity*float64(refillTime)) + time.Microsecond
 }
 
 // circuitOf returns the circuit that defers the retries of a.

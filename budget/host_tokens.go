@@ -209,10 +209,13 @@ func (h *hostTokens) consume(a *actionTokens) bool {
 	h.refillByTime(a)
 	if h.tokens(a) < 1 {
 		// Time may have refilled tokens of others, which a may use too.
+		consumed := 0.0
 		for _, other := range h.actions {
 			h.refillByTime(other)
 			h.track(other)
+			consumed += other.consumed
 		}
+		h.consumed = consumed // without what rounding left of it
 	}
 	if h.tokens(a) < 1 {
 		return false

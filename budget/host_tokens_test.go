@@ -73,7 +73,7 @@ var tokenCases = []struct {
 		{acquire: "b", tokens: 1},
 		{acquire: "c", tokens: 0},
 		{at: 30 * s, acquire: "d", start: 30 * s, result: "deferred 35s", tokens: 0.9, deferred: 1},
-		{at: 30 * s, tick: true, next: 31 * s, tokens: 0.9, deferred: 1},
+		{at: 30 * s, tick: true, next: 33333334333, tokens: 0.9, deferred: 1},
 		{at: 34 * s, tick: true, released: "d", tokens: 0.02},
 	}},
 	{"a success among the failures keeps the circuit closed", []tokenStep{
