@@ -63,16 +63,24 @@ func (c *controller) randomPart(d time.Duration) time.Duration {
 // advance moves the time on to now, and changes what time alone changes. A time in the past
 // changes nothing.
 func (c *controller) advance(now time.Duration) {
-	step := now - c.now
-	if step <= 0 {
+	if now <= c.now {
 		return
 	}
-	c.now = now
+	// A rate that has recovered ends the mode a window later, also in the middle of a long
+	// silence: in one step the mode would last until after the next attempt.
+	for c.mode == Shared && c.acceptedInRow > 0 && now-c.now > limitWindow {
+		c.step(limitWindow)
+	}
+	c.step(now - c.now)
+}
+
+func (c *controller) step(d time.Duration) {
+	c.now += d
 	switch c.mode {
 	case Own:
-		c.guard = max(0, c.guard-time.Duration(float64(guardDecay)*step.Seconds()))
+		c.guard = max(0, c.guard-time.Duration(float64(guardDecay)*d.Seconds()))
 	case Shared:
-		c.recover(step)
+		c.recover(d)
 	}
 }
 

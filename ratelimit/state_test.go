@@ -52,6 +52,23 @@ func TestTheStateThatIsShownIsThatOfNow(t *testing.T) {
 			require.Equal(t, 20.0, stateOf(limiter).Rate, "in the end it is the limit")
 		})
 	})
+	t.Run("a limit is ours again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := new(ratelimit.Adaptive)
+			p.Seed = 1
+			limiter := p.ForKey(testKey)
+			begin(t, limiter, 2)
+			limiter.Done(over(400, 20))
+			limiter.Done(accepted)
+			require.Equal(t, ratelimit.Shared, stateOf(limiter).Mode)
+			time.Sleep(time.Minute)
+			require.Equal(t, ratelimit.Own, p.States()[0].Mode, "for most of the minute, though nobody looked")
+			require.Equal(t, 20.0, p.States()[0].Rate, "the guard has melted since")
+			from := time.Now()
+			begin(t, limiter, 20)
+			require.Zero(t, time.Since(from), "they need not be spread over a second")
+		})
+	})
 	t.Run("an account's guard melts", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := new(ratelimit.Adaptive)
