@@ -2,9 +2,12 @@ package tcredis
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/ratelimit"
 )
 
 // noon is when the fallback of a test begins.
@@ -132,4 +135,17 @@ func TestTheShareOfAProcessIsAnEqualOneOrClearlyMore(t *testing.T) {
 	require.Zero(t, l.started.rate(noon.Add(time.Minute)))
 	l.processes = 0
 	require.Equal(t, 20.0, l.share(noon.Add(time.Minute)), "no others were counted")
+}
+
+func TestTheStateOfTheFallbackIsThatOfNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newKeyLimiter(&Limiter{configured: func(ratelimit.Key) int { return 20 }}, ratelimit.Key{})
+		l.onFallback = true
+		l.fallback.begin(time.Now(), 10, true, &l.started)
+		l.fallback.throttle(time.Now(), throttling{40, 20}, 20)
+		l.fallback.accept(time.Now())
+		require.Equal(t, 5.0, l.State().Rate)
+		time.Sleep(time.Minute)
+		require.GreaterOrEqual(t, l.State().Rate, 10.0, "it has recovered, though nothing was reserved since")
+	})
 }

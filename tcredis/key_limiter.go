@@ -230,6 +230,7 @@ func (l *keyLimiter) State() ratelimit.State {
 	}
 	rate := l.rate
 	if l.onFallback {
+		l.fallback.advance(time.Now(), l.limit)
 		rate = l.fallback.rate
 	}
 	s := ratelimit.State{
