@@ -27,6 +27,10 @@ func (c *call) attempt() {
 		// Deferred: a panic of the underlying RoundTripper must not leave the attempt in flight.
 		defer c.reportToLimiter()
 	}
+	if c.retry > 0 {
+		defer c.reportPanic()
+	}
+	c.drop() // here, because the body of the last response may panic too
 	c.exchange()
 	// A body that was recorded has parameters that could not be read before.
 	c.known = c.known && (!c.body.Records() || c.id.Action != "")
@@ -173,6 +177,13 @@ func (c *call) record() {
 // report reports the result of an attempt or a retry to the retry budget.
 func (c *call) report(b budget.Budget, result budget.Result, acquired int) {
 	b.Record(budget.Report{Host: c.host, Action: c.identify().Action, Retry: c.retry, Result: result, Returned: acquired})
+}
+
+// reportPanic reports a retry that record has not reported, because the attempt panicked.
+func (c *call) reportPanic() {
+	if c.retry > 0 {
+		c.report(c.t.activeBudget(), budget.Canceled, 0)
+	}
 }
 
 // reportToLimiter reports the result of the attempt to the rate limiter.

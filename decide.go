@@ -125,12 +125,15 @@ func (c *call) pause(p plan) StopReason {
 	if reason := c.acquire(); reason != 0 {
 		return reason
 	}
-	reason := c.waitForNext(p)
-	if reason != 0 && c.acquired > before {
-		c.acquired = before
-		c.report(c.t.activeBudget(), budget.Unused, 1)
-		c.retry = 0
-	}
+	reason := StopCanceled // until the wait has ended: a panic returns the retry too
+	defer func() {
+		if reason != 0 && c.acquired > before {
+			c.acquired = before
+			c.report(c.t.activeBudget(), budget.Unused, 1)
+			c.retry = 0
+		}
+	}()
+	reason = c.waitForNext(p)
 	return reason
 }
 
@@ -147,11 +150,7 @@ func (c *call) waitForNext(p plan) StopReason {
 	if !c.sleep(c.ended.Add(p.delay)) {
 		return StopCanceled
 	}
-	if reason := c.admit(time.Now(), p.rateLimited); reason != 0 {
-		return reason
-	}
-	c.drop()
-	return 0
+	return c.admit(time.Now(), p.rateLimited)
 }
 
 // acquire requests a retry from the retry budget. Throttled and Busy responses prove
