@@ -51,7 +51,7 @@ type Request struct {
 
 	// Cancel ends the wait when it is closed, as http.Request.Cancel does: Acquire then
 	// returns context.Canceled. It may be nil. A Transport sets it for [Tokens] only; for
-	// other budgets it ends ctx.
+	// other budgets it ends ctx, by a goroutine that ends with Acquire.
 	Cancel <-chan struct{}
 }
 

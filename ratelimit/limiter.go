@@ -43,6 +43,10 @@ type KeyLimiter interface {
 	// was throttled first. Wait returns ErrTooLate immediately, and not after the wait,
 	// when the attempt could start only after o.NotAfter. It returns the cause of the
 	// context when ctx ends. After an error Done is not called.
+	//
+	// ctx ends when Request.Cancel of the call is closed, too, which http.Client.Timeout
+	// sets. A Transport needs a goroutine for that, which ends with Wait; the wait for an
+	// [Adaptive] takes none.
 	Wait(ctx context.Context, o WaitOptions) error
 	// Done reports the result of an attempt that Wait permitted.
 	Done(Result)

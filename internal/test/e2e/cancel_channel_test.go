@@ -35,11 +35,12 @@ func pause(ctx context.Context) error {
 func TestAWaitWithACancelChannelLeavesNoGoroutine(t *testing.T) {
 	wait := func(ctx context.Context, _ int) error { return pause(ctx) }
 	for name, opts := range map[string][]tcretry.Option{
-		"the limiter's":  {tcretry.WithRateLimiter(&slots{before: wait})},
-		"the budget's":   {tcretry.WithBudget(slowBudget{})},
-		"both":           {tcretry.WithRateLimiter(&slots{before: wait}), tcretry.WithBudget(slowBudget{})},
-		"those of ours":  nil,
-		"of no attempts": {tcretry.WithRateLimiter(&slots{before: func(context.Context, int) error { return errors.New("never") }})},
+		"the limiter's":   {tcretry.WithRateLimiter(&slots{before: wait})},
+		"the budget's":    {tcretry.WithBudget(slowBudget{})},
+		"both":            {tcretry.WithRateLimiter(&slots{before: wait}), tcretry.WithBudget(slowBudget{})},
+		"those of ours":   nil,
+		"one that panics": {tcretry.WithRateLimiter(&slots{before: func(context.Context, int) error { panic("a bug") }})},
+		"of no attempts":  {tcretry.WithRateLimiter(&slots{before: func(context.Context, int) error { return errors.New("never") }})},
 	} {
 		for _, canceled := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,10 +53,13 @@ func TestAWaitWithACancelChannelLeavesNoGoroutine(t *testing.T) {
 					time.AfterFunc(1500*time.Millisecond, func() { close(stop) })
 				}
 				lost := tctest.DropBeforeExecution()
-				resp, err := tcretry.New(tctest.NewAPI(lost, lost, lost), opts...).RoundTrip(req)
-				if err == nil {
-					require.NoError(t, resp.Body.Close())
-				}
+				func() {
+					defer func() { _ = recover() }()
+					resp, err := tcretry.New(tctest.NewAPI(lost, lost, lost), opts...).RoundTrip(req)
+					if err == nil {
+						require.NoError(t, resp.Body.Close())
+					}
+				}()
 				synctest.Wait()
 				require.Equal(t, before, goroutines(), name)
 			})
