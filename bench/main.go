@@ -3,7 +3,7 @@
 // widely used libraries.
 //
 //	go run ./bench                  the tables, on standard output
-//	go run ./bench -write bench     bench/FIGURES.md and two pictures
+//	go run ./bench -write bench     bench/FIGURES.md and three pictures
 //	go run ./bench -seeds 2         fewer runs
 //	go run ./bench -neighbours      the results of other parameters of the retry budget
 //	go run ./bench -replicas        1 to 50 replicas, with and without Redis
@@ -29,7 +29,7 @@ func main() {
 	// Virtual time exists in tests only, so this program is one: testing.Main is what go
 	// test calls. Its output goes to standard error.
 	seeds := flag.Int("seeds", 5, "how many `runs` of each scene with a rate limit, and half as many of an outage")
-	dir := flag.String("write", "", "write FIGURES.md, quota.svg and outage.svg to this `folder`")
+	dir := flag.String("write", "", "write FIGURES.md and the pictures to this `folder`")
 	others := flag.Bool("neighbours", false, "print the results of other parameters of the retry budget, and nothing else")
 	replicas := flag.Bool("replicas", false, "print the results of 1 to 50 replicas with and without Redis, and nothing else")
 	stdout := os.Stdout
@@ -51,7 +51,7 @@ func main() {
 			return
 		}
 		for name, content := range map[string]string{
-			"FIGURES.md": text, "quota.svg": b.rateLimitPicture(), "outage.svg": b.outagePicture(),
+			"FIGURES.md": text, "quota.svg": b.rateLimitPicture(), "outage.svg": b.outagePicture(), "burst.svg": b.burstPicture(),
 		} {
 			if err := os.WriteFile(filepath.Join(*dir, name), []byte(content), 0o644); err != nil {
 				t.Fatal(err)

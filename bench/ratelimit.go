@@ -34,6 +34,7 @@ func (b *bench) rateLimitTables() {
 	}
 	b.ourTable()
 	b.sharedTable()
+	b.burstTable()
 	b.randomTable()
 	b.withinLimit()
 }

@@ -22,13 +22,7 @@ import (
 func TestABurstOfOthersJustBeforeOursCostsAboutItsLength(t *testing.T) {
 	for _, others := range []int{50, 100, 200} {
 		for seed := uint64(1); seed <= 5; seed++ {
-			s := scene.Shared{Seed: seed, Limit: 10, OneWay: 10 * time.Millisecond, Processes: 1, Calls: 50, Load: "5 ms apart", Neighbor: "a burst"}
-			for i := range others {
-				s.Others = append(s.Others, time.Duration(i)*time.Second/time.Duration(others)-time.Second)
-			}
-			for i := range s.Calls {
-				s.Starts = append(s.Starts, time.Duration(i)*5*time.Millisecond)
-			}
+			s := scene.BurstOfOthers(others, seed)
 			out := s.Play(t, seeded(false, 100*seed))
 			require.Zero(t, out.Failed, "%d others, seed %d: %v", others, seed, out.Errs)
 			t.Logf("%d others, seed %d: %v over the optimum", others, seed, out.Completion-out.Best)

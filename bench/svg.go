@@ -49,16 +49,21 @@ func (p picture) x(second float64) float64 { return panelLeft + panelWidth*secon
 func (p picture) svg() string {
 	var s strings.Builder
 	height := panelTop + float64(len(p.panels))*(panelHeight+panelGap)
-	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`+"\n",
-		panelLeft+panelWidth+14, height, html.EscapeString(p.title))
-	s.WriteString(style)
-	fmt.Fprintf(&s, `<text class="title" x="14" y="20">%s</text><text class="small" x="14" y="38">%s</text>`+"\n",
-		html.EscapeString(p.title), html.EscapeString(p.subtitle))
+	begin(&s, height, p.title, p.subtitle)
 	for i, panel := range p.panels {
 		p.draw(&s, panel, panelTop+float64(i)*(panelHeight+panelGap)+14)
 	}
 	s.WriteString("</svg>\n")
 	return s.String()
+}
+
+// begin begins a picture that has a height.
+func begin(s *strings.Builder, height float64, title, subtitle string) {
+	fmt.Fprintf(s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`+"\n",
+		panelLeft+panelWidth+14, height, html.EscapeString(title))
+	s.WriteString(style)
+	fmt.Fprintf(s, `<text class="title" x="14" y="20">%s</text><text class="small" x="14" y="38">%s</text>`+"\n",
+		html.EscapeString(title), html.EscapeString(subtitle))
 }
 
 // draw draws one panel whose plot begins at top. A higher bar than most ends there.

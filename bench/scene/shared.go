@@ -159,9 +159,13 @@ func (s Shared) String() string {
 // phase is when the first second of the API begins that the scene of ours meets.
 func (s Shared) phase() time.Duration { return time.Duration(s.Seed*137%1000) * time.Millisecond }
 
-// Optimum is the time of an ideal scheduler, who knows everything: calls are served
-// first come first served by what the others leave of each second.
-func (s Shared) Optimum() time.Duration {
+// Optimum is the time of an ideal scheduler.
+func (s Shared) Optimum() time.Duration { return slices.Max(s.Ideal()) }
+
+// Ideal returns when each call ends with an ideal scheduler, who knows everything: calls are
+// served first come first served by what the others leave of each second. If that takes far
+// longer than mostOptimum, the rest of the calls is left out.
+func (s Shared) Ideal() (ends []time.Duration) {
 	second := func(t time.Duration) int { return int((t + s.phase() + lead) / time.Second) }
 	left := map[int]int{}
 	for _, at := range s.Others {
@@ -176,22 +180,21 @@ func (s Shared) Optimum() time.Duration {
 	} else {
 		ready = slices.Clone(s.Starts)
 	}
-	last := time.Duration(0)
 	for range s.Calls {
 		at := ready.take()
 		for s.Limit+left[second(at)] <= 0 {
 			at = time.Duration(second(at)+1)*time.Second - s.phase() - lead
 			if at > 10*mostOptimum {
-				return at
+				return append(ends, at)
 			}
 		}
 		left[second(at)]--
-		last = max(last, at+trip)
+		ends = append(ends, at+trip)
 		if s.Workers > 0 {
 			ready.add(at + trip)
 		}
 	}
-	return last
+	return ends
 }
 
 // readyTimes are the times at which calls could start, in order.
