@@ -72,16 +72,20 @@ func TestAPictureIsWellFormedAndNamesItsPanels(t *testing.T) {
 		}},
 	}}
 	svg := p.svg()
-	decoder := xml.NewDecoder(strings.NewReader(svg))
-	for {
-		if _, err := decoder.Token(); err == io.EOF {
-			break
-		} else {
-			require.NoError(t, err)
-		}
-	}
+	requireWellFormed(t, svg)
 	require.Contains(t, svg, "one &amp; all")
 	good, bad := perSecond(p.panels[0].attempts, p.seconds)
 	require.Equal(t, []int{1, 0}, good)
 	require.Equal(t, []int{0, 1}, bad)
+}
+
+func requireWellFormed(t *testing.T, text string) {
+	t.Helper()
+	for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
+		_, err := decoder.Token()
+		if err == io.EOF {
+			return
+		}
+		require.NoError(t, err)
+	}
 }
