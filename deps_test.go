@@ -81,6 +81,7 @@ var layers = map[string][]string{
 
 	// For tests only.
 	"internal/bodies/bodytest": {"internal/bodies"},
+	"internal/test/concurrent": {},
 	"internal/test/docs":       {},
 	"internal/test/e2e":        {},
 	"internal/test/probe":      {"", "budget", "internal/test/race", "tctest"},

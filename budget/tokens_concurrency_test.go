@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 )
 
 func TestTokens_leavesNothingBehind(t *testing.T) {
@@ -27,9 +26,9 @@ func TestTokens_leavesNothingBehind(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, (<-ch).err, context.Canceled)
 		synctest.Wait()
-		before := bubbled()
+		before := concurrent.Bubbled()
 		time.Sleep(time.Hour)
-		require.Equal(t, before, bubbled())
+		require.Equal(t, before, concurrent.Bubbled())
 		require.Equal(t, []budget.HostState{{Host: budgetHost, Tokens: 50}}, b.States(), "failures of an hour ago")
 	})
 }
@@ -111,32 +110,29 @@ func TestTokens_allocatesNothing(t *testing.T) {
 
 // In real time: whichever goroutine reads the clock and gets the lock late, no time counts twice.
 func TestTokens_refillsOnceWhicheverReadingIsLate(t *testing.T) {
-	for _, processors := range []int{2, 16} {
-		t.Run(fmt.Sprint(processors), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-			const capacity, refillTime = 20_000, 100 * time.Second
-			b := &budget.Tokens{Capacity: capacity}
-			var made atomic.Int64
-			var callers sync.WaitGroup
-			start := time.Now()
-			for range 64 {
-				callers.Go(func() {
-					for range 2000 {
-						now := time.Now()
-						err := b.Acquire(t.Context(), budget.Request{Host: budgetHost, Start: now, Latest: now.Add(time.Microsecond)})
-						if err == nil {
-							made.Add(1)
-						} else if !errors.Is(err, budget.ErrExhausted) {
-							t.Error(err)
-						}
+	concurrent.OnProcessors(t, func(t *testing.T) {
+		const capacity, refillTime = 20_000, 100 * time.Second
+		b := &budget.Tokens{Capacity: capacity}
+		var made atomic.Int64
+		var callers sync.WaitGroup
+		start := time.Now()
+		for range 64 {
+			callers.Go(func() {
+				for range 2000 {
+					now := time.Now()
+					err := b.Acquire(t.Context(), budget.Request{Host: budgetHost, Start: now, Latest: now.Add(time.Microsecond)})
+					if err == nil {
+						made.Add(1)
+					} else if !errors.Is(err, budget.ErrExhausted) {
+						t.Error(err)
 					}
-				})
-			}
-			callers.Wait()
-			refilled := capacity * time.Since(start).Seconds() / refillTime.Seconds()
-			require.LessOrEqual(t, float64(made.Load()), capacity+refilled+1)
-		})
-	}
+				}
+			})
+		}
+		callers.Wait()
+		refilled := capacity * time.Since(start).Seconds() / refillTime.Seconds()
+		require.LessOrEqual(t, float64(made.Load()), capacity+refilled+1)
+	})
 }
 
 func BenchmarkTokens(b *testing.B) {
@@ -155,10 +151,4 @@ func BenchmarkTokens(b *testing.B) {
 		_ = b.Acquire(context.Background(), w)
 		succeed(b, 2)
 	})
-}
-
-// bubbled is the number of goroutines in bubbles: those of the runtime come and go.
-func bubbled() int {
-	stacks := make([]byte, 1<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ", synctest bubble")
 }

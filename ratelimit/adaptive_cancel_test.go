@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/ratelimit"
 )
 
@@ -77,7 +76,7 @@ func TestAdaptive_leavesNothingBehindAfterTheLastCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// A bubble ends in a panic if a goroutine remains, and time does not move
 		// if no timer does.
-		before := bubbled()
+		before := concurrent.Bubbled()
 		a := new(ratelimit.Adaptive)
 		l := ownLimiter(t, a, 2)
 		var wg sync.WaitGroup
@@ -90,7 +89,7 @@ func TestAdaptive_leavesNothingBehindAfterTheLastCall(t *testing.T) {
 		}
 		wg.Wait()
 		synctest.Wait()
-		require.Equal(t, before, bubbled())
+		require.Equal(t, before, concurrent.Bubbled())
 	})
 }
 
@@ -126,10 +125,4 @@ func TestAdaptive_isSafeForManyGoroutines(t *testing.T) {
 			require.Zero(t, state.InFlight)
 		}
 	})
-}
-
-// bubbled is the number of goroutines in bubbles: those of the runtime come and go.
-func bubbled() int {
-	stacks := make([]byte, 1<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ", synctest bubble")
 }

@@ -2,8 +2,6 @@ package ratelimit_test
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,29 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/ratelimit"
 )
-
-// These tests limit a number of attempts in real time, never a time: a slow machine starts
-// fewer.
-
-// mayStart is how many attempts may start within a time: the limit in each second that has
-// begun, and a probe for a raised one in each.
-func mayStart(took time.Duration, limit int) int64 {
-	return int64(took/time.Second+1) * int64(limit+1)
-}
-
-// onProcessors runs a test with few processors and with many: where goroutines outnumber
-// processors, one is preempted between the reading of the clock and the lock.
-func onProcessors(t *testing.T, test func(t *testing.T)) {
-	for _, n := range []int{2, 16} {
-		t.Run(fmt.Sprintf("on %d", n), func(t *testing.T) {
-			before := runtime.GOMAXPROCS(n)
-			defer runtime.GOMAXPROCS(before)
-			test(t)
-		})
-	}
-}
 
 func TestAContendedKeyStartsNoMoreThanItsLimit(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -42,7 +20,7 @@ func TestAContendedKeyStartsNoMoreThanItsLimit(t *testing.T) {
 		keys int
 	}{"its own": {"RequestLimitExceeded", 1}, "that of the whole account": {codeUin, 16}} {
 		t.Run(name, func(t *testing.T) {
-			onProcessors(t, func(t *testing.T) {
+			concurrent.OnProcessors(t, func(t *testing.T) {
 				a := new(ratelimit.Adaptive)
 				l := a.ForKey(ratelimit.Key{Host: testKey.Host, Action: "0", Credential: testKey.Credential})
 				for range 21 {
@@ -70,7 +48,7 @@ func TestAContendedKeyStartsNoMoreThanItsLimit(t *testing.T) {
 					})
 				}
 				all.Wait()
-				require.LessOrEqual(t, started.Load(), mayStart(time.Since(began), 20))
+				require.LessOrEqual(t, started.Load(), concurrent.MayStart(time.Since(began), 20))
 			})
 		})
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -112,7 +113,7 @@ func TestADeferredRetryTakesNoGoroutine(t *testing.T) {
 		rt := tcretry.New(probe.Always(tctest.DropBeforeExecution()), tcretry.WithBudget(retries), tcretry.WithPolicy(probe.Exact()))
 		canceled := make(chan struct{})
 		const calls = 100
-		before := bubbled()
+		before := concurrent.Bubbled()
 		errs := make(chan error, calls)
 		for range calls {
 			req := probe.SDKRequest(t, "DescribeInstances", nil)
@@ -125,7 +126,7 @@ func TestADeferredRetryTakesNoGoroutine(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, calls, retries.States()[0].Deferred)
-		require.Equal(t, calls, bubbled()-before, "the callers' own")
+		require.Equal(t, calls, concurrent.Bubbled()-before, "the callers' own")
 		close(canceled)
 		synctest.Wait()
 		require.Zero(t, retries.States()[0].Deferred)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -44,7 +45,7 @@ func TestAWaitWithACancelChannelLeavesNoGoroutine(t *testing.T) {
 	} {
 		for _, canceled := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				before := goroutines()
+				before := concurrent.Bubbled()
 				stop := make(chan struct{})
 				req := postTo(t, "cvm", "DescribeInstances", `{}`).WithContext(context.Background())
 				//lint:ignore SA1019 http.Client.Timeout sets it
@@ -61,7 +62,7 @@ func TestAWaitWithACancelChannelLeavesNoGoroutine(t *testing.T) {
 					}
 				}()
 				synctest.Wait()
-				require.Equal(t, before, goroutines(), name)
+				require.Equal(t, before, concurrent.Bubbled(), name)
 			})
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/internal/test/race"
 	"github.com/tcretry/tcretry/ratelimit"
@@ -106,15 +106,9 @@ func TestCallsThatWaitKeepThePolicyThatTheyStartedWith(t *testing.T) {
 	})
 }
 
-// bubbled is the number of goroutines in bubbles: those of the runtime come and go.
-func bubbled() int {
-	stacks := make([]byte, 1<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ", synctest bubble")
-}
-
 func TestNothingIsLeftAfterTheLastCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := bubbled()
+		before := concurrent.Bubbled()
 		api, rt := throttled(t, 5)
 		api.Script("DescribeInstances", tctest.DropBeforeExecution(), tctest.DropBeforeExecution())
 		var calls sync.WaitGroup
@@ -127,7 +121,7 @@ func TestNothingIsLeftAfterTheLastCall(t *testing.T) {
 		}
 		calls.Wait()
 		synctest.Wait()
-		require.Equal(t, before, bubbled())
+		require.Equal(t, before, concurrent.Bubbled())
 		for _, pace := range rt.RateLimits() {
 			require.Zero(t, pace.Waiting)
 			require.Zero(t, pace.InFlight)

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -62,9 +61,3 @@ func (s *slots) Wait(ctx context.Context, _ ratelimit.WaitOptions) error {
 }
 
 func (s *slots) Done(r ratelimit.Result) { s.results = append(s.results, r) }
-
-// goroutines is how many there are in bubbles: those of the runtime come and go.
-func goroutines() int {
-	stacks := make([]byte, 1<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), ", synctest bubble")
-}

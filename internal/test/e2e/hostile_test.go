@@ -33,20 +33,9 @@ type wire struct {
 // socket.
 func (w *wire) socket(t *testing.T) *http.Transport {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go w.serve(conn)
-		}
-	}()
+	address := listen(t, func(conn net.Conn) { go w.serve(conn) })
 	return w.transport(t, func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	})
 }
 

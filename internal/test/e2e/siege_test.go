@@ -2,9 +2,7 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,33 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
 
-// What these tests hold is a number of attempts in real time, never a time: a machine
-// that is slow starts fewer.
-
-// mayStart is how many attempts start in a time at most where limit per second may:
-// the limit in each second that has begun, and a probe for a raised one in each.
-func mayStart(took time.Duration, limit int) int64 {
-	return int64(took/time.Second+1) * int64(limit+1)
-}
-
-// onProcessors runs a test with few processors and with many: more goroutines than
-// processors lose one between the reading of the clock and the lock.
-func onProcessors(t *testing.T, test func(t *testing.T)) {
-	for _, n := range []int{2, 16} {
-		t.Run(fmt.Sprintf("on %d", n), func(t *testing.T) {
-			before := runtime.GOMAXPROCS(n)
-			defer runtime.GOMAXPROCS(before)
-			test(t)
-		})
-	}
-}
-
 func TestATransportUnderSiegeStartsNoMoreThanTheLimit(t *testing.T) {
-	onProcessors(t, func(t *testing.T) {
+	concurrent.OnProcessors(t, func(t *testing.T) {
 		var attempts, throttled atomic.Int64
 		api := tctest.NewAPI()
 		api.RateLimit("DescribeInstances", 20, tctest.FixedWindow)
@@ -59,7 +37,7 @@ func TestATransportUnderSiegeStartsNoMoreThanTheLimit(t *testing.T) {
 		learned, began := attempts.Load(), time.Now()
 		besiege(t, rt, 256, 2*time.Second)
 		require.Positive(t, throttled.Load())
-		require.LessOrEqual(t, attempts.Load()-learned, mayStart(time.Since(began), 20))
+		require.LessOrEqual(t, attempts.Load()-learned, concurrent.MayStart(time.Since(began), 20))
 	})
 }
 

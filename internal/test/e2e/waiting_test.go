@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/concurrent"
 	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
@@ -56,14 +57,14 @@ func rarely(tb testing.TB) *tcretry.Transport {
 func TestAWaitingCallTakesNoGoroutineOfOursAndLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := rarely(t)
-		before := bubbled()
+		before := concurrent.Bubbled()
 		end := startWaiting(t, rt, 200)
 		synctest.Wait()
 		require.GreaterOrEqual(t, rt.RateLimits()[0].Waiting, 190)
-		require.LessOrEqual(t, bubbled()-before, 200, "one goroutine for each call: the caller's own")
+		require.LessOrEqual(t, concurrent.Bubbled()-before, 200, "one goroutine for each call: the caller's own")
 		end()
 		synctest.Wait()
-		require.Equal(t, before, bubbled())
+		require.Equal(t, before, concurrent.Bubbled())
 		require.Zero(t, rt.RateLimits()[0].Waiting)
 		require.Zero(t, rt.RateLimits()[0].InFlight)
 	})
@@ -73,7 +74,7 @@ func TestACallThatIsCanceledAtItsSlotLeavesNothing(t *testing.T) {
 	for after := range 40 {
 		synctest.Test(t, func(t *testing.T) {
 			rt := rarely(t)
-			before := bubbled()
+			before := concurrent.Bubbled()
 			began := time.Now()
 			first := make(chan struct{})
 			var turn time.Duration
@@ -95,7 +96,7 @@ func TestACallThatIsCanceledAtItsSlotLeavesNothing(t *testing.T) {
 			time.AfterFunc(wait, func() { close(cancel) })
 			<-first
 			synctest.Wait()
-			require.Equal(t, before, bubbled())
+			require.Equal(t, before, concurrent.Bubbled())
 			require.Zero(t, rt.RateLimits()[0].Waiting)
 			require.Zero(t, rt.RateLimits()[0].InFlight)
 		})
