@@ -2,28 +2,19 @@ package main
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/examples/internal/golden"
 	"github.com/tcretry/tcretry/tctest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(&out))
-	got := out.Bytes()
-	if *update {
-		require.NoError(t, os.WriteFile("testdata/output.txt", got, 0o644))
-	}
-	want, err := os.ReadFile("testdata/output.txt")
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
+	golden.RequireOutput(t, out.Bytes())
 }
 
 func TestAFileThatIsGoneLeavesThePolicyInForce(t *testing.T) {

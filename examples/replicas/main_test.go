@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"os"
 	"regexp"
 	"strconv"
@@ -11,9 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/tcretry/tcretry/examples/internal/golden"
+)
 
 // The program starts itself again; in a test that is the test binary.
 func TestMain(m *testing.M) {
@@ -36,12 +35,7 @@ func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	require.NoError(t, run(t.Context(), &out, false, quick))
 	got := numbers.ReplaceAll(out.Bytes(), []byte(" #"))
 	got = redisIs.ReplaceAll(got, []byte("Redis is there."))
-	if *update {
-		require.NoError(t, os.WriteFile("testdata/output.txt", got, 0o644))
-	}
-	want, err := os.ReadFile("testdata/output.txt")
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
+	golden.RequireOutput(t, got)
 }
 
 func TestALineShowsProgressOnATerminal(t *testing.T) {

@@ -2,22 +2,15 @@ package main
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/tcretry/tcretry/examples/internal/golden"
+)
 
 func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(&out))
-	if *update {
-		require.NoError(t, os.WriteFile("testdata/output.txt", out.Bytes(), 0o644))
-	}
-	want, err := os.ReadFile("testdata/output.txt")
-	require.NoError(t, err)
-	require.Equal(t, string(want), out.String())
+	golden.RequireOutput(t, out.Bytes())
 }

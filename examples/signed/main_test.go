@@ -2,16 +2,14 @@ package main
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/tcretry/tcretry/examples/internal/golden"
+)
 
 // tokens are what differs from run to run.
 var tokens = regexp.MustCompile(`(token +|ClientToken":")[0-9A-F-]{36}`)
@@ -38,12 +36,7 @@ func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 		out.WriteString("exit " + string(rune('0'+code)) + "\n\n")
 	}
 	got := tokens.ReplaceAll(out.Bytes(), []byte("${1}a-random-token"))
-	if *update {
-		require.NoError(t, os.WriteFile("testdata/output.txt", got, 0o644))
-	}
-	want, err := os.ReadFile("testdata/output.txt")
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
+	golden.RequireOutput(t, got)
 }
 
 // A key in the environment alone must not send anything.

@@ -2,15 +2,13 @@ package main
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/tcretry/tcretry/examples/internal/golden"
+)
 
 // varying is what differs from run to run: times with the blanks that align
 // them, and ids.
@@ -20,10 +18,5 @@ func TestOutputIsThatOfTheGoldenFile(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(&out))
 	got := varying.ReplaceAll(out.Bytes(), []byte("# "))
-	if *update {
-		require.NoError(t, os.WriteFile("testdata/output.txt", got, 0o644))
-	}
-	want, err := os.ReadFile("testdata/output.txt")
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
+	golden.RequireOutput(t, got)
 }
