@@ -3,11 +3,9 @@ package tcsdk_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tc3"
 	"github.com/tcretry/tcretry/tcsdk"
 	"github.com/tcretry/tcretry/tctest"
@@ -176,12 +175,8 @@ func TestAClientKeepsItsIdleTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				base, closed := tctest.NewAPI().PipeTransport(t), new(atomic.Int32)
-				dial := base.DialContext
-				base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-					conn, err := dial(ctx, network, address)
-					return closing{conn, closed}, err
-				}
+				base := tctest.NewAPI().PipeTransport(t)
+				closed := probe.ClosedConns(base)
 				base.IdleConnTimeout = 90 * time.Second
 				setDefaultTransport(t, base)
 				require.NoError(t, send(setUp(t), "DescribeZones"))
@@ -200,17 +195,6 @@ func overHTTP() *profile.ClientProfile {
 	p := profile.NewClientProfile()
 	p.HttpProfile.Scheme = "http"
 	return p
-}
-
-// closing is a connection that counts when it is closed.
-type closing struct {
-	net.Conn
-	closed *atomic.Int32
-}
-
-func (c closing) Close() error {
-	c.closed.Add(1)
-	return c.Conn.Close()
 }
 
 func TestReqTimeoutLimitsAllAttemptsTogether(t *testing.T) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +16,7 @@ import (
 	cvm "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/cvm/v20170312"
 
 	"github.com/tcretry/tcretry"
+	"github.com/tcretry/tcretry/internal/test/probe"
 	"github.com/tcretry/tcretry/tctest"
 )
 
@@ -62,12 +60,8 @@ func TestTheSDKKeepsItsIdleTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				base, closed := tctest.NewAPI().PipeTransport(t), new(atomic.Int32)
-				dial := base.DialContext
-				base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-					conn, err := dial(ctx, network, address)
-					return closing{conn, closed}, err
-				}
+				base := tctest.NewAPI().PipeTransport(t)
+				closed := probe.ClosedConns(base)
 				base.IdleConnTimeout = 90 * time.Second
 				original := http.DefaultTransport
 				http.DefaultTransport = base
@@ -87,17 +81,6 @@ func TestTheSDKKeepsItsIdleTimeout(t *testing.T) {
 			})
 		})
 	}
-}
-
-// closing is a connection that counts when it is closed.
-type closing struct {
-	net.Conn
-	closed *atomic.Int32
-}
-
-func (c closing) Close() error {
-	c.closed.Add(1)
-	return c.Conn.Close()
 }
 
 // The SDK marks every request as idempotent when its retries after connection failures

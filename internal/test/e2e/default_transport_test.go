@@ -1,9 +1,7 @@
 package e2e_test
 
 import (
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -122,16 +120,6 @@ func TestANilRoundTripperIsTheDefaultTransportOfItsTime(t *testing.T) {
 	require.Zero(t, last.Load())
 }
 
-// closing counts the connections that a transport closes.
-func closing(base *http.Transport) *atomic.Int32 {
-	dial, closed := base.DialContext, new(atomic.Int32)
-	base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		return &observedConn{Conn: conn, onClose: func() { closed.Add(1) }}, err
-	}
-	return closed
-}
-
 func TestAnIdleConnectionToTheAPIIsGivenUpBeforeTheAPICloses(t *testing.T) {
 	for idle, want := range map[time.Duration]time.Duration{90 * time.Second: 30 * time.Second, 0: 30 * time.Second, 10 * time.Second: 10 * time.Second} {
 		for name, rt := range map[string]func() http.RoundTripper{
@@ -148,7 +136,7 @@ func TestAnIdleConnectionToTheAPIIsGivenUpBeforeTheAPICloses(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					original := tctest.NewAPI().PipeTransport(t)
 					original.IdleConnTimeout = idle
-					closed := closing(original)
+					closed := probe.ClosedConns(original)
 					setDefault(t, original)
 					req := probe.SDKRequest(t, "DescribeZones", nil)
 					req.URL.Scheme = "http"
