@@ -122,6 +122,13 @@ func TestAFaultThatNoTestNoticesIsPrinted(t *testing.T) {
 	}
 }
 
+func TestWhatOnlySkippedTestsWouldNoticeSurvives(t *testing.T) {
+	code, out, errs := mutate("-repo", repo(t, "!Less(1, 2) || Less(2, 1)"), "-package", "./p", "-skip", "^TestLess$")
+	if code != 0 || errs != "" || !strings.Contains(out, ": 0 of 2 faults noticed") {
+		t.Fatalf("%d\n%s\n%s", code, out, errs)
+	}
+}
+
 func TestTestsThatFailWithoutAFaultProveNothing(t *testing.T) {
 	code, out, errs := mutate("-repo", repo(t, "Less(1, 2)"), "-package", "./p")
 	if code != 1 || out != "" || !strings.Contains(errs, "the tests failed without a fault") {
