@@ -3,7 +3,10 @@ package base_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -44,6 +47,7 @@ func request(t *testing.T) *http.Request {
 func TestDefault_HasAnIdleTimeoutOf30SecondsForTheAPIAlone(t *testing.T) {
 	for idle, want := range map[time.Duration]time.Duration{
 		0: 30 * time.Second, 90 * time.Second: 30 * time.Second, 30 * time.Second: 30 * time.Second, time.Second: time.Second,
+		time.Nanosecond: time.Nanosecond,
 	} {
 		original := &http.Transport{IdleConnTimeout: idle, MaxConnsPerHost: 7}
 		setDefault(t, original)
@@ -136,6 +140,33 @@ func TestDefault_ClosesIdleConnectionsOnce(t *testing.T) {
 	d = base.Default{}
 	d.CloseIdleConnections(nil)
 	require.Equal(t, 1, circular.closed, "it led back")
+}
+
+// A connection of the copy is one that the program can only close through us.
+func TestDefault_ClosesTheIdleConnectionsOfTheCopyToo(t *testing.T) {
+	setDefault(t, new(http.Transport))
+	closed := make(chan struct{}, 1)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	server.Start()
+	defer server.Close()
+	var d base.Default
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+	require.NoError(t, err)
+	resp, err := d.API(nil).RoundTrip(req)
+	require.NoError(t, err)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, resp.Body.Close())
+	d.CloseIdleConnections(nil)
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the connection is still open")
+	}
 }
 
 type closer struct {
