@@ -271,7 +271,8 @@ func ExampleWithAttemptTimeout() {
 // Transports that share a budget consume its tokens together: here one token for
 // the retries of both, and no attempt succeeds.
 func ExampleWithBudget() {
-	budget := &budget.Tokens{Capacity: 1}
+	// A retry without a token waits for MaxDefer, 5 seconds unless it is set.
+	budget := &budget.Tokens{Capacity: 1, MaxDefer: 10 * time.Millisecond}
 	api := always(tctest.Fail("InternalError", ""))
 	for range 2 {
 		transport := tcretry.New(api, tcretry.WithPolicy(soon), tcretry.WithBudget(budget))
