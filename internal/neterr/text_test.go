@@ -60,3 +60,18 @@ func TestText_HasNoAddress(t *testing.T) {
 	}
 	require.Contains(t, neterr.Text(hostile{}), "PANIC")
 }
+
+// Addresses are removed however an error is wrapped, and below as many wrappers as anybody
+// makes.
+func TestText_HasNoAddressOfAnErrorThatIsWrappedManyTimes(t *testing.T) {
+	for name, wrap := range map[string]func(error) error{
+		"wrapped": func(err error) error { return fmt.Errorf("%w", err) },
+		"joined":  func(err error) error { return errors.Join(err) },
+	} {
+		var err error = &url.Error{Op: "Get", URL: signed, Err: io.EOF}
+		for times := range 32 {
+			require.Equal(t, "EOF", neterr.Text(err), "%s %d times", name, times)
+			err = wrap(err)
+		}
+	}
+}
