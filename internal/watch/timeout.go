@@ -72,8 +72,7 @@ func (t *Timer) End(resp *http.Response, err error, seen *envelope.Seen) (*http.
 		}
 		return resp, err
 	}
-	if expired {
-		t.cancel(nil)
+	if expired { // the timer ends the context, with the error as its cause
 		_ = resp.Body.Close()
 		return nil, TimeoutError{t.after}
 	}
