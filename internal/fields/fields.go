@@ -30,7 +30,7 @@ func Parse(data []byte) (any, error) {
 	if err := json.Unmarshal(data, &whole); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			before := data[:min(max(syntax.Offset, 0), int64(len(data)))]
+			before := data[:min(syntax.Offset, int64(len(data)))]
 			return nil, fmt.Errorf("line %d: not JSON: %w", bytes.Count(before, []byte("\n"))+1, err)
 		}
 		return nil, fmt.Errorf("not JSON: %w", err)

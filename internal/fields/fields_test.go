@@ -1,6 +1,7 @@
 package fields_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -59,6 +60,17 @@ func TestObjectReportsEveryInvalidValueWithItsPath(t *testing.T) {
 	require.Equal(t, []fields.Invalid{{Path: "n", Reason: "an object: want a whole number"}}, invalid)
 	_, invalid = decode(t, `"text"`)
 	require.Equal(t, []fields.Invalid{{Value: "text", Reason: "want an object"}}, invalid)
+}
+
+func TestParseReturnsEveryValueInItsPlace(t *testing.T) {
+	value, err := fields.Parse([]byte(`{"a":{"b":[]},"c":[{"d":1},[2.50,"x"],true],"a":null,"e":{}}`))
+	require.NoError(t, err)
+	require.Equal(t, []fields.Field{
+		{Name: "a", Value: []fields.Field{{Name: "b", Value: []any{}}}},
+		{Name: "c", Value: []any{[]fields.Field{{Name: "d", Value: json.Number("1")}}, []any{json.Number("2.50"), "x"}, true}},
+		{Name: "a", Value: nil},
+		{Name: "e", Value: []fields.Field{}},
+	}, value)
 }
 
 func TestParseNamesTheLineOfASyntaxError(t *testing.T) {

@@ -1,0 +1,39 @@
+package bodies_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/bodies"
+)
+
+// offers is an endless source that records how much room each Read has.
+type offers struct{ room []int }
+
+func (o *offers) Read(p []byte) (int, error) {
+	o.room = append(o.room, len(p))
+	return len(p), nil
+}
+
+// A body of a declared length needs one buffer that it fits, with room for the Read that
+// sees its end: nothing is copied to a larger one.
+func TestReadPrefix_OfADeclaredLengthStartsWithABufferThatFits(t *testing.T) {
+	for length, room := range map[int64]int{
+		-1: bodies.Small, 0: bodies.Small, 1: bodies.Small,
+		bodies.Small - 1: bodies.Small, bodies.Small: bodies.Large, bodies.Small + 1: bodies.Large,
+		bodies.Large - 1: bodies.Large, bodies.Large: bodies.Large, 1 << 40: bodies.Large,
+	} {
+		var source offers
+		prefix, end := bodies.ReadPrefix(&source, bodies.Large, length)
+		prefix.Free()
+		require.NoError(t, end)
+		require.Equal(t, room, source.room[0], "a body of %d bytes", length)
+	}
+	// No more is read than the limit, whatever was declared.
+	var source offers
+	prefix, _ := bodies.ReadPrefix(io.LimitReader(&source, 1<<20), 10, 1000)
+	prefix.Free()
+	require.Equal(t, []int{10}, source.room)
+}
