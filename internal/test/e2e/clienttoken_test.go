@@ -276,7 +276,8 @@ func TestABodyWithoutGetBodyThatGetsNoTokenArrivesAsItWas(t *testing.T) {
 			require.NoError(t, r.Body.Close())
 			return nil, errors.New("no network")
 		})
-		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(50), tcretry.WithHooks(events.Hooks())).RoundTrip(req)
+		_, err := tcretry.New(base, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(50), tcretry.WithHooks(events.Hooks()),
+			tcretry.WithPolicy(probe.Quick())).RoundTrip(req)
 		require.Error(t, err, name)
 		require.Empty(t, events.Done[0].ClientToken, name)
 		require.Equal(t, 1, body.Closed, name)

@@ -171,7 +171,7 @@ func withRetryAfter(t *testing.T, values []string, want time.Duration) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	var events probe.Events
-	rt := tcretry.New(api, tcretry.WithPolicy(probe.Quick()), tcretry.WithHooks(events.Hooks()), tcretry.WithoutRateLimiter())
+	rt := tcretry.New(api, tcretry.WithHooks(events.Hooks()), tcretry.WithoutRateLimiter())
 	resp, err := rt.RoundTrip(probe.SDKRequest(t, "RunInstances", nil))
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

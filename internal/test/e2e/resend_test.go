@@ -75,7 +75,7 @@ func TestANonIdempotentGETWithALengthAndNoBodyIsRejectedAsWithoutUs(t *testing.T
 	req.ContentLength = 5
 	base := &http.Transport{DialContext: dialOnly(listen(t, func(conn net.Conn) {}))}
 	_, want := base.RoundTrip(req)
-	_, err := tcretry.New(base).RoundTrip(req)
+	_, err := tcretry.New(base, tcretry.WithPolicy(probe.Quick())).RoundTrip(req)
 	require.ErrorContains(t, err, want.Error())
 }
 

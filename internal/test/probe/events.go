@@ -50,10 +50,11 @@ func Exact() tcretry.Policy {
 	}}
 }
 
-// Quick is a policy with delays of a nanosecond for the three retried families.
+// Quick is a policy with delays of a nanosecond for the three retried families, and of a
+// millisecond at most for what has no code.
 func Quick() tcretry.Policy {
 	b := tcretry.Backoff{Initial: 1, Max: 1, Multiplier: 1, Jitter: tcretry.NoJitter}
-	return tcretry.Policy{Codes: map[string]tcretry.Rule{
+	return tcretry.Policy{MaxDelay: time.Millisecond, Codes: map[string]tcretry.Rule{
 		"RequestLimitExceeded": {Backoff: b}, "InternalError": {Backoff: b}, "ResourceInUse": {Backoff: b},
 	}}
 }
