@@ -38,6 +38,7 @@ func TestLimiter_returnsTheEmptyValueAndDoesNotCountIt(t *testing.T) {
 	require.Empty(t, limiter.Label(""))
 	require.Equal(t, "a", limiter.Label("a"))
 	require.Empty(t, limiter.Label(""))
+	require.Equal(t, label.Other, limiter.Label("b"), "one is all that is kept")
 }
 
 func TestLimiter_foldsLongAndInvalidValues(t *testing.T) {
