@@ -113,6 +113,32 @@ func TestEnd_ReplacesAResponseThatArrivesTooSlowly(t *testing.T) {
 	})
 }
 
+// Of a body that was cut short before any API error, and of one that goes on after an API
+// error, the rest is missing: neither is whole.
+func TestEnd_ReplacesWhatIsNeitherWholeNorAnAPIErrorThatWasCutShort(t *testing.T) {
+	for name, seen := range map[string]envelope.Seen{
+		"cut before an API error": {Err: io.ErrUnexpectedEOF},
+		"more than an API error":  {Failure: &envelope.Failure{Code: "InternalError"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				late := &closeRecorder{Reader: strings.NewReader("data")}
+				resp, ended, err := end(t, limit, &http.Response{Body: late}, seen.Err, seen)
+				require.Nil(t, resp)
+				require.Equal(t, errTimeout, err)
+				require.True(t, ended)
+				require.True(t, late.closed)
+
+				inTime := &http.Response{Body: &closeRecorder{Reader: strings.NewReader("data")}}
+				resp, ended, err = end(t, limit/2, inTime, seen.Err, seen)
+				require.Equal(t, seen.Err, err)
+				require.False(t, ended, "the rest can be read")
+				require.NoError(t, resp.Body.Close())
+			})
+		})
+	}
+}
+
 func TestEnd_KeepsAnAPIErrorWhoseBodyTheTimeoutCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const text = `{"Response":{"Error":{"Code":"AuthFailure","Message":"m"},"RequestId":"r"}}`
