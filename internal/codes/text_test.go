@@ -12,13 +12,16 @@ func TestRateNumbers_AreTheTwoInBackticks(t *testing.T) {
 	for text, want := range map[string][2]int{
 		"equals to `6` in a second, which exceeds the frequency limit `5` for a second": {6, 5},
 		"当前每秒请求 `6` 次，超过了每秒频率上限 `5`":                                                    {6, 5},
-		"no numbers":      {},
-		"`6`":             {},
-		"`6` `5` `4`":     {},
-		"`six` `5`":       {},
-		"`6` `0`":         {},
-		"`-6` `5`":        {},
-		"six `` and `5` ": {},
+		"no numbers":                 {},
+		"`6`":                        {},
+		"`6` `5` `4`":                {},
+		"`six` `5`":                  {},
+		"`6` `0`":                    {},
+		"`-6` `5`":                   {},
+		"`6` `-5`":                   {},
+		"`6` `99999999999999999999`": {}, // no int
+		"`99999999999999999999` `5`": {},
+		"six `` and `5` ":            {},
 	} {
 		count, limit := codes.RateNumbers(text)
 		require.Equal(t, want, [2]int{count, limit}, text)

@@ -45,8 +45,9 @@ func TestReplayFailsTheNextAttemptWhenALateReadExceedsTheLimit(t *testing.T) {
 		synctest.Wait()
 		second := attempt(t, r)
 		go out.Write([]byte("0123"))
-		_, err := io.ReadAll(second)
+		data, err := io.ReadAll(second)
 		require.ErrorIs(t, err, bodies.ErrNotReplayable)
+		require.Empty(t, data)
 		require.False(t, r.Replayable())
 	})
 }
