@@ -76,6 +76,19 @@ func TestTraceEventsOfEachStageOfAnAttempt(t *testing.T) {
 	}
 }
 
+func TestTheConnectionOfATraceIsClosed(t *testing.T) {
+	req := newRequest(t, "RunInstances", "{}")
+	var conn net.Conn
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { conn = info.Conn },
+	}))
+	see(t, tctest.NewAPI(), req)
+	_, err := conn.Read(make([]byte, 1)) // nobody is at its other end
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+	_, err = conn.Write([]byte("x"))
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+}
+
 func TestTheDialledAddressIsTheURLs(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://cvm.tencentcloudapi.com/":  "cvm.tencentcloudapi.com:80",
