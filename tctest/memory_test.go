@@ -238,6 +238,24 @@ func TestEveryWaitEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// A handler that writes when its caller has left gets an error, and its goroutine ends.
+func TestAHandlerWhoseCallerHasLeftEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(cause) })
+		written := make(chan error, 1)
+		api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			<-req.Context().Done()
+			time.Sleep(time.Second)
+			_, err := io.WriteString(w, "late")
+			written <- err
+		}))
+		require.Equal(t, cause, see(t, api, newRequest(t, "RunInstances", "").WithContext(ctx)).Err)
+		require.Equal(t, cause, <-written)
+	})
+}
+
 func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
