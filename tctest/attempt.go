@@ -134,11 +134,10 @@ func parameters(req *http.Request, body []byte) map[string]string {
 	return params
 }
 
+// addValues adds the first value of each key: a parsed query or form has one.
 func addValues(params map[string]string, values map[string][]string) {
 	for k, v := range values {
-		if len(v) > 0 {
-			params[k] = v[0]
-		}
+		params[k] = v[0]
 	}
 }
 

@@ -3,6 +3,7 @@ package tctest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -189,11 +190,18 @@ func TestTheRequestBodyIsClosedOnceHoweverItEnds(t *testing.T) {
 }
 
 func TestALengthThatIsNotTheBodysIsAnError(t *testing.T) {
-	req := newRequest(t, "RunInstances", "{}")
-	req.ContentLength = 3
-	api := tctest.NewAPI()
-	require.EqualError(t, see(t, api, req).Err, "http: ContentLength=3 with Body length 2")
-	require.Empty(t, api.Recorded())
+	for _, length := range []int64{1, 3} {
+		req := newRequest(t, "RunInstances", "{}")
+		req.ContentLength = length
+		api := tctest.NewAPI()
+		require.EqualError(t, see(t, api, req).Err, fmt.Sprintf("http: ContentLength=%d with Body length 2", length))
+		require.Empty(t, api.Recorded())
+	}
+	for _, unknown := range []int64{-1, 0} {
+		req := newRequest(t, "RunInstances", "{}")
+		req.ContentLength = unknown
+		require.NoError(t, see(t, tctest.NewAPI(), req).Err)
+	}
 }
 
 func TestTheBodysErrorIsTheCallsError(t *testing.T) {
