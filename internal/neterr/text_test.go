@@ -26,6 +26,12 @@ type circular struct{}
 func (circular) Error() string { return "circular" }
 func (circular) Unwrap() error { return circular{} }
 
+// joined is an error that joins itself.
+type joined struct{}
+
+func (joined) Error() string   { return "joined" }
+func (joined) Unwrap() []error { return []error{joined{}} }
+
 // hostile is an error whose methods panic.
 type hostile struct{ unwrapOnly bool }
 
@@ -54,6 +60,7 @@ func TestText_HasNoAddress(t *testing.T) {
 		"nil in an URL":  {(*url.Error)(nil), "<nil>"},
 		"nil":            {nil, "<nil>"},
 		"circular":       {circular{}, "circular"},
+		"joins itself":   {joined{}, "joined"},
 		"panics":         {hostile{unwrapOnly: true}, "hostile"},
 	} {
 		require.Equal(t, c.want, neterr.Text(c.err), name)
