@@ -59,6 +59,26 @@ func TestBucketsAreThoseOfTheOptions(t *testing.T) {
 	}
 }
 
+// The defaults, beside the infinite bound of each histogram.
+func TestBucketsByDefault(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	call(t, tcretry.New(tctest.NewAPI(), tcretry.WithHooks(metrics.Hooks())), "DescribeInstances")
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	bounds := map[string][]float64{}
+	for _, family := range families {
+		for _, bucket := range family.Metric[0].GetHistogram().GetBucket() {
+			if bound := bucket.GetUpperBound(); !math.IsInf(bound, 0) {
+				bounds[family.GetName()] = append(bounds[family.GetName()], bound)
+			}
+		}
+	}
+	require.Equal(t, map[string][]float64{
+		"tcretry_call_duration_seconds": {.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
+		"tcretry_call_attempts":         {1, 2, 3, 4, 6, 8, 12, 16},
+	}, bounds)
+}
+
 func TestWatchReportsEveryMistakeAtOnce(t *testing.T) {
 	metrics, _ := newCollector(t, tcprom.Options{})
 	require.NoError(t, metrics.Watch("default", tcretry.New(nil)))
