@@ -35,7 +35,7 @@ func TestATransportUnderSiegeStartsNoMoreThanTheLimit(t *testing.T) {
 		}))
 		besiege(t, rt, 256, 100*time.Millisecond) // the limit is learned
 		learned, began := attempts.Load(), time.Now()
-		besiege(t, rt, 256, 2*time.Second)
+		besiege(t, rt, 256, time.Second)
 		require.Positive(t, throttled.Load())
 		require.LessOrEqual(t, attempts.Load()-learned, concurrent.MayStart(time.Since(began), 20))
 	})

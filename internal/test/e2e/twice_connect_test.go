@@ -63,6 +63,7 @@ var unconnected = map[string]func(*testing.T) dialFunc{
 }
 
 func TestARequestWithoutAConnectionIsRetriedForEveryAction(t *testing.T) {
+	t.Parallel()
 	for name, fault := range unconnected {
 		eachRequest(slices.Sorted(maps.Keys(wires)), func(request, wire, shape, kind string) {
 			if wire == "HTTP/1.1" && slices.Contains([]string{"the TLS handshake fails", "the connection ends in the TLS handshake"}, name) {

@@ -37,6 +37,7 @@ var http2Lost = map[string]struct {
 }
 
 func TestNothingIsExecutedTwiceOverHTTP2(t *testing.T) {
+	t.Parallel()
 	for name, row := range http2Lost {
 		eachRequest([]string{"HTTP/2"}, func(request, _, shape, kind string) {
 			t.Run(name+"/"+request, func(t *testing.T) {
@@ -63,6 +64,7 @@ func relayedCall(t *testing.T, api *tctest.API, fault http2Fault, used bool, sha
 // TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction: the server says so. Most of
 // these net/http resends by itself, and the call sees one attempt.
 func TestARequestThatHTTP2DidNotProcessIsRetriedForEveryAction(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]http2Fault{
 		"REFUSED_STREAM":                          {frame: reset(codeRefused)},
 		"GOAWAY before our stream":                {frame: goAway(2, codeNone)},

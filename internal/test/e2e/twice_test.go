@@ -178,6 +178,7 @@ var lost = map[string]struct {
 // TestNothingIsExecutedTwice counts executions at a server that executes and
 // then does not say so.
 func TestNothingIsExecutedTwice(t *testing.T) {
+	t.Parallel()
 	for name, row := range lost {
 		eachRequest(slices.Sorted(maps.Keys(wires)), func(request, wire, shape, kind string) {
 			t.Run(name+"/"+request, func(t *testing.T) {
@@ -198,6 +199,7 @@ func TestNothingIsExecutedTwice(t *testing.T) {
 // requests of the table are made at once. Their time is long enough for a slow
 // machine to make the attempts that are answered.
 func TestAnAttemptThatTimedOutIsNotRetried(t *testing.T) {
+	t.Parallel()
 	var calls sync.WaitGroup
 	var checks []func()
 	eachRequest(slices.Sorted(maps.Keys(wires)), func(name, wire, shape, kind string) {
