@@ -21,15 +21,16 @@ const (
 type circuit struct {
 	failures      int       // in a row, at most openAfter: then it is open
 	lastFailure   time.Time // when the last of them was
-	lastAttempt   time.Time // when an attempt last ended, or a probe was released
+	lastAttempt   time.Time // when an attempt last failed, or a probe was released
 	lastProbe     time.Time // when it opened, or a probe was last released
-	attemptsSince int       // attempts that ended since then
+	attemptsSince int       // attempts that failed since then
 	openedAt      time.Time // when it last opened
 	closedAt      time.Time // when it last closed after more than a moment
 }
 
-// ended counts an attempt, whatever its result.
-func (c *circuit) ended(now time.Time) {
+// failed counts an attempt that failed, whether it is evidence or not. One that succeeds
+// closes the circuit, and there is nothing to probe.
+func (c *circuit) failed(now time.Time) {
 	c.lastAttempt = now
 	c.attemptsSince++
 }

@@ -174,8 +174,8 @@ func (h *hostTokens) record(r Report) {
 
 func (h *hostTokens) fail(a *actionTokens) {
 	h.failuresInRow = min(h.failuresInRow+1, h.openAfter)
-	h.circuit.ended(h.now)
-	a.circuit.ended(h.now)
+	h.circuit.failed(h.now)
+	a.circuit.failed(h.now)
 	a.circuit.expire(h.now)
 	// No action is more than half of the evidence against a host.
 	if a.circuit.failures < h.openAfter/2 || h.isOpen() {
@@ -189,14 +189,12 @@ func (h *hostTokens) fail(a *actionTokens) {
 // without a failure.
 func (h *hostTokens) succeed(a *actionTokens, returned int) {
 	h.failuresInRow = 0
-	h.circuit.ended(h.now)
 	if h.circuit.close(h.now, h.openAfter, h.probeInterval/momentaryPart) {
 		h.recovery.begin(h.now)
 	}
 	if a == nil {
 		return
 	}
-	a.circuit.ended(h.now)
 	if a.circuit.close(h.now, h.openAfter, h.probeInterval/momentaryPart) {
 		h.recovery.begin(h.now)
 	}
