@@ -208,7 +208,7 @@ func TestAnAttemptThatTimedOutIsNotRetried(t *testing.T) {
 		scheme, base := wires[wire](t, api)
 		req := shapes[shape](t, ask.action, ask.params)
 		var o outcome
-		calls.Go(func() { o = twiceCall(scheme, base, req, tcretry.WithAttemptTimeout(2*time.Second)) })
+		calls.Go(func() { o = twiceCall(scheme, base, req, tcretry.WithAttemptTimeout(3*time.Second)) })
 		checks = append(checks, func() {
 			t.Run(name, func(t *testing.T) { requireOutcome(t, api, o, kind, "an error") })
 		})
