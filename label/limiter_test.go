@@ -2,8 +2,11 @@ package label_test
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -65,6 +68,26 @@ func TestLimiter_keepsNoMoreThanMaxFromManyGoroutines(t *testing.T) {
 	count := 0
 	kept.Range(func(any, any) bool { count++; return true })
 	require.Equal(t, 8+1, count, "the kept ones and Other")
+}
+
+// Goroutines that all found room for their value must not all keep it.
+func TestLimiter_keepsOneOfTheValuesThatComeTogether(t *testing.T) {
+	for range 20_000 {
+		limiter := label.Limiter{Max: 1}
+		var all sync.WaitGroup
+		var ready atomic.Int32
+		var kept [4]bool
+		for i := range kept {
+			all.Go(func() {
+				for ready.Add(1); int(ready.Load()) < len(kept); { // as close together as can be
+					runtime.Gosched()
+				}
+				kept[i] = limiter.Label(fmt.Sprint(i)) != label.Other
+			})
+		}
+		all.Wait()
+		require.Len(t, slices.DeleteFunc(kept[:], func(kept bool) bool { return !kept }), 1)
+	}
 }
 
 func TestLimiter_allocatesNothingForAKeptValue(t *testing.T) {

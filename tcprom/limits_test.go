@@ -49,6 +49,22 @@ func TestTargetsBeyondTheLimitFoldIntoOther(t *testing.T) {
 	require.Equal(t, 3, series(t, registry, "tcretry_attempts_total"))
 }
 
+func TestTheDefaultLimitsAreTheDocumentedOnes(t *testing.T) {
+	metrics, registry := newCollector(t, tcprom.Options{})
+	hooks := metrics.Hooks()
+	for i := range 300 {
+		hooks.AttemptDone(context.Background(), attempt("RunInstances", tcretry.Terminal, fmt.Sprint("Made.Up", i), 200))
+	}
+	require.Equal(t, 50+1, series(t, registry, "tcretry_failures_total"))
+	for i := range 300 {
+		hooks.AttemptDone(context.Background(), attempt(fmt.Sprint("Action", i), tcretry.Success, "", 200))
+	}
+	text := scrape(t, registry)
+	require.Contains(t, text, `action="Action198"`, "RunInstances and 199 more")
+	require.NotContains(t, text, `action="Action199"`)
+	require.Contains(t, text, `tcretry_attempts_total{action="other",class="success",region="other",service="cvm"} 101.0`)
+}
+
 func TestFailuresBeyondTheLimitOfATargetFoldIntoOther(t *testing.T) {
 	metrics, registry := newCollector(t, tcprom.Options{MaxFailures: 2})
 	hooks := metrics.Hooks()
