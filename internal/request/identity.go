@@ -80,9 +80,9 @@ func Identify(req *http.Request) Identity {
 	return id
 }
 
-// addParams adds from v1 parameters what the headers do not have.
+// addParams adds from v1 parameters what the headers do not have. They have no action.
 func (id *Identity) addParams(p params) {
-	id.api = id.api || p.action != ""
+	id.api = p.action != ""
 	id.Action = Name(p.action)
 	if id.Region == "" {
 		id.Region = Name(p.region)
