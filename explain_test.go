@@ -115,7 +115,10 @@ func TestExplainRecognizesNumbersStatusesAndTransportErrors(t *testing.T) {
 		"501":                     {"501", tcretry.Terminal},
 		"403":                     {"403", tcretry.Terminal},
 		"200":                     {"200", tcretry.Success},
-		"99":                      {"99", tcretry.Terminal},
+		"99":                      {"99", tcretry.Terminal}, // a code of API 2.0: no HTTP status
+		"100":                     {"100", tcretry.Success},
+		"599":                     {"599", tcretry.Ambiguous},
+		"600":                     {"600", tcretry.Terminal},
 		"EOF":                     {"EOF", tcretry.Ambiguous},
 		"eof":                     {"EOF", tcretry.Ambiguous},
 		"dns":                     {"no such host", tcretry.Transient},
