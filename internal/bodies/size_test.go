@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tcretry/tcretry/internal/bodies"
+	"github.com/tcretry/tcretry/internal/test/race"
 )
 
 // offers is an endless source that records how much room each Read has.
@@ -37,3 +38,22 @@ func TestReadPrefix_OfADeclaredLengthStartsWithABufferThatFits(t *testing.T) {
 	prefix.Free()
 	require.Equal(t, []int{10}, source.room)
 }
+
+// Buffers of both sizes are kept for the next body.
+func TestReadPrefix_AllocatesNoBuffer(t *testing.T) {
+	if race.Enabled {
+		t.Skip("a sync.Pool drops values at random with -race: go test ./internal/bodies")
+	}
+	for _, length := range []int64{-1, bodies.Small - 1, bodies.Small, bodies.Large} {
+		source := repeated{}
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			prefix, _ := bodies.ReadPrefix(source, bodies.Large, length)
+			prefix.Free()
+		}), "a body of %d bytes", length)
+	}
+}
+
+// repeated is an endless source.
+type repeated struct{}
+
+func (repeated) Read(p []byte) (int, error) { return len(p), nil }
