@@ -16,7 +16,7 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
-func ExampleTransport_Use() {
+func ExampleTransport_Use_officialSDK() {
 	transport := tcsdk.New() // one for the program
 
 	client := common.NewCommonClient(common.NewCredential("an-id", "a-key"), "ap-guangzhou", profile.NewClientProfile())
