@@ -17,6 +17,7 @@ import (
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/internal/test/probe"
+	"github.com/tcretry/tcretry/internal/test/race"
 )
 
 func upload(tb testing.TB, size int64) *http.Request {
@@ -140,6 +141,30 @@ func TestASuccessOf4KiBAddsOneAllocation(t *testing.T) {
 	require.LessOrEqual(t, probe.Added(t, probe.MemoryBase(body, -1)), 1.0, "a chunked one")
 }
 
+// The garbage of a call costs as much as its work; the next size that the runtime has is
+// 416 bytes.
+func TestASuccessOf4KiBAddsLessThan400Bytes(t *testing.T) {
+	if race.Enabled {
+		t.Skip("memory is counted without -race: go test .")
+	}
+	const calls = 2000
+	body := probe.Success(4 << 10)
+	base := probe.MemoryBase(body, int64(len(body)))
+	bytesOf := func(rt http.RoundTripper) uint64 {
+		req := signedRequest(t)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range calls {
+			probe.RoundTrip(t, rt, req)
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / calls
+	}
+	rt := ours(base)
+	_, _ = bytesOf(base), bytesOf(rt) // fill the pools
+	require.Less(t, bytesOf(rt), bytesOf(base)+400)
+}
+
 func TestHooksThatAreNotSetCostNoAllocation(t *testing.T) {
 	body := probe.Success(4 << 10)
 	base := probe.MemoryBase(body, int64(len(body)))
@@ -159,12 +184,12 @@ func countHooks() (tcretry.Hooks, *int) {
 func TestHooksThatKeepNothingCostNoAllocation(t *testing.T) {
 	body := probe.Success(4 << 10)
 	base := probe.MemoryBase(body, int64(len(body)))
-	hooks, told := countHooks()
+	hooks, called := countHooks()
 	require.Equal(t, probe.Added(t, base), probe.Added(t, base, tcretry.WithHooks(hooks)))
-	require.Positive(t, *told)
+	require.Positive(t, *called)
 }
 
-// BenchmarkHooks measures a call that is answered at once with none, one and
+// BenchmarkHooks measures a call that succeeds immediately with none, one and
 // three hooks that keep nothing.
 func BenchmarkHooks(b *testing.B) {
 	body := probe.Success(4 << 10)
@@ -182,20 +207,20 @@ func BenchmarkHooks(b *testing.B) {
 	}
 }
 
-func TestThirtyTwoLargeAnswersAtOnceTakeLittleMemory(t *testing.T) {
+func TestThirtyTwoLargeResponsesAtOnceTakeLittleMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads 320 MiB")
 	}
 	for _, length := range []int64{10 << 20, -1} {
 		t.Run(fmt.Sprintf("length %d", length), func(t *testing.T) {
-			require.LessOrEqual(t, heapOf32Answers(t, length), uint64(2<<20))
+			require.LessOrEqual(t, heapOf32Responses(t, length), uint64(2<<20))
 		})
 	}
 }
 
-// heapOf32Answers returns the live heap that 32 answers of 10 MiB, half read,
+// heapOf32Responses returns the live heap that 32 responses of 10 MiB, half read,
 // add.
-func heapOf32Answers(t *testing.T, length int64) uint64 {
+func heapOf32Responses(t *testing.T, length int64) uint64 {
 	base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		return &http.Response{
 			StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
@@ -227,9 +252,9 @@ func heapOf32Answers(t *testing.T, length int64) uint64 {
 	return max(now, before) - before
 }
 
-// BenchmarkBelowTheQuota measures what pacer and budget cost a call that needs
-// neither, over a base in memory.
-func BenchmarkBelowTheQuota(b *testing.B) {
+// BenchmarkBelowTheLimit measures what the rate limiter and the retry budget cost a call
+// that needs neither, over a base in memory.
+func BenchmarkBelowTheLimit(b *testing.B) {
 	body := probe.Success(4 << 10)
 	base := probe.MemoryBase(body, int64(len(body)))
 	for name, opts := range map[string][]tcretry.Option{

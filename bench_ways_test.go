@@ -19,9 +19,9 @@ import (
 	"github.com/tcretry/tcretry/internal/test/probe"
 )
 
-// lookOnly does nothing but what nobody who reads an answer before its caller
+// lookOnly does nothing but what nobody who reads a response before its caller
 // can do without: read it into memory that is used again, search it for a
-// failure, and hand it on. It is the floor under our own figures.
+// failure, and return it. It is the floor under our own figures.
 func lookOnly(base http.RoundTripper) http.RoundTripper {
 	return probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := base.RoundTrip(req)
@@ -58,7 +58,7 @@ func (b *lookedAt) Close() error {
 	return b.Closer.Close()
 }
 
-// unmarshalling does what people write instead: it reads every answer whole and
+// unmarshalling does what people write instead: it reads every response whole and
 // unmarshals it.
 func unmarshalling(base http.RoundTripper) http.RoundTripper {
 	return probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -68,10 +68,10 @@ func unmarshalling(base http.RoundTripper) http.RoundTripper {
 		}
 		body, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		var answer struct {
+		var decoded struct {
 			Response struct{ Error *tcretry.APIError }
 		}
-		if err != nil || json.Unmarshal(body, &answer) != nil || answer.Response.Error != nil {
+		if err != nil || json.Unmarshal(body, &decoded) != nil || decoded.Response.Error != nil {
 			return nil, fmt.Errorf("not a success: %v", err)
 		}
 		resp.Body = io.NopCloser(bytes.NewReader(body))
@@ -79,7 +79,7 @@ func unmarshalling(base http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// retrying is go-retryablehttp, which does not look at the answer.
+// retrying is go-retryablehttp, which does not look at the response.
 func retrying(base http.RoundTripper) http.RoundTripper {
 	client := retryablehttp.NewClient()
 	client.Logger = nil
