@@ -39,6 +39,15 @@ func TestReadPrefix_OfADeclaredLengthStartsWithABufferThatFits(t *testing.T) {
 	require.Equal(t, []int{10}, source.room)
 }
 
+// Each buffer beyond the two that are kept is twice as large as the one before.
+func TestReadPrefix_DoublesABufferThatIsTooSmall(t *testing.T) {
+	var source offers
+	prefix, _ := bodies.ReadPrefix(&source, 10*bodies.Large, -1)
+	prefix.Free()
+	const small, large = bodies.Small, bodies.Large
+	require.Equal(t, []int{small, large - small, large, 2 * large, 4 * large, 2 * large}, source.room)
+}
+
 // Buffers of both sizes are kept for the next body.
 func TestReadPrefix_AllocatesNoBuffer(t *testing.T) {
 	if race.Enabled {

@@ -35,3 +35,22 @@ func TestLookup_DecidesByEntryThenByFamily(t *testing.T) {
 		require.Equal(t, want, codes.Lookup(code), code)
 	}
 }
+
+func TestEntry_HasProductsAndAReason(t *testing.T) {
+	for code, want := range map[string]struct {
+		products []string
+		reason   bool
+	}{
+		"AuthFailure.TokenFailure":   {nil, true},
+		"AuthFailure.CamException":   {[]string{"tione"}, false},
+		"InternalError.Api":          {[]string{"ess", "essbasic"}, true},
+		"InternalError.ArgsNotMatch": {[]string{"live"}, false},
+	} {
+		products, reason, ok := codes.Entry(code)
+		require.True(t, ok, code)
+		require.Equal(t, want.products, products, code)
+		require.Equal(t, want.reason, reason != "", code)
+	}
+	_, _, ok := codes.Entry("InternalError.New")
+	require.False(t, ok)
+}

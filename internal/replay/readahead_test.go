@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,37 @@ func TestReadAhead_MakesCopiesOfABodyUpToItsLimit(t *testing.T) {
 			require.Equal(t, form, string(got))
 		}
 		requireNext(t, body)
+	}
+}
+
+// closeCount is a body that counts how often it is closed.
+type closeCount struct {
+	io.Reader
+	closes atomic.Int32
+}
+
+func (c *closeCount) Close() error {
+	c.closes.Add(1)
+	return nil
+}
+
+// A body that was read to its end is not needed any more, whatever the call does next. One
+// whose rest another attempt may need stays open.
+func TestReadAhead_ClosesABodyThatItHasReadWhole(t *testing.T) {
+	for limit, closes := range map[int64]int32{100: 1, int64(len(form)) - 2: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			source := &closeCount{Reader: strings.NewReader(form)}
+			body := new(replay.Body)
+			body.Init(&http.Request{Method: http.MethodPost, Body: source, ContentLength: -1}, 1000)
+			first, _, err := body.Next()
+			require.NoError(t, err)
+			require.NoError(t, first.Close())
+			body.ReadAhead(limit, nil)
+			synctest.Wait()
+			require.Equal(t, closes, source.closes.Load(), limit)
+			requireNext(t, body)
+			body.Close()
+		})
 	}
 }
 

@@ -37,3 +37,12 @@ func TestIdempotent(t *testing.T) {
 		require.Equal(t, c.want, request.Idempotent(req, ""), name)
 	}
 }
+
+func TestHasHeader_WithoutRegardToCaseAndValue(t *testing.T) {
+	for _, h := range []http.Header{{"X-Tc-Action": {"a"}}, {"X-Tc-Action": nil}, {"x-tc-action": {"a"}}, {"X-TC-ACTION": {}, "A": {"b"}}} {
+		require.True(t, request.HasHeader(h, "X-Tc-Action"), h)
+	}
+	for _, h := range []http.Header{nil, {}, {"X-Tc-Actions": {"a"}}, {"X-Tc-Actio": {"a"}, "Authorization": {"a"}}, {"X-Tc-Region": {"X-Tc-Action"}}} {
+		require.False(t, request.HasHeader(h, "X-Tc-Action"), h)
+	}
+}
