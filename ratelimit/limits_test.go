@@ -51,9 +51,11 @@ func TestSetLimits_appliesToKeysInUseAndReleasesTheirCalls(t *testing.T) {
 		begin(t, l, 1)
 		waiting := waitAsync(t.Context(), l, ratelimit.WaitOptions{})
 		requireWaiting(t, waiting)
+		start := time.Now()
 		a.SetLimits(func(ratelimit.Key) int { return 50 })
 		synctest.Wait()
 		require.NoError(t, (<-waiting).err)
+		require.Zero(t, time.Since(start))
 		require.Equal(t, 50, adaptiveState(a).Limit)
 
 		a.SetLimits(nil)

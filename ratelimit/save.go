@@ -115,7 +115,7 @@ func (s savedLimit) validate() error {
 	switch {
 	case s.Limit < 0 || s.Limit > maxLimit:
 		reason = fmt.Sprintf("limit %d: want 0 to %d", s.Limit, maxLimit)
-	case math.IsNaN(s.Rate) || s.Rate < 0 || s.Rate > float64(maxLimit):
+	case s.Rate < 0 || s.Rate > float64(maxLimit): // JSON has no NaN
 		reason = fmt.Sprintf("rate %v: want 0 to %d", s.Rate, maxLimit)
 	case s.Limit == 0 && s.Rate == 0:
 		reason = "neither a limit nor a rate"

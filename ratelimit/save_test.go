@@ -90,6 +90,42 @@ func TestSave_writesTheRateOfALimitThatIsShared(t *testing.T) {
 	})
 }
 
+// A program that runs for a moment, often, must not make what it has learned once look new.
+func TestSave_writesWhatWasLoadedWithItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, throttled := range []ratelimit.Result{over(5, 4), over(50, 20)} { // its own, and a shared one
+			a := &ratelimit.Adaptive{Seed: 1}
+			l := a.ForKey(testKey)
+			begin(t, l, 5)
+			done(l, 4, accepted)
+			done(l, 1, throttled)
+			text := save(t, a)
+			require.Contains(t, text, testKey.Action)
+			time.Sleep(time.Hour)
+			again := load(t, text)
+			again.ForKey(testKey) // it is in use
+			require.Equal(t, text, save(t, again))
+		}
+	})
+}
+
+func TestSave_writesTheLowestOfALoadedLimitAndOneOfAnotherCredential(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &ratelimit.Adaptive{Seed: 1}
+		learn(t, a)
+		again := load(t, save(t, a))
+		again.ForKey(testKey)
+		other := testKey
+		other.Credential = "AKIDother"
+		again.SetLimits(func(key ratelimit.Key) int { return map[ratelimit.Key]int{other: 20}[key] })
+		l := again.ForKey(other)
+		begin(t, l, 11)
+		done(l, 10, accepted)
+		done(l, 1, over(11, 10)) // a higher limit
+		require.Contains(t, save(t, again), `"limit": 4`)
+	})
+}
+
 func TestSave_writesNothingThatWasNotLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := limited(5)
@@ -114,6 +150,30 @@ func TestLoad_ignoresWhatIsOlderThanAWeek(t *testing.T) {
 		time.Sleep(time.Second)
 		require.Equal(t, ratelimit.Open, adaptiveState(load(t, text)).Mode)
 	})
+}
+
+func TestLoad_acceptsLimitsAndRatesInTheirRange(t *testing.T) {
+	for values, want := range map[string]string{
+		`"limit": 1`:            "",
+		`"limit": 65536`:        "",
+		`"limit": 65537`:        "limit 65537: want 0 to 65536",
+		`"limit": -1`:           "limit -1: want 0 to 65536",
+		`"limit": 0`:            "neither a limit nor a rate",
+		`"rate": 0.01`:          "",
+		`"rate": 65536`:         "",
+		`"rate": 65536.5`:       "rate 65536.5: want 0 to 65536",
+		`"rate": -0.01`:         "rate -0.01: want 0 to 65536",
+		`"limit": 5, "rate": 2`: "",
+	} {
+		now := time.Now().UTC().Format(time.RFC3339)
+		err := new(ratelimit.Adaptive).Load(strings.NewReader(
+			`{"version": 1, "limits": [{"host": "h", "action": "A", "learnedAt": "` + now + `", ` + values + `}]}`))
+		if want == "" {
+			require.NoError(t, err, values)
+		} else {
+			require.EqualError(t, err, `tcretry: loading limits: "A" of "h": `+want, values)
+		}
+	}
 }
 
 func TestLoad_namesWhatIsDamagedAndWorksWithoutIt(t *testing.T) {
