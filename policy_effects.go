@@ -32,11 +32,9 @@ func (l *linter) effects(k codes.Key, misspelled bool) {
 		}
 		less := rule
 		f.clear(&less)
-		without := related
-		without.Codes = maps.Clone(related.Codes)
-		without.Codes[k.String()] = less
-		if !with.differs(without.compile(), k) {
-			l.warn(f.name, f.value, "has no effect: "+with.noEffectReason(k, f.name, without.compile()))
+		related.Codes[k.String()] = less // a copy of its own; with is compiled already
+		if without := related.compile(); !with.differs(without, k) {
+			l.warn(f.name, f.value, "has no effect: "+with.noEffectReason(k, f.name, without))
 		}
 	}
 }
