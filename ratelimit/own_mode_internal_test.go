@@ -31,7 +31,10 @@ func TestOwnMode_endsAProbeWhoseResponseIsNoEvidence(t *testing.T) {
 	require.Equal(t, 5, c.limit, "a regular attempt raised the limit")
 }
 
-func TestOwnMode_countsResponsesThatAreNoEvidenceBeforeThatOfAProbe(t *testing.T) {
+// probingAmongOthers returns a controller with a limit of 5 per second that has a probe in
+// flight behind two other attempts.
+func probingAmongOthers(t *testing.T) *controller {
+	t.Helper()
 	c := newController(1, false)
 	runStep(&c, controllerStep{try: 6})
 	runStep(&c, controllerStep{ok: 5})
@@ -44,10 +47,23 @@ func TestOwnMode_countsResponsesThatAreNoEvidenceBeforeThatOfAProbe(t *testing.T
 		}
 	}
 	require.Equal(t, 3, c.probing)
-	runStep(&c, controllerStep{at: c.now, lost: 2})
+	return &c
+}
+
+func TestOwnMode_countsResponsesThatAreNoEvidenceBeforeThatOfAProbe(t *testing.T) {
+	c := probingAmongOthers(t)
+	runStep(c, controllerStep{at: c.now, lost: 2})
 	require.Equal(t, 1, c.probing)
-	runStep(&c, controllerStep{at: c.now, ok: 1})
+	runStep(c, controllerStep{at: c.now, ok: 1})
 	require.Equal(t, 6, c.limit, "the probe was accepted")
+}
+
+func TestOwnMode_raisesNoLimitForAProbeThatWasNotMade(t *testing.T) {
+	c := probingAmongOthers(t)
+	c.undo()
+	require.Zero(t, c.probing)
+	runStep(c, controllerStep{at: c.now, ok: 2})
+	require.Equal(t, 5, c.limit, "those before the probe were accepted")
 }
 
 func TestOwnMode_keepsAProbeWhenALaterAttemptIsNotMade(t *testing.T) {
