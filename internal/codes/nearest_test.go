@@ -33,7 +33,7 @@ func TestNearestName_PrefersTheFewestEdits(t *testing.T) {
 	require.Equal(t, "alpha", codes.NearestName("alphaxx", names, 2))
 	require.Equal(t, "ab", codes.NearestName("ba", []string{"bx", "ab"}, 1), "a swap is more likely than a substitution")
 	// A swap is half an edit; with an edit it is more than one.
-	for text, most := range map[string]int{"delta": -1, "edlta": 1, "edlat": 1, "elta": 1, "edlt": 2, "edltax": 2, "elt": 2, "edl": 3} {
+	for text, most := range map[string]int{"delta": -1, "edlta": 1, "xdelta": 1, "dxelta": 1, "deltax": 1, "edlat": 1, "elta": 1, "edlt": 2, "edltax": 2, "elt": 2, "edl": 3} {
 		if most > 0 {
 			require.Equal(t, "delta", codes.NearestName(text, []string{"delta"}, most), text)
 		}
