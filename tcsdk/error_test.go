@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -53,6 +54,7 @@ func TestRecoverReturnsWhatTheSDKLeavesOut(t *testing.T) {
 				require.Equal(t, c.attempts, call.Attempts)
 				require.Equal(t, c.reason, call.Reason)
 				require.Equal(t, c.unknown, call.OutcomeUnknown)
+				require.Equal(t, c.unknown, strings.HasSuffix(call.Error(), "; outcome unknown: the request may have been executed"))
 				require.Equal(t, c.unknown, errors.Is(call, tcretry.ErrOutcomeUnknown))
 				require.Len(t, call.RequestIDs, c.ids)
 				require.Equal(t, "RunInstances", call.Call.Call.Action)

@@ -264,6 +264,28 @@ func TestAHandlerWhoseCallerHasLeftEnds(t *testing.T) {
 	})
 }
 
+// The body ends with the context even if the handler takes no notice of it.
+func TestReadingFromAHandlerThatHangsEndsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(cause) })
+		release := make(chan struct{})
+		defer close(release)
+		api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			<-release
+		}))
+		start := time.Now()
+		resp, err := api.RoundTrip(newRequest(t, "RunInstances", "").WithContext(ctx))
+		require.NoError(t, err)
+		_, err = io.ReadAll(resp.Body)
+		require.Equal(t, cause, err)
+		require.Equal(t, time.Second, time.Since(start))
+		require.NoError(t, resp.Body.Close())
+	})
+}
+
 func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
