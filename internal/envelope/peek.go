@@ -38,9 +38,10 @@ func Peek(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
 }
 
 // PeekForErrors is Peek for a caller to whom the failure of a task is a success: it may
-// miss one, and is quicker.
+// miss one, and is quicker. It misses none where the response would not be a success
+// otherwise: with a status of 400 or more, or a body that was cut short.
 func PeekForErrors(resp *http.Response, limit int64, body *bodies.Peeked) Seen {
-	return peek(resp, limit, body, false)
+	return peek(resp, limit, body, resp.StatusCode >= http.StatusBadRequest)
 }
 
 func peek(resp *http.Response, limit int64, body *bodies.Peeked, tasks bool) Seen {
@@ -66,7 +67,7 @@ func peek(resp *http.Response, limit int64, body *bodies.Peeked, tasks bool) See
 	default:
 		p.Err = end
 	}
-	found := coding.decode(data, limit, tasks)
+	found := coding.decode(data, limit, tasks || p.Err != nil)
 	p.Failure, p.Task, p.Legacy = found.failure, found.task, found.legacy
 	return p
 }
