@@ -37,7 +37,7 @@ func (o *streamDetector) settled(data []byte) bool {
 	if o.coding != uncoded {
 		return o.inflatedSettled(data)
 	}
-	if o.length >= 0 && mayBeInsideObject(data) {
+	if int64(len(data)) < o.length && mayBeInsideObject(data) {
 		return false // the rest is a part of one response, and on its way
 	}
 	return settled(&o.scan, data, o.tasks)

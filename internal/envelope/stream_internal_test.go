@@ -126,6 +126,16 @@ func TestABodyOfKnownLengthIsScannedOnlyWhereAnObjectMayEnd(t *testing.T) {
 	}
 }
 
+// A response that a RoundTripper made by hand often has a ContentLength of 0, whatever its
+// body: nothing more is known to be on its way.
+func TestABodyBeyondItsLengthIsScannedAsOneOfUnknownLength(t *testing.T) {
+	const twoObjects = "{\"a\":1}\n{\"b\""
+	for length, want := range map[int64]bool{0: true, int64(len(twoObjects)) - 1: true, int64(len(twoObjects)) + 1: false} {
+		detector := streamDetector{limit: DefaultLimit, length: length}
+		require.Equal(t, want, detector.settled([]byte(twoObjects)), length)
+	}
+}
+
 // The end costs no waiting, and frees the connection.
 func TestPeekReadsTheEndOfASuccessOfKnownLength(t *testing.T) {
 	const success = `{"Response":{"Status":1}}`
