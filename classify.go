@@ -83,7 +83,7 @@ type Outcome struct {
 	// describes, and that the call itself succeeded: the response has other data that
 	// is not null, empty or zero. For a code of the API's own layer, such as
 	// RequestLimitExceeded or AuthFailure.SignatureExpire, it is not set unless data is
-	// first and more than 512 bytes follow the error.
+	// first and the error begins more than 512 bytes before the end of the body.
 	TaskFailure bool
 	// Operation is the service, action and region of the request.
 	Operation Operation
