@@ -68,11 +68,11 @@ func (b *Peeked) EndWith(err error) { b.end = err }
 
 // Read reads the prefix, then the rest of the original.
 func (b *Peeked) Read(p []byte) (int, error) {
-	if b.closed.Load() {
-		return 0, http.ErrBodyReadAfterClose
-	}
 	if prefix := b.take(); prefix != nil {
 		return b.readPrefix(prefix, p), nil
+	}
+	if b.closed.Load() { // after the prefix, which a Close may have released meanwhile
+		return 0, http.ErrBodyReadAfterClose
 	}
 	if b.end != nil {
 		return 0, b.end
