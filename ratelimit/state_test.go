@@ -15,6 +15,19 @@ func stateOf(l ratelimit.KeyLimiter) ratelimit.State {
 	return l.(interface{ State() ratelimit.State }).State()
 }
 
+// sharedLimiter returns a rate limiter, and that of its one key, which shares a limit of 20
+// per second with others.
+func sharedLimiter(t *testing.T) (*ratelimit.Adaptive, ratelimit.KeyLimiter) {
+	t.Helper()
+	p := &ratelimit.Adaptive{Seed: 1}
+	limiter := p.ForKey(testKey)
+	begin(t, limiter, 2)
+	limiter.Done(over(400, 20))
+	limiter.Done(accepted)
+	require.Equal(t, ratelimit.Shared, stateOf(limiter).Mode)
+	return p, limiter
+}
+
 // What is shown is what holds now, though nothing has started or ended since.
 func TestTheStateThatIsShownIsThatOfNow(t *testing.T) {
 	t.Run("a guard melts", func(t *testing.T) {
@@ -33,15 +46,8 @@ func TestTheStateThatIsShownIsThatOfNow(t *testing.T) {
 	})
 	t.Run("a rate recovers", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := new(ratelimit.Adaptive)
-			p.Seed = 1
-			limiter := p.ForKey(testKey)
-			begin(t, limiter, 2)
-			limiter.Done(over(400, 20))
-			limiter.Done(accepted)
-			before := stateOf(limiter)
-			require.Equal(t, ratelimit.Shared, before.Mode)
-			last := before.Rate
+			p, limiter := sharedLimiter(t)
+			last := stateOf(limiter).Rate
 			for _, show := range []func() ratelimit.State{func() ratelimit.State { return stateOf(limiter) }, func() ratelimit.State { return p.States()[0] }} {
 				time.Sleep(100 * time.Millisecond)
 				now := show().Rate
@@ -54,13 +60,7 @@ func TestTheStateThatIsShownIsThatOfNow(t *testing.T) {
 	})
 	t.Run("a limit is ours again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			p := new(ratelimit.Adaptive)
-			p.Seed = 1
-			limiter := p.ForKey(testKey)
-			begin(t, limiter, 2)
-			limiter.Done(over(400, 20))
-			limiter.Done(accepted)
-			require.Equal(t, ratelimit.Shared, stateOf(limiter).Mode)
+			p, limiter := sharedLimiter(t)
 			time.Sleep(time.Minute)
 			require.Equal(t, ratelimit.Own, p.States()[0].Mode, "for most of the minute, though nobody looked")
 			require.Equal(t, 20.0, p.States()[0].Rate, "the guard has melted since")
