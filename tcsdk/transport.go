@@ -53,8 +53,9 @@ func NewTransport(opts ...tcretry.Option) (*Transport, error) {
 // the underlying one of its attempts: that of the SDK, with its idle time-out of 30
 // seconds and HttpProfile.Proxy, or the one that WithHttpTransport set, such as a
 // tc3.Transport. HttpProfile.ReqTimeout limits a call, all attempts together. A second Use
-// of a client, by this Transport or another, replaces the first: it does not nest. Clients made with common.DefaultHttpClient share one http.Client:
-// Use applies to all of them then.
+// of a client, by this Transport or another, replaces the first: it does not nest.
+// WithHttpTransport after Use takes the Transport away again: call Use once more. Clients
+// made with common.DefaultHttpClient share one http.Client: Use applies to all of them then.
 //
 // Use returns an error, and changes no client, if the profile of one of them has retries
 // of its own on (NetworkFailureMaxRetries, RateLimitExceededMaxRetries,

@@ -78,6 +78,25 @@ func TestUseAgainReplacesTheTransport(t *testing.T) {
 	})
 }
 
+// WithHttpTransport replaces what Use has set, and another Use puts the Transport back.
+func TestWithHttpTransportAfterUseNeedsAnotherUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newProduct(profile.NewClientProfile())
+		transport := tcsdk.New(tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 3}))
+		require.NoError(t, transport.Use(client))
+		for _, want := range []int{1, 3} {
+			api := tctest.NewAPI()
+			api.Default(tctest.Fail("InternalError", ""))
+			client.WithHttpTransport(api)
+			if want > 1 {
+				require.NoError(t, transport.Use(client))
+			}
+			require.Error(t, send(client, "DescribeZones"))
+			requireAttempts(t, api, "DescribeZones", want)
+		}
+	})
+}
+
 // The rate that one client learns holds for the others, each over what it used.
 func TestClientsShareTheTransportAndKeepWhatTheyUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
