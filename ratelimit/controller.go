@@ -26,7 +26,7 @@ const (
 // back, and no time counts twice.
 //
 // Both modes that delay embed their state here: Own is a sliding window with probes
-// (own_mode.go), Shared is a rate with cuts and a cubic recovery (shared_mode.go).
+// (own_mode.go), Shared is a rate that is cut, grows and explores (shared_mode.go).
 type controller struct {
 	mode      Mode
 	since     time.Duration // when the mode became Own or Shared

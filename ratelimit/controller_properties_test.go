@@ -42,7 +42,6 @@ func requireBounds(t *testing.T, p *controller, most time.Duration) {
 	case Shared:
 		require.GreaterOrEqual(t, p.rate, 0.999/most.Seconds())
 		require.LessOrEqual(t, p.rate, float64(maxLimit))
-		require.GreaterOrEqual(t, p.gap, 0.0)
 		if p.limit > 0 {
 			require.LessOrEqual(t, p.rate, max(float64(p.limit), 1), "the limit, or the floor of its fall")
 		}

@@ -34,15 +34,17 @@
 // In Shared mode the rate starts at the part L/N of the attempts of the last second, or at
 // the rate that was accepted if there are no numbers. A throttling response multiplies the
 // rate by L/N, or by 0.9 without numbers, at most once per second, and defers the next
-// attempt by a random time of up to half a second. Further ones in a row reduce the rate
-// more, to one attempt per second at the least, or per quarter of the time that the
-// congestion has lasted. Once an attempt is accepted, the rate recovers along a cubic
-// curve, as the congestion window of TCP does (RFC 9438): fast at first, slowly around the
-// rate before the cut, then faster up to L. The recovery takes one second after a short
-// burst of others, otherwise as long as the congestion has lasted, and 24 s at most. At L
-// for a second the key is Own again, and without a known L it is Open again at 1000 per
-// second. When nothing was throttled for 8 s, and for half as long as the congestion
-// lasted, the next attempt that is accepted ends Shared mode immediately.
+// attempt by a random time of up to half a second, further ones in a row by twice as long
+// each. The interval of two attempts becomes no longer than a second, or a quarter of the
+// time that the congestion has lasted. The rate grows by 0.08 per second. When nothing was
+// throttled for three times the mean interval of throttling responses (0.4 s at least, 16 s
+// at most), others have probably left, and the rate explores: each accepted attempt raises
+// it, by six tenths at most, up to L, as in the slow start of TCP (RFC 5681). A throttling
+// response ends that, and the rate is again the one before, or what was accepted in the
+// last second if that is more; the next exploration then waits longer. At L for a second
+// the key is Own again, and without a known L it is Open again at 1000 per second. When
+// nothing was throttled for 8 s, and for half as long as the congestion lasted, the next
+// attempt that is accepted ends Shared mode immediately.
 //
 // # When it delays, and when it fails a call
 //

@@ -169,7 +169,6 @@ func (c *controller) restore(now time.Duration, s savedLimit) {
 	c.limit, c.learnedAt = s.Limit, learned
 	c.mode, c.since, c.throttledAt = Shared, now, now
 	c.sharedRate = sharedRate{
-		rate: s.Rate, burst: 1, congestedSince: now, cutAt: now - limitWindow, firstAccepted: never, atLimitSince: never,
+		rate: s.Rate, burst: 1, congestedSince: now, cutAt: now - limitWindow, meanInterval: firstInterval, atLimitSince: never,
 	}
-	c.retarget()
 }

@@ -34,19 +34,21 @@ func TestSharedMode(t *testing.T) {
 			{try: 20, started: 20, inFlight: 20},
 			{throttle: 1, count: 20, limit: 10, inFlight: 19, mode: Own, known: 10, guard: 8 * ms},
 			{throttle: 1, count: 40, limit: 10, inFlight: 18, mode: Shared, known: 10, rate: 5},
-			{at: 990 * ms, ok: 1, inFlight: 17, mode: Shared, known: 10, rate: 5},
-			{at: 990 * ms, throttle: 1, count: 20, limit: 10, inFlight: 16, mode: Shared, known: 10, rate: 5},
-			{at: s, ok: 1, inFlight: 15, mode: Shared, known: 10, rate: 5},
-			{at: s, throttle: 1, count: 20, limit: 10, inFlight: 14, mode: Shared, known: 10, rate: 2.5},
-			{at: s, ok: 1, inFlight: 13, mode: Shared, known: 10, rate: 2.5},
+			{at: 390 * ms, ok: 1, inFlight: 17, mode: Shared, known: 10, rate: 5},
+			{at: 390 * ms, throttle: 1, count: 20, limit: 10, inFlight: 16, mode: Shared, known: 10, rate: 5},
+			{at: 780 * ms, ok: 1, inFlight: 15, mode: Shared, known: 10, rate: 5},
+			{at: 780 * ms, throttle: 1, count: 20, limit: 10, inFlight: 14, mode: Shared, known: 10, rate: 5},
+			{at: s, ok: 1, inFlight: 13, mode: Shared, known: 10, rate: 5},
 			{at: s, throttle: 1, count: 20, limit: 10, inFlight: 12, mode: Shared, known: 10, rate: 2.5},
+			{at: s, ok: 1, inFlight: 11, mode: Shared, known: 10, rate: 2.5},
+			{at: s, throttle: 1, count: 20, limit: 10, inFlight: 10, mode: Shared, known: 10, rate: 2.5},
 		}},
-		{"responses in a row, with nothing accepted between, cut it further, to one per second at least", []controllerStep{
+		{"responses in a row cut it no further within the second, and to one per second at least", []controllerStep{
 			{try: 20, started: 20, inFlight: 20},
 			{at: 20 * ms, ok: 10, inFlight: 10},
 			{at: 20 * ms, throttle: 1, inFlight: 9, mode: Shared, rate: 9},
-			{at: 220 * ms, throttle: 1, inFlight: 8, mode: Shared, rate: 7.2},
-			{at: 420 * ms, throttle: 1, inFlight: 7, mode: Shared, rate: 5.76},
+			{at: 220 * ms, throttle: 1, inFlight: 8, mode: Shared, rate: 9},
+			{at: 420 * ms, throttle: 1, inFlight: 7, mode: Shared, rate: 9},
 			{at: 1020 * ms, throttle: 1, count: 1 << 30, limit: 1, inFlight: 6, mode: Shared, known: 1, rate: 1},
 			{at: 3900 * ms, throttle: 6, count: 1 << 30, limit: 1, mode: Shared, known: 1, rate: 1},
 		}},
@@ -54,8 +56,8 @@ func TestSharedMode(t *testing.T) {
 			{try: 10, started: 10, inFlight: 10},
 			{throttle: 1, count: 50, limit: 20, inFlight: 9, mode: Shared, known: 20, rate: 4},
 			{at: 7 * s, lost: 1, inFlight: 8, mode: Shared, known: 20, rate: 4},
-			{at: 7 * s, ok: 1, inFlight: 7, mode: Shared, known: 20, rate: 4},
-			{at: 8 * s, inFlight: 7, mode: Shared, known: 20, rate: 8.05},
+			{at: 7 * s, ok: 1, inFlight: 7, mode: Shared, known: 20, rate: 6.4},
+			{at: 8 * s, inFlight: 7, mode: Shared, known: 20, rate: 6.49},
 		}},
 		{"after a time of idleness one accepted attempt makes the limit ours", []controllerStep{
 			{try: 10, started: 10, inFlight: 10},
@@ -71,30 +73,31 @@ func TestSharedMode(t *testing.T) {
 		{"a lower limit applies immediately", []controllerStep{
 			{try: 10, started: 10, inFlight: 10},
 			{throttle: 1, count: 20, limit: 19, inFlight: 9, mode: Shared, known: 19, rate: 9.5},
-			{at: 990 * ms, ok: 1, inFlight: 8, mode: Shared, known: 19, rate: 9.5},
-			{at: 990 * ms, throttle: 1, count: 4, limit: 3, inFlight: 7, mode: Shared, known: 3, rate: 3},
+			{at: 390 * ms, ok: 1, inFlight: 8, mode: Shared, known: 19, rate: 9.5},
+			{at: 390 * ms, throttle: 1, count: 4, limit: 3, inFlight: 7, mode: Shared, known: 3, rate: 3},
 		}},
 		{"at the full limit for a second the limit is ours again", []controllerStep{
 			{try: 10, started: 10, inFlight: 10},
 			{throttle: 1, count: 50, limit: 20, inFlight: 9, mode: Shared, known: 20, rate: 4},
-			{at: s, ok: 9, mode: Shared, known: 20, rate: 4},
-			{at: 4 * s, mode: Shared, known: 20, rate: 20},
-			{at: 4999 * ms, mode: Shared, known: 20, rate: 20},
-			{at: 5 * s, mode: Own, known: 20, guard: 8 * ms},
+			{at: s, ok: 9, mode: Shared, known: 20, rate: 20},
+			{at: 2 * s, mode: Shared, known: 20, rate: 20},
+			{at: 2999 * ms, mode: Shared, known: 20, rate: 20},
+			{at: 3 * s, mode: Own, known: 20, guard: 8 * ms},
 		}},
 		{"at the full limit during a silence too", []controllerStep{
 			{try: 10, started: 10, inFlight: 10},
 			{throttle: 1, count: 50, limit: 20, inFlight: 9, mode: Shared, known: 20, rate: 4},
-			{at: s, ok: 9, mode: Shared, known: 20, rate: 4},
-			{at: 9 * s, try: 20, started: 20, inFlight: 20, mode: Own, known: 20, guard: 6 * ms},
+			{at: s, ok: 9, mode: Shared, known: 20, rate: 20},
+			{at: 9 * s, try: 20, started: 20, inFlight: 20, mode: Own, known: 20, guard: 5 * ms},
 		}},
 		{"without a known limit, above a thousand per second, it is open again", []controllerStep{
-			{try: 100, started: 100, inFlight: 100},
-			{throttle: 1, inFlight: 99, mode: Shared, rate: 1},
-			{at: 10 * ms, ok: 99, mode: Shared, rate: 89.1},
-			{at: 3 * s, mode: Shared, rate: 177.75},
-			{at: 6 * s},
-			{at: 6 * s, try: 5000, started: 5000, inFlight: 5000},
+			{try: 1200, started: 1200, inFlight: 1200},
+			{throttle: 1, inFlight: 1199, mode: Shared, rate: 1},
+			{at: 10 * ms, ok: 99, inFlight: 1100, mode: Shared, rate: 89.1},
+			{at: 20 * ms, ok: 900, inFlight: 200, mode: Shared, rate: 899.1},
+			{at: 400 * ms, ok: 30, inFlight: 170, mode: Shared, rate: 1019.81},
+			{at: 500 * ms, inFlight: 170},
+			{at: 500 * ms, try: 5000, started: 5000, inFlight: 5170},
 		}},
 		{"impossible numbers are none", []controllerStep{
 			{try: 10, started: 10, inFlight: 10},
@@ -167,46 +170,77 @@ func TestSharedMode_pausesForARandomTimeAfterAThrottlingResponse(t *testing.T) {
 	}
 }
 
-func TestSharedMode_recoversAlongACubic(t *testing.T) {
-	p := sharing(1)
-	require.InDelta(t, 5.0, p.rate, 0.01)
-	runStep(p, controllerStep{try: 1, at: time.Second})
-	runStep(p, controllerStep{ok: 1, at: time.Second})
-	from, target := p.rate, p.target
-	require.InDelta(t, 10, target, 0.01, "the rate of the last cut")
-	var rates []float64
-	for at := time.Second; p.mode == Shared && p.rate < 20; at += 100 * time.Millisecond {
-		p.advance(at)
-		rates = append(rates, p.rate)
+// throttledEvery makes throttling responses at an interval, each after an attempt that was
+// accepted, and returns the time of the last one.
+func throttledEvery(p *controller, interval time.Duration, n int) (at time.Duration) {
+	for range n {
+		at += interval
+		runStep(p, controllerStep{at: at, ok: 1})
+		runStep(p, controllerStep{at: at, throttle: 1, count: 21, limit: 20})
 	}
-	gain := func(i int) float64 { return rates[i] - rates[i-1] }
-	require.InDelta(t, from+(target-from)*0.875, rates[5], 0.1, "most of the way in half of the span")
-	require.InDelta(t, target, rates[10], 0.1, "where the cut came from, after a second")
-	require.Greater(t, gain(1), 10*gain(10), "fast at first, slowly around its target")
-	require.Greater(t, gain(len(rates)-2), 10*gain(11), "and then faster and faster")
-	require.Less(t, len(rates), 30, "the whole limit within three seconds")
+	return at
 }
 
-// Congestion that lasts means that others stay: a rate that recovers soon would only be
-// cut again.
-func TestSharedMode_recoversTheSlowerTheLongerTheCongestionLasted(t *testing.T) {
-	var took []time.Duration
-	for _, congestion := range []time.Duration{0, 2 * time.Second, 8 * time.Second, 24 * time.Second, 10 * time.Minute} {
-		p, at := sharing(1), time.Duration(0)
-		for ; at < congestion; at += time.Second {
-			runStep(p, controllerStep{at: at, ok: 1})
-			runStep(p, controllerStep{at: at + time.Second/2, throttle: 1, count: 21, limit: 20})
+// accepts has one attempt after the other accepted, until the rate is the limit, and returns
+// the time that took, and the time until the rate grew.
+func accepts(t *testing.T, p *controller, from time.Duration) (full, grew time.Duration) {
+	t.Helper()
+	rate := p.rate
+	for at := from; at < from+time.Hour; {
+		ok, next := p.tryAcquire(at)
+		if !ok {
+			at = next
+			continue
 		}
-		runStep(p, controllerStep{at: at, ok: 1})
-		end := at
-		for ; p.mode == Shared && end < at+time.Hour; end += 10 * time.Millisecond {
-			p.advance(end)
+		at += 10 * time.Millisecond
+		p.done(at, Result{Verdict: Accepted})
+		if grew == 0 && p.rate >= 1.5*rate {
+			grew = at - from
 		}
-		took = append(took, end-at)
+		if p.mode != Shared || p.rate >= 20 {
+			return at - from, grew
+		}
 	}
-	require.IsIncreasing(t, took)
-	require.Less(t, took[0], 4*time.Second)
-	require.Less(t, took[4], 10*time.Minute, "no longer than the congestion")
+	require.Fail(t, "the rate never reached the limit")
+	return 0, 0
+}
+
+func TestSharedMode_reachesTheLimitSoonAfterABurstOfOthers(t *testing.T) {
+	for seed := range uint64(20) {
+		p := sharing(seed)
+		full, _ := accepts(t, p, throttledEvery(p, 250*time.Millisecond, 4))
+		require.Less(t, full, 4500*time.Millisecond, "seed %d", seed)
+	}
+}
+
+// Where others stay, throttling responses come at some interval: a time of twice that length
+// without one means nothing.
+func TestSharedMode_exploresTheLaterTheRarerThrottlingResponsesAre(t *testing.T) {
+	var waited []time.Duration
+	for _, interval := range []time.Duration{250 * time.Millisecond, time.Second, 2 * time.Second} {
+		p := sharing(1)
+		at := throttledEvery(p, interval, 40)
+		p.rate = 4 // so that an accepted attempt is soon there
+		_, grew := accepts(t, p, at)
+		waited = append(waited, grew)
+	}
+	t.Log(waited)
+	require.IsIncreasing(t, waited)
+	require.Less(t, waited[0], 4*time.Second)
+	require.Greater(t, waited[2], 5*time.Second)
+}
+
+func TestSharedMode_returnsToTheRateBeforeAnExplorationThatFailed(t *testing.T) {
+	p := sharing(1)
+	at := throttledEvery(p, time.Second, 5)
+	before := p.rate
+	for p.rate < 8 {
+		runStep(p, controllerStep{try: 1, at: at})
+		at += 500 * time.Millisecond
+		runStep(p, controllerStep{at: at, ok: 1})
+	}
+	runStep(p, controllerStep{at: at + 10*time.Millisecond, throttle: 1, count: 21, limit: 20})
+	require.Less(t, p.rate, max(before, 4), "no more than what was accepted within a second")
 }
 
 func TestSharedMode_recoversAlikeInOneStepAndInMany(t *testing.T) {
