@@ -161,7 +161,9 @@ func TestReplicas_keepTheLimitOverARealRedis(t *testing.T) {
 			require.Zero(t, r.failed)
 			require.Less(t, commands, 1.5)
 			if limit > 0 {
-				require.Less(t, r.throttledPart(), 0.02)
+				// Throttled attempts would also show how evenly this machine schedules: in virtual time
+				// TestReplicas_keepAConfiguredLimit counts them. More than the limit cannot be excused.
+				require.LessOrEqual(t, float64(r.attempts), float64(limit)*(r.took.Seconds()+1))
 			}
 		})
 	}
