@@ -22,12 +22,13 @@ var rateLimitCodes = []string{
 // rateLimitKey is the key that the API counts the request by. It reads two headers,
 // where identify reads all: a call that does not wait needs no more.
 func (c *call) rateLimitKey() ratelimit.Key {
-	action, credential, ok := request.SignedAction(c.req.Header)
-	if !ok {
-		id := c.identify()
-		action, credential = id.Action, id.Credential
+	if !c.isObserved() { // else all of it is needed later
+		if action, credential, ok := request.SignedAction(c.req.Header); ok {
+			return ratelimit.Key{Host: c.host, Action: action, Credential: credential}
+		}
 	}
-	return ratelimit.Key{Host: c.host, Action: action, Credential: credential}
+	id := c.identify()
+	return ratelimit.Key{Host: c.host, Action: id.Action, Credential: id.Credential}
 }
 
 // productDelay is how long a limit of a product must last at least for the rate
