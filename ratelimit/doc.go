@@ -25,11 +25,12 @@
 //
 // In Own mode a throttling response pauses the key for 25 ms, doubled by each further one
 // in a row up to 0.8 s. One that the attempts of this process do not explain widens the
-// guard, which shrinks again with time; unexplained ones in six seconds out of ten, or in the first second of the mode,
-// change it to Shared. While the limit is fully used, one attempt beyond it probes whether
-// the limit was raised: after a second at first, then at growing intervals of up to 12 s,
-// or of 60 attempts where the limit is below 5 per second. A probe that is accepted raises
-// the limit by one and is followed by the next; one that is not ends the series.
+// guard, which shrinks again with time; unexplained ones in six seconds out of ten, or in
+// the first second of the mode, change it to Shared. While the limit is fully used, one
+// attempt beyond it probes whether the limit was raised: after a second at first, then at
+// growing intervals of up to 12 s, or of 60 attempts where the limit is below 5 per
+// second. A probe that is accepted raises the limit by one and is followed by the next;
+// one that is not ends the series.
 //
 // In Shared mode the rate starts at the part L/N of the attempts of the last second, or at
 // the rate that was accepted if there are no numbers. A throttling response multiplies the

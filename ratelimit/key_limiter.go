@@ -138,12 +138,10 @@ func (l *keyLimiter) enter(now, notAfter time.Duration, afterThrottle bool) (*wa
 	w.element = w.list.PushBack(w)
 	l.earliestDeadline = min(l.earliestDeadline, notAfter)
 	l.serve(now)
-	// The new waiter alone is checked here: to check all of them for each is quadratic.
+	// The new waiter alone is checked here: to check all of them for each is quadratic. One
+	// that waits alone was checked by serve.
 	if w.list != nil && l.earliest(l.ahead(w)) > notAfter {
 		l.resolve(w, ErrTooLate)
-		if l.waiting() == 0 {
-			l.schedule(now, never)
-		}
 	}
 	return w, nil
 }
