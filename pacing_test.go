@@ -152,6 +152,42 @@ func TestAThrottleThatNothingGetsThroughEndsWithMaxElapsed(t *testing.T) {
 	})
 }
 
+// Others use up a limit of ten per second for most of MaxElapsed. Plain backoff, with delays of
+// up to half a minute, brings most of the calls home afterwards.
+func TestCallsOutlastALongStormOfOthers(t *testing.T) {
+	const numbers = "Your current request times is `30`, which exceeds the frequency limit `10` for a second."
+	for _, message := range []string{numbers, "too many requests"} {
+		for _, storm := range []time.Duration{20 * time.Second, 50 * time.Second, 80 * time.Second, 100 * time.Second} {
+			for seed := uint64(1); seed <= 10; seed++ {
+				synctest.Test(t, func(t *testing.T) { requireTwentyOutlast(t, storm, message, seed) })
+			}
+		}
+	}
+}
+
+func requireTwentyOutlast(t *testing.T, storm time.Duration, message string, seed uint64) {
+	start, api := time.Now(), tctest.NewAPI()
+	api.RateLimit("", 10, tctest.FixedWindow)
+	base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		if time.Since(start) < storm {
+			return probe.Always(tctest.Fail("RequestLimitExceeded", message)).RoundTrip(req)
+		}
+		return api.RoundTrip(req)
+	})
+	rt := tcretry.New(base, tcretry.WithRateLimiter(&ratelimit.Adaptive{Seed: seed}))
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			resp, err := rt.RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
+			if assert.NoError(t, err) {
+				assert.NoError(t, tcretry.CheckResponse(resp), "a storm of %v, %q, seed %d", storm, message, seed)
+			}
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, time.Since(start), storm+20*time.Second, "%q, seed %d", message, seed)
+}
+
 // productLimit is an API whose product takes so many requests of an action per second,
 // and says no numbers.
 func productLimit(perSecond int, code string) http.RoundTripper {

@@ -37,7 +37,7 @@
 // rate by L/N, or by 0.9 without numbers, at most once per second, and defers the next
 // attempt by a random time of up to half a second, further ones in a row by twice as long
 // each. The interval of two attempts becomes no longer than a second, or a quarter of the
-// time that the congestion has lasted. The rate grows by 0.08 per second. When nothing was
+// time that the congestion has lasted, and 8 s at most. The rate grows by 0.08 per second. When nothing was
 // throttled for three times the mean interval of throttling responses (0.4 s at least, 16 s
 // at most), others have probably left, and the rate explores: each accepted attempt raises
 // it, by six tenths at most, up to L, as in the slow start of TCP (RFC 5681). A throttling

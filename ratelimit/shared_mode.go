@@ -15,19 +15,21 @@ const (
 	// since only they show where the limit is, and half a second each would cost 7 %.
 	restWithoutNumbers = limitWindow / 4
 	// firstRestInRow is the pause after a response before which none was accepted since the
-	// one before. It doubles with each further one, up to a window or floorRatio of the
-	// congestion, so that a waiting call is tried about that often.
+	// one before. It doubles with each further one, up to the longest interval, so that a
+	// waiting call is tried about that often.
 	firstRestInRow = limitWindow / 8
-	// restInRowDoublings of firstRestInRow make a minute.
-	restInRowDoublings = 9
+	// restInRowDoublings of firstRestInRow make maxInterval.
+	restInRowDoublings = 6
 	// jitter keeps processes that were throttled together from sending their next attempts
 	// together.
 	jitter = 0.25
 
 	// floorRatio limits the interval of two attempts to a window, or to that part of the
 	// time for which the congestion has lasted: a storm of others costs no more than about
-	// its own length.
-	floorRatio = 0.25
+	// its own length. No interval is longer than maxInterval, so that a call outlasts every
+	// storm that plain backoff outlasts: with 10 s, twenty calls do not outlast one of 110 s.
+	floorRatio  = 0.25
+	maxInterval = 8 * time.Second
 	// Congestion is over after congestionMemory without a throttling response, and after
 	// half of the time for which it had lasted.
 	congestionMemory = 8 * time.Second
@@ -112,15 +114,15 @@ func (c *controller) patience() time.Duration {
 
 // restInRow is the pause after the last of some throttling responses in a row.
 func (c *controller) restInRow() time.Duration {
-	longest := max(limitWindow, time.Duration(floorRatio*float64(c.now-c.congestedSince)))
-	return min(firstRestInRow<<min(c.throttledInRow-1, restInRowDoublings), longest)
+	return min(firstRestInRow<<min(c.throttledInRow-1, restInRowDoublings), c.longestInterval())
 }
 
-// learnInterval updates the mean interval of throttling responses with another one.
+// learnInterval updates the mean interval of throttling responses with another one, unless
+// nothing was accepted in it: then it is that of our attempts.
 func (c *controller) learnInterval() {
 	interval, weight := c.now-c.throttledAt, intervalWeight
-	if interval < firstRest {
-		return // one burst counts once
+	if interval < firstRest || c.acceptedInRow == 0 { // one burst counts once
+		return
 	}
 	if c.explored > 0 {
 		weight = failedWeight
@@ -207,9 +209,12 @@ func (c *controller) cutRate(r Result, known bool) {
 }
 
 // floor is the lowest rate that a cut may leave of the present one.
-func (c *controller) floor() float64 {
-	lasted := (c.now - c.congestedSince).Seconds()
-	return min(c.rate, 1/max(limitWindow.Seconds(), floorRatio*lasted))
+func (c *controller) floor() float64 { return min(c.rate, 1/c.longestInterval().Seconds()) }
+
+// longestInterval is the longest time from one attempt to the next while calls wait.
+func (c *controller) longestInterval() time.Duration {
+	lasted := float64(c.now - c.congestedSince)
+	return min(max(limitWindow, time.Duration(floorRatio*lasted)), maxInterval)
 }
 
 // spread returns d with jitter.
