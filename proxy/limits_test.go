@@ -127,6 +127,7 @@ func TestBodiesBeyondTheBufferAreRefusedWithRetryAfter(t *testing.T) {
 	go func() { replies <- r.raw(head + "Content-Length: 900\r\n\r\n" + strings.Repeat("x", 900)) }()
 	<-arrived
 	requireOverloaded(t, r.raw(head+"Content-Length: 200\r\n\r\n"+strings.Repeat("x", 200)))
+	require.EqualValues(t, 1, r.State().Calls.Overloaded)
 	release()
 	require.Equal(t, 200, (<-replies).status)
 	announced.Close()
