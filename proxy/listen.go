@@ -60,13 +60,13 @@ func (p *Proxy) Listen() error {
 	return err
 }
 
+// close closes what Listen opened, if it failed: Serve leaves that to its servers.
 func (p *Proxy) close() {
 	for _, l := range []net.Listener{p.clients, p.admin} {
 		if l != nil {
 			l.Close()
 		}
 	}
-	p.tunnels.Close()
 }
 
 // listen opens one of the addresses.

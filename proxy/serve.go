@@ -47,7 +47,6 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	for range running {
 		<-ended
 	}
-	p.close()
 	p.transport.CloseIdleConnections()
 	return err
 }
