@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -152,4 +153,30 @@ func chunks(text string) string {
 	const digits = "0123456789abcdef"
 	n := len(text)
 	return string([]byte{digits[n>>8], digits[n>>4&15], digits[n&15]}) + "\r\n" + text + "\r\n"
+}
+
+// The time of a client is that for a part of a response, not for all of them.
+func TestAResponseMayComeInPartsForLongerThanAClientMayTake(t *testing.T) {
+	const part = "data: {}\n\n"
+	r := serve(t, origin(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 6 {
+			_, _ = io.WriteString(w, part)
+			_ = http.NewResponseController(w).Flush()
+			<-time.After(100 * time.Millisecond)
+		}
+	}), proxy.Config{ClientTimeout: 300 * time.Millisecond})
+	require.Equal(t, strings.Repeat(part, 6), r.raw(get).body)
+}
+
+func TestABodyThatEndsTooSoonIsABadRequest(t *testing.T) {
+	r := serve(t, roundTripper(nil), proxy.Config{})
+	conn := r.dial()
+	_, err := io.WriteString(conn, head+"Content-Length: 10\r\n\r\n{")
+	require.NoError(t, err)
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	got := read(t, resp, err)
+	require.Equal(t, 400, got.status)
+	require.Equal(t, "ProxyError.BadRequest", got.code)
 }

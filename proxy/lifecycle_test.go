@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -161,4 +162,14 @@ func TestTheLoggerGetsTheMessagesOfTheServers(t *testing.T) {
 	require.NoError(t, err)
 	resp.Body.Close()
 	require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+}
+
+// What is no socket is a file of somebody else.
+func TestAFileInThePlaceOfTheSocketIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "proxy.sock")
+	require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
+	require.ErrorContains(t, newProxy(t, proxy.Config{Listen: "unix:" + path}).Listen(), "address already in use")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "mine", string(text))
 }
