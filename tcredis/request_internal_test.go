@@ -168,6 +168,16 @@ func TestReserve_fallsBackToTheShareIfRedisIsDown(t *testing.T) {
 	}
 }
 
+// A configured limit applies from the first call on, and nothing before it is counted.
+func TestAConfiguredLimitAppliesFromTheFirstCallOn(t *testing.T) {
+	for configured, limit := range map[int]int{-1: 0, 0: 0, 1: 1, 20: 20, 1<<20 + 1: 1 << 20} {
+		l := limiterWith(t, new(scripted), configured, 0)
+		require.Equal(t, limit > 0, l.reserving, configured)
+		require.Equal(t, []int{limit, limit}, []int{l.configured, l.limit})
+		require.Zero(t, l.lastUnreserved)
+	}
+}
+
 // The attempts before the first reservation may have used up a second, in Redis and without it.
 func TestStartReserving_countsTheSecondBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
