@@ -41,7 +41,7 @@ type keyLimiter struct {
 	queue        waitQueue
 	reservations reservations
 	requesting   bool        // a command is in progress
-	timer        *time.Timer // nil while no call waits
+	timer        *time.Timer // nil before the first call waits, stopped while none does
 	throttled    *throttling // to be reported with the next reservation
 	throttledAt  time.Time   // when it was received
 	streak       throttleStreak

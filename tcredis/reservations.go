@@ -225,7 +225,6 @@ func (l *keyLimiter) schedule(now time.Time) {
 	if l.queue.len() == 0 {
 		if l.timer != nil {
 			l.timer.Stop()
-			l.timer = nil
 		}
 		return
 	}
