@@ -72,10 +72,10 @@ func TestItListensOnLoopbackOrASocketUnlessThatIsWaived(t *testing.T) {
 
 func TestAllowHostsTakesHostsAndNothingElse(t *testing.T) {
 	for text, good := range map[string]bool{
-		"a.b": true, "a.b:8443": true, "*.a.b": true, "*.a.b:8443": true, "10.0.0.1": true, "[::1]:80": true, "host": true, "A.b": true,
+		"a.b": true, "a.b:8443": true, "a.b:1": true, "a.b:65535": true, "*.a.b": true, "*.a.b:8443": true, "10.0.0.1": true, "[::1]:80": true, "host": true, "A.b": true,
 
 		"": false, "*": false, "*.": false, "*.10.0.0.1": false, "a.*.b": false, "http://a.b": false, "a.b/": false, "a b": false, "a.b:": false,
-		"a.b:0": false, "a.b:99999": false, "a..b": false, ":80": false, "::1": false,
+		"a.b:0": false, "a.b:65536": false, "a.b:08": false, "a..b": false, ":80": false, "::1": false,
 	} {
 		_, err := proxy.New(proxy.Config{AllowHosts: []string{text}})
 		require.Equal(t, good, err == nil, text)

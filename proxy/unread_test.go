@@ -97,6 +97,7 @@ func TestARefusalWithoutAConnectionOfItsOwn(t *testing.T) {
 		require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
 		got := read(t, resp, nil)
 		require.Equal(t, want, got.code)
+		require.Contains(t, got.body, `"RequestId":"tcretry-proxy"`, "it is none of the API's")
 		require.GreaterOrEqual(t, got.status, 400)
 	}
 }
@@ -116,4 +117,35 @@ func TestTheReasonPhraseIsShortAndPrintable(t *testing.T) {
 	got = r.raw("GET " + apiURL + " HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.Len(t, got.text, longest)
 	require.True(t, strings.HasSuffix(got.text, "eee)"))
+}
+
+// timed is a client whose time to read the next part is recorded when the part is sent.
+type timed struct {
+	*httptest.ResponseRecorder
+	until time.Time
+	left  time.Duration // when the first part was sent
+	sent  int
+}
+
+func (w *timed) SetWriteDeadline(until time.Time) error {
+	w.until = until
+	return nil
+}
+
+func (w *timed) FlushError() error {
+	if w.sent++; w.sent == 1 {
+		w.left = time.Until(w.until)
+	}
+	return nil
+}
+
+// So a client that reads nothing holds up no stream, even one without a part.
+func TestTheHeaderOfAStreamHasItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy(t, proxy.Config{Base: returning(200, -1, http.NoBody), ClientTimeout: 7 * time.Second})
+		w := &timed{ResponseRecorder: httptest.NewRecorder()}
+		p.Handle(w, httptest.NewRequest(http.MethodGet, apiURL, nil))
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, 7*time.Second, w.left)
+	})
 }
