@@ -19,3 +19,6 @@ func (p *Proxy) AcceptTunnel() (net.Conn, error) { return p.tunnels.Accept() }
 
 // FailClients makes the listener of the clients fail.
 func (p *Proxy) FailClients() { p.clients.Close() }
+
+// CloseTunnels ends the server of the tunnels, as far as it takes new ones.
+func (p *Proxy) CloseTunnels() { p.tunnels.Close() }

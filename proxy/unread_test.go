@@ -84,6 +84,21 @@ func TestATunnelOutlivesTheTimeInWhichItWasOpened(t *testing.T) {
 	})
 }
 
+// A tunnel that nobody serves any more does not leave its client waiting.
+func TestATunnelThatComesTooLateIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProxy(t, proxy.Config{Base: roundTripper(nil)})
+		p.CloseTunnels()
+		client, handled := piped(t, p, http.MethodConnect, apiHost+":80")
+		_, err := client.Read(make([]byte, 1000))
+		require.NoError(t, err)
+		_, err = client.Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
+		<-handled
+		p.CloseTunnels() // again, as several servers do
+	})
+}
+
 // As over HTTP/2, where there is no connection to take over: what is said is the same.
 func TestARefusalWithoutAConnectionOfItsOwn(t *testing.T) {
 	p := newProxy(t, proxy.Config{Base: roundTripper(nil)})
