@@ -33,8 +33,9 @@ func parseAllowed(text string) (allowed, *ConfigError) {
 	return a, nil
 }
 
+// covers requires a valid host, which begins with no dot.
 func (a allowed) covers(host string) bool {
-	return host == a.host || a.below && strings.HasSuffix(host, a.host) && len(host) > len(a.host)
+	return host == a.host || a.below && strings.HasSuffix(host, a.host)
 }
 
 // splitHost splits a host as it stands in a URL, in lower case and less a final dot.

@@ -58,6 +58,7 @@ func TestItForwardsToHostsOfTheAPIAndThoseAllowedAndNoOther(t *testing.T) {
 		{"/", "10.0.0.1:1:.tencentcloudapi.com", bad},
 		{"http://10.0.0.1%2f.tencentcloudapi.com/", "", "HTTP 400"},
 		{"http://..tencentcloudapi.com/", "", bad},
+		{"http://.corp.local/", "", bad},
 		{"ftp://cvm.tencentcloudapi.com/", "", bad},
 		{"http://cvm.tencentcloudapi.com:080/", "", bad},
 	} {
