@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -137,7 +138,25 @@ func TestTheAttemptTimeoutLimitsEachAttempt(t *testing.T) {
 func TestTheEnvironmentMayNameAnotherProxyButNotThisOne(t *testing.T) {
 	p := start(t, []string{"HTTPS_PROXY=http://192.0.2.1:18129"}, "-listen", "127.0.0.1:18129", "-admin", "")
 	p.wait(`proxy started`)
-	p = start(t, []string{"HTTPS_PROXY=http://127.0.0.1:18130"}, "-listen", "127.0.0.1:18130", "-admin", "")
-	require.Equal(t, proxycmd.ExitFailed, p.exit())
-	require.Contains(t, p.log(), "which is this proxy itself")
+	listen := map[string]string{"127.0.0.1": "127.0.0.1", "0.0.0.0": "127.0.0.1"}
+	if own := otherAddress(); own != "" {
+		listen[own] = own
+	}
+	for at, via := range listen {
+		p = start(t, []string{"HTTPS_PROXY=http://" + via + ":18130"},
+			"-listen", at+":18130", "-admin", "", "-dangerously-listen-beyond-loopback")
+		require.Equal(t, proxycmd.ExitFailed, p.exit(), at)
+		require.Contains(t, p.log(), "which is this proxy itself")
+	}
+}
+
+// otherAddress is an address of this machine beyond loopback, "" if there is none.
+func otherAddress() string {
+	addresses, _ := net.InterfaceAddrs()
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return ""
 }
