@@ -22,3 +22,6 @@ func (p *Proxy) FailClients() { p.clients.Close() }
 
 // CloseTunnels ends the server of the tunnels, as far as it takes new ones.
 func (p *Proxy) CloseTunnels() { p.tunnels.Close() }
+
+// Tunnels is the number of tunnels that are open.
+func (p *Proxy) Tunnels() int64 { return p.counts.tunnels.Load() }

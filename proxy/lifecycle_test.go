@@ -173,3 +173,27 @@ func TestAFileInThePlaceOfTheSocketIsLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(text))
 }
+
+// A connection is counted as what it is, once: as long as one is, Serve waits for it.
+func TestEachConnectionIsCountedOnceAndAsATunnelOnceItIsOne(t *testing.T) {
+	r := serve(t, roundTripper(nil), proxy.Config{})
+	requireOpen := func(conns, tunnels int64) {
+		t.Helper()
+		eventually(t, func() bool { return r.Conns() == conns && r.Tunnels() == tunnels }, "the connections that are open")
+	}
+	first, second, third := r.tunnel(), r.tunnel(), r.dial()
+	requireOpen(1, 2)
+	first.Close()
+	requireOpen(1, 1)
+	third.Close()
+	requireOpen(0, 1)
+	second.Close()
+	requireOpen(0, 0)
+}
+
+// Who takes the proxy for the API gets what to change.
+func TestARequestThatIsNotAsToAProxyIsRefusedWithWhatToSet(t *testing.T) {
+	got := serve(t, roundTripper(nil), proxy.Config{}).raw("GET / HTTP/1.1\r\nHost: 127.0.0.1:8128\r\n\r\n")
+	require.Equal(t, 403, got.status)
+	require.Contains(t, got.message, "set it as the proxy of the client, not as its endpoint")
+}
