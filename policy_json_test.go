@@ -249,4 +249,10 @@ func TestAClassIsTextInJSON(t *testing.T) {
 	require.EqualError(t, class.UnmarshalText([]byte("Busy")),
 		`tcretry: class "Busy": want one of undecided, success, terminal, throttled, busy, transient, ambiguous`)
 	require.Equal(t, tcretry.Ambiguous, class)
+	for want := tcretry.Undecided; want <= tcretry.Ambiguous; want++ {
+		text, err := want.MarshalText()
+		require.NoError(t, err)
+		require.NoError(t, class.UnmarshalText(text))
+		require.Equal(t, want, class)
+	}
 }

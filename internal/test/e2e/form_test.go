@@ -72,6 +72,7 @@ func TestASignatureInAFormThatCannotBeReadAgainIsNotSentOnceItIsTooOld(t *testin
 		"read to its middle":             {40, 0, 5},
 		"not read":                       {0, 0, 6},
 		"not read, signed 100 s earlier": {0, 100 * time.Second, 4},
+		"not read, 280 s earlier":        {0, 280 * time.Second, 1},
 		"read whole, 280 s earlier":      {1 << 20, 280 * time.Second, 1},
 		"already too old":                {1 << 20, time.Hour, 1},
 	} {

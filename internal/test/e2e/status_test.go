@@ -32,11 +32,14 @@ func TestEveryHTTPStatusWithoutAnEnvelopeIsRetriedOrNot(t *testing.T) {
 		for action, attempts := range map[string]int{"DescribeInstances": want.read, "RunInstances": want.write} {
 			synctest.Test(t, func(t *testing.T) {
 				api := probe.Always(tctest.Status(status, "<html>"))
-				resp, err := tcretry.New(api, tcretry.WithoutRateLimiter(), tcretry.WithoutBudget()).RoundTrip(probe.SDKRequest(t, action, nil))
+				var events probe.Events
+				rt := tcretry.New(api, tcretry.WithoutRateLimiter(), tcretry.WithoutBudget(), tcretry.WithHooks(events.Hooks()))
+				resp, err := rt.RoundTrip(probe.SDKRequest(t, action, nil))
 				require.NoError(t, err)
 				require.Equal(t, status, resp.StatusCode)
 				require.NoError(t, resp.Body.Close())
 				require.Len(t, api.Recorded(), attempts, "%d %s", status, action)
+				require.Equal(t, status < 400, events.Done[0].Class == tcretry.Success, status)
 			})
 		}
 	}

@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -46,4 +48,42 @@ func TestHooksDoNotDecideWhetherTheFailureOfATaskIsRetried(t *testing.T) {
 			require.Equal(t, 1, attemptsOf(t, status, end), "%d, %v", status, end)
 		}
 	}
+}
+
+// observedTask makes a call whose response has the failure of a task at its beginning.
+func observedTask(t *testing.T, opt tcretry.Option) {
+	base := probe.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
+		body := io.NopCloser(strings.NewReader(earlyTaskFailure()))
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1, Body: body}, nil
+	})
+	probe.RoundTrip(t, tcretry.New(base, opt), probe.SDKRequest(t, "DescribeInstances", nil))
+}
+
+func TestAHookReportsTheFailureOfATaskWhicheverOthersAreSet(t *testing.T) {
+	for set := range 8 {
+		var attempts, calls []tcretry.Class
+		var hooks tcretry.Hooks
+		if set&1 != 0 {
+			hooks.AttemptDone = func(_ context.Context, i tcretry.AttemptInfo) { attempts = append(attempts, i.Class) }
+		}
+		if set&2 != 0 {
+			hooks.RetryScheduled = func(context.Context, tcretry.RetryInfo) {}
+		}
+		if set&4 != 0 {
+			hooks.CallDone = func(_ context.Context, i tcretry.CallInfo) { calls = append(calls, i.Class) }
+		}
+		observedTask(t, tcretry.WithHooks(hooks))
+		require.Equal(t, set&1 != 0, slices.Equal(attempts, []tcretry.Class{tcretry.Terminal}), set)
+		require.Equal(t, set&4 != 0, slices.Equal(calls, []tcretry.Class{tcretry.Terminal}), set)
+	}
+}
+
+func TestAClassifierReceivesTheFailureOfATaskWithoutAnyHook(t *testing.T) {
+	var seen tcretry.Outcome
+	observedTask(t, tcretry.WithClassifier(tcretry.ClassifierFunc(func(o tcretry.Outcome) tcretry.Class {
+		seen = o
+		return tcretry.Undecided
+	})))
+	require.True(t, seen.TaskFailure)
+	probe.RequireCode(t, "InternalError", seen.APIError)
 }
