@@ -138,4 +138,14 @@ func TestErrorOfAnEnvelopeIsBounded(t *testing.T) {
 	}
 }
 
+func TestATextOfAnEnvelopeThatIsAsLongAsItMayBeIsNotCut(t *testing.T) {
+	for _, unit := range []string{"é", "😀"} {
+		code, message := strings.Repeat(unit, 128/len(unit)), strings.Repeat(unit, 512/len(unit))
+		require.Equal(t, "tcretry: API error "+code+": "+message+" (request "+code+")",
+			(&tcretry.APIError{Code: code, Message: message, RequestID: code}).Error())
+		cut := (&tcretry.APIError{Code: code + "x"}).Error()
+		require.True(t, strings.HasSuffix(cut, unit+"…"), cut)
+	}
+}
+
 const throttledBody = `{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":"slow down"},"RequestId":"r1"}}`

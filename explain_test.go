@@ -79,6 +79,15 @@ func TestAnExplanationHasTheTimeLimitOfARule(t *testing.T) {
 	require.Contains(t, string(text), `"maxElapsed":"10m"`)
 }
 
+// Ten delays are listed, at most.
+func TestAnExplanationSaysThatItLeavesDelaysOut(t *testing.T) {
+	for attempts, more := range map[int]bool{10: false, 11: false, 12: true, 13: true} {
+		e := tcretry.Policy{MaxAttempts: attempts}.Explain("InternalError")
+		require.Len(t, e.Delays, min(attempts-1, 10))
+		require.Equal(t, more, strings.Contains(e.String(), " and so on"), attempts)
+	}
+}
+
 func TestOneAttemptExplainsNoDelays(t *testing.T) {
 	e := tcretry.Policy{MaxAttempts: 1}.Explain("InternalError")
 	require.Equal(t, 1, e.MaxAttempts)
