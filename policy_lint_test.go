@@ -103,6 +103,20 @@ codes["Mine"].backoff.max: 9s: delays are cut to MaxDelay, which is 5s`,
 	}
 }
 
+func TestLintWarnsOfNoLimitThatIsReachedExactly(t *testing.T) {
+	const second = `"backoff": {"initial": "1s", "max": "1s", "jitter": 0}`
+	for _, text := range []string{
+		`{"maxDelay": "2m"}`,
+		`{"codes": {"ResourceInUse": {"backoff": {"initial": "30s"}}}}`,
+		`{"codes": {"ResourceInUse": {"maxAttempts": 6, "maxElapsed": "5s", ` + second + `}}}`,
+		`{"maxAttempts": 4, "maxElapsed": "3s", "codes": {"ResourceInUse": {"maxElapsed": "9s", ` + second + `}}}`,
+	} {
+		require.Empty(t, warningsOf(t, text), text)
+	}
+	require.Len(t, warningsOf(t, `{"codes": {"ResourceInUse": {"maxAttempts": 7, "maxElapsed": "5s", `+second+`}}}`), 1)
+	require.Len(t, warningsOf(t, `{"maxAttempts": 3, "maxElapsed": "3s", "codes": {"ResourceInUse": {"maxElapsed": "9s", `+second+`}}}`), 1)
+}
+
 func TestLintIgnoresFunctionsAndInvalidValues(t *testing.T) {
 	constant := func() backoff.BackOff { return backoff.NewConstantBackOff(time.Minute) }
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
