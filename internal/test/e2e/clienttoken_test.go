@@ -171,6 +171,20 @@ func TestNoTokenIsAddedWhereItIsNotDocumentedToProtect(t *testing.T) {
 	}
 }
 
+// A body of as many bytes as WithMaxReplayBytes names gets a token, and a longer one none,
+// whether its length is known or not.
+func TestATokenIsAddedToABodyUpToTheLimit(t *testing.T) {
+	const text = `{"ImageId":"img-1"}`
+	for _, length := range []int64{int64(len(text)), -1} {
+		for _, limit := range []int{len(text) - 1, len(text)} {
+			req := probe.APIRequest(t, "cvm", "RunInstances", text)
+			req.ContentLength = length
+			sent := sentBody(t, req, tcretry.WithClientTokens(), tcretry.WithMaxReplayBytes(int64(limit)))
+			require.Equal(t, limit == len(text), strings.Contains(sent, "ClientToken"), "%d, %d", length, limit)
+		}
+	}
+}
+
 func getBody(r io.Reader) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(r), nil }
 }

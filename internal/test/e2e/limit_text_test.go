@@ -33,6 +33,7 @@ func TestALimitExceededWithTheTextOfAThrottleIsOne(t *testing.T) {
 			}
 			for _, retry := range events.Retries {
 				require.True(t, retry.RateLimited)
+				require.Zero(t, retry.Delay, "the rate limiter alone times it")
 			}
 			require.Equal(t, 5, rt.RateLimits()[0].Limit, "the limiter reads the numbers")
 		})

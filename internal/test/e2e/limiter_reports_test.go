@@ -118,6 +118,7 @@ func TestTheWaitOfACallThatGotNoSlotIsReported(t *testing.T) {
 // The adaptive rate limiter reports a wait in vain, too.
 func TestTheWaitAtALearnedLimitIsReportedToo(t *testing.T) {
 	const wait = 200 * time.Millisecond
+	why := map[string]string{"by its context": "context canceled", "by its Cancel channel": "the request's Cancel channel was closed"}
 	for name, end := range map[string]func(*http.Request) *http.Request{
 		"by its context": func(req *http.Request) *http.Request {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -143,7 +144,7 @@ func TestTheWaitAtALearnedLimitIsReportedToo(t *testing.T) {
 			var o observed
 			rt := tcretry.New(tctest.NewAPI(), o.hooks(), tcretry.WithRateLimiter(limiter))
 			_, err := rt.RoundTrip(end(postTo(t, "cvm", "DescribeInstances", `{}`)))
-			require.Error(t, err, name)
+			require.EqualError(t, err, "tcretry: DescribeInstances: giving up after 0 attempts (canceled): "+why[name], "and no last error")
 			require.Equal(t, tcretry.StopCanceled, o.done[0].Reason, name)
 			require.Equal(t, wait, o.done[0].RateLimitWait, name)
 			require.Equal(t, wait, o.done[0].Waited, name)
