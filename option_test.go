@@ -13,7 +13,7 @@ import (
 
 func TestNewTransportReportsEveryInvalidOption(t *testing.T) {
 	_, err := tcretry.NewTransport(nil,
-		nil, tcretry.WithMaxPeekBytes(0), tcretry.WithMaxReplayBytes(-1), tcretry.WithAttemptTimeout(-time.Second),
+		nil, tcretry.WithMaxPeekBytes(0), tcretry.WithMaxReplayBytes(-1), tcretry.WithAttemptTimeout(-time.Second), tcretry.WithAttemptTimeout(0),
 		tcretry.WithClassifier(nil), tcretry.WithIdempotency(nil), tcretry.WithBudget(nil), tcretry.WithRateLimiter(nil),
 		tcretry.WithBudget(&budget.Tokens{Capacity: -1}),
 		tcretry.WithPolicy(tcretry.Policy{MaxAttempts: -1, MaxDelay: -1}), tcretry.WithScope(nil))
@@ -27,12 +27,12 @@ func TestNewTransportReportsEveryInvalidOption(t *testing.T) {
 		options = append(options, o.Option)
 	}
 	require.Equal(t, []string{
-		"Option", "WithMaxPeekBytes", "WithMaxReplayBytes", "WithAttemptTimeout", "WithClassifier",
+		"Option", "WithMaxPeekBytes", "WithMaxReplayBytes", "WithAttemptTimeout", "WithAttemptTimeout", "WithClassifier",
 		"WithIdempotency", "WithBudget", "WithRateLimiter", "WithBudget", "WithPolicy",
 		"WithScope",
 	}, options)
 	require.EqualError(t, all.Unwrap()[1], "tcretry: WithMaxPeekBytes(0): it must be at least 1")
-	require.EqualError(t, all.Unwrap()[9], "tcretry: WithPolicy: policy: MaxAttempts: -1: want 0, which means the default, or more\n"+
+	require.EqualError(t, all.Unwrap()[10], "tcretry: WithPolicy: policy: MaxAttempts: -1: want 0, which means the default, or more\n"+
 		"tcretry: WithPolicy: policy: MaxDelay: -1ns: want 0, which means the default, or more")
 }
 

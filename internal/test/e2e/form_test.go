@@ -120,6 +120,38 @@ func TestAFormThatWasReadAheadIsSentWhole(t *testing.T) {
 	}
 }
 
+// lateBody has its first byte after a while.
+type lateBody struct {
+	io.Reader
+	after time.Duration
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	time.Sleep(b.after)
+	b.after = 0
+	return b.Reader.Read(p)
+}
+
+// A form that comes too late to be read ahead is the body of the next attempt.
+func TestAFormThatComesLateIsSentWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		want, attempts := signedForm(0), 0
+		base := probe.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			defer func() { _ = req.Body.Close() }()
+			if attempts++; attempts == 1 {
+				return nil, probe.RefusedConn
+			}
+			got, err := io.ReadAll(req.Body)
+			require.NoError(t, err)
+			require.Equal(t, want, string(got))
+			return tctest.NewAPI().RoundTrip(probe.SDKRequest(t, "DescribeInstances", nil))
+		})
+		_, err := tcretry.New(base).RoundTrip(formRequest(t, &lateBody{strings.NewReader(want), time.Minute}))
+		require.NoError(t, err)
+		require.Equal(t, 2, attempts)
+	})
+}
+
 // stuckBody never comes to its end, until it is closed.
 type stuckBody struct{ closed chan struct{} }
 
