@@ -88,6 +88,20 @@ func TestAnExplanationSaysThatItLeavesDelaysOut(t *testing.T) {
 	}
 }
 
+func TestAnExplanationListsEveryChangeOfRetriesThatBothPoliciesMake(t *testing.T) {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{
+		"RequestLimitExceeded": {MaxAttempts: 2, MaxElapsed: time.Minute, RateLimit: tcretry.NotRateLimited, Backoff: probe.Every(time.Second)},
+		"FailedOperation":      {Class: tcretry.Throttled, MaxAttempts: 2},
+		"InternalError":        {MaxAttempts: 1},
+	}}
+	require.Equal(t, []string{
+		"attempts: 4 → 2", "time: 2m → 1m", "delays: 1s to 1.5s, 2s to 3s, 4s to 6s → 1s", "rate limited: yes → no",
+	}, p.Explain("RequestLimitExceeded").Changes)
+	require.Equal(t, []string{"class: terminal → throttled", "attempts: 1 → 2", "retried: no request → every request"},
+		p.Explain("FailedOperation").Changes)
+	require.Equal(t, []string{"attempts: 4 → 1", "retried: every request → no request"}, p.Explain("InternalError").Changes)
+}
+
 func TestOneAttemptExplainsNoDelays(t *testing.T) {
 	e := tcretry.Policy{MaxAttempts: 1}.Explain("InternalError")
 	require.Equal(t, 1, e.MaxAttempts)
