@@ -47,6 +47,10 @@ func TestStartTimer_WithoutALimitNeedsNoTimer(t *testing.T) {
 		require.Equal(t, t.Context(), ctx)
 		require.Nil(t, timer)
 	}
+	_, timer := watch.StartTimer(t.Context(), 1)
+	require.NotNil(t, timer, "a nanosecond is a limit")
+	_, err := timer.End(nil, nil, new(envelope.Seen))
+	require.NoError(t, err)
 }
 
 // closeRecorder is a body that records whether it was closed.
