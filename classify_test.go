@@ -213,6 +213,21 @@ func TestTheRuleOfACodeAppliesToTheClassOfAClassifier(t *testing.T) {
 	}
 }
 
+func TestClassifiersAreCalledInTheirOrderUntilOneDecides(t *testing.T) {
+	var called []tcretry.Class
+	always := func(c tcretry.Class) tcretry.Option {
+		return tcretry.WithClassifier(tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class {
+			called = append(called, c)
+			return c
+		}))
+	}
+	var events probe.Events
+	rt := tcretry.New(tctest.NewAPI(), always(tcretry.Undecided), always(tcretry.Terminal), always(tcretry.Busy), tcretry.WithHooks(events.Hooks()))
+	probe.RoundTrip(t, rt, probe.SDKRequest(t, "DescribeInstances", nil))
+	require.Equal(t, []tcretry.Class{tcretry.Undecided, tcretry.Terminal}, called)
+	require.Equal(t, tcretry.Terminal, events.Done[0].Class)
+}
+
 func TestAClassifierThatPanicsCountsAsUndecided(t *testing.T) {
 	api := probe.Always(tctest.Fail("InvalidParameter", ""))
 	rt := tcretry.New(api, tcretry.WithClassifier(tcretry.ClassifierFunc(func(tcretry.Outcome) tcretry.Class { panic("no") })))

@@ -117,6 +117,18 @@ func TestLintWarnsOfNoLimitThatIsReachedExactly(t *testing.T) {
 	require.Len(t, warningsOf(t, `{"maxAttempts": 3, "maxElapsed": "3s", "codes": {"ResourceInUse": {"maxElapsed": "9s", `+second+`}}}`), 1)
 }
 
+// A field of a rule may have an effect only where another rule changes more.
+func TestLintCountsTheEffectOfAFieldInEveryScopeThatRulesName(t *testing.T) {
+	const four = `"ResourceInUse": {"maxAttempts": 4}`
+	require.Equal(t, []string{`codes["ResourceInUse"].maxAttempts: 4: has no effect: ResourceInUse is treated the same without it`},
+		warningsOf(t, `{"codes": {`+four+`}}`))
+	for _, scope := range []string{"cvm", "cvm.RunInstances"} {
+		// Without the four attempts there this time would be the only limit.
+		warnings := warningsOf(t, `{"codes": {`+four+`, "`+scope+`:ResourceInUse": {"maxElapsed": "10m"}}}`)
+		require.NotContains(t, strings.Join(warnings, "\n"), "no effect", scope)
+	}
+}
+
 func TestLintIgnoresFunctionsAndInvalidValues(t *testing.T) {
 	constant := func() backoff.BackOff { return backoff.NewConstantBackOff(time.Minute) }
 	p := tcretry.Policy{Codes: map[string]tcretry.Rule{

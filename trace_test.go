@@ -125,6 +125,15 @@ func TestATraceSaysThatTheOutcomeOfACallIsUnknown(t *testing.T) {
 	require.Regexp(t, `^cvm RunInstances ap-guangzhou ended \(not_idempotent\) after 1 attempt in .*, outcome unknown\n`, trace.String())
 }
 
+func TestATraceOfARequestThatNamesNoOperationSaysSo(t *testing.T) {
+	ctx, trace := tcretry.Trace(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1/", nil)
+	require.NoError(t, err)
+	rt := tcretry.New(tctest.NewAPI(), tcretry.WithScope(func(*http.Request) bool { return true }))
+	probe.RoundTrip(t, rt, req)
+	require.Regexp(t, `^a call ended \(success\) after 1 attempt in `, trace.String())
+}
+
 func TestATraceOfNoCallSaysSo(t *testing.T) {
 	_, trace := tcretry.Trace(t.Context())
 	require.Equal(t, "no call was made with this context\n", trace.String())
