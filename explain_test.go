@@ -79,6 +79,12 @@ func TestAnExplanationHasTheTimeLimitOfARule(t *testing.T) {
 	require.Contains(t, string(text), `"maxElapsed":"10m"`)
 }
 
+func TestNoRuleIsListedForAnOutcomeWithoutACode(t *testing.T) {
+	p := tcretry.Policy{Codes: map[string]tcretry.Rule{"EOF": {Class: tcretry.Busy}, "Status": {Class: tcretry.Busy}}}
+	require.Equal(t, []string{"Status"}, p.Explain("Status").PolicyRules)
+	require.Empty(t, p.Explain("EOF").PolicyRules, "the rule is for an API error of this code")
+}
+
 // Ten delays are listed, at most.
 func TestAnExplanationSaysThatItLeavesDelaysOut(t *testing.T) {
 	for attempts, more := range map[int]bool{10: false, 11: false, 12: true, 13: true} {

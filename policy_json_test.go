@@ -136,6 +136,12 @@ func TestWhatIsNotOneJSONObjectIsNoPolicy(t *testing.T) {
 	}
 }
 
+func TestAPolicyOfAMebibyteIsRead(t *testing.T) {
+	p, err := tcretry.ParsePolicy(strings.NewReader(strings.Repeat(" ", 1<<20-len(`{"maxAttempts":3}`)) + `{"maxAttempts":3}`))
+	require.NoError(t, err)
+	require.Equal(t, 3, p.MaxAttempts)
+}
+
 func TestDeepNestingIsAnError(t *testing.T) {
 	_, err := tcretry.ParsePolicy(strings.NewReader(`{"codes":` + strings.Repeat("[", 500_000)))
 	require.ErrorContains(t, err, "not JSON: ")

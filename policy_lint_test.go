@@ -117,6 +117,27 @@ func TestLintWarnsOfNoLimitThatIsReachedExactly(t *testing.T) {
 	require.Len(t, warningsOf(t, `{"maxAttempts": 3, "maxElapsed": "3s", "codes": {"ResourceInUse": {"maxElapsed": "9s", `+second+`}}}`), 1)
 }
 
+// A value that is the one of the class has no effect, any other has one. The documented
+// sub-codes of ResourceInUse have several classes, an unknown one has that of the family.
+func TestLintComparesAFieldWithTheClass(t *testing.T) {
+	for field, values := range map[string][2]string{
+		"backoff.initial": {`"2.5s"`, `"1s"`}, "backoff.max": {`"25s"`, `"20s"`}, "backoff.multiplier": {"3", "1"},
+		"backoff.jitter": {"0.2", "1"}, "maxAttempts": {"4", "3"}, "maxElapsed": {`"2m0s"`, `"100s"`},
+	} {
+		for i, value := range values {
+			rule := `"` + field + `": ` + value
+			if name, ok := strings.CutPrefix(field, "backoff."); ok {
+				rule = `"backoff": {"` + name + `": ` + value + `}`
+			}
+			warnings := warningsOf(t, `{"codes": {"ResourceInUse.Mine": {`+rule+`}}}`)
+			require.Len(t, warnings, 1-i, rule)
+			if i == 0 {
+				require.Contains(t, warnings[0], `"].`+field+": "+strings.Trim(value, `"`)+": has no effect: ")
+			}
+		}
+	}
+}
+
 // A field of a rule may have an effect only where another rule changes more.
 func TestLintCountsTheEffectOfAFieldInEveryScopeThatRulesName(t *testing.T) {
 	const four = `"ResourceInUse": {"maxAttempts": 4}`

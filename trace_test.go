@@ -222,9 +222,9 @@ func TestATraceOfConcurrentCallsKeepsThemApart(t *testing.T) {
 func TestATraceKeepsNoPartOfARequest(t *testing.T) {
 	ctx, trace := tcretry.Trace(t.Context())
 	req := probe.SDKRequest(t, strings.Clone("RunInstances"), nil).WithContext(ctx)
-	probe.RoundTrip(t, tcretry.New(tctest.NewAPI()), req)
+	probe.RoundTrip(t, tcretry.New(tctest.NewAPI(tctest.Fail("InternalError", "")), tcretry.WithPolicy(probe.Quick())), req)
 	call := trace.Calls()[0]
-	for _, target := range []tcretry.Operation{call.Call.Operation, call.Attempts[0].Operation} {
+	for _, target := range []tcretry.Operation{call.Call.Operation, call.Attempts[1].Operation, call.Retries[0].Operation} {
 		for kept, part := range map[string]string{
 			target.Action: req.Header.Get("X-TC-Action"), target.Region: req.Header.Get("X-TC-Region"), target.Host: req.URL.Host,
 		} {
