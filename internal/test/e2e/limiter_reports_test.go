@@ -72,6 +72,28 @@ func TestABadGatewayWithoutABodyIsReturnedWhenTheNextSlotComesTooLate(t *testing
 	}
 }
 
+// An error of a limiter that nobody canceled is the error of the call.
+func TestTheErrorOfALimiterIsReturned(t *testing.T) {
+	broken := errors.New("the limiter is broken")
+	for first, text := range []string{
+		"tcretry: RunInstances: giving up after 0 attempts (canceled): the limiter is broken",
+		"tcretry: RunInstances: giving up after 1 attempt (canceled): the limiter is broken",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			limiter := &slots{before: func(_ context.Context, attempt int) error {
+				if attempt > first {
+					return broken
+				}
+				return nil
+			}}
+			api := tctest.NewAPI(tctest.Fail("ResourceInUse", ""))
+			_, err := tcretry.New(api, tcretry.WithRateLimiter(limiter)).RoundTrip(postTo(t, "cvm", "RunInstances", `{}`))
+			require.ErrorIs(t, err, broken)
+			require.EqualError(t, err, text)
+		})
+	}
+}
+
 // However a wait for a slot ends, its time is reported.
 func TestTheWaitOfACallThatGotNoSlotIsReported(t *testing.T) {
 	const wait = 3 * time.Second
