@@ -27,8 +27,8 @@ const (
 // classCount is the number of classes, Undecided included.
 const classCount = Ambiguous + 1
 
-// retryable reports whether outcomes of the class may be retried at all.
-func (c Class) retryable() bool { return c >= Throttled && c < classCount }
+// retryable reports whether outcomes of the class, one of those above, may be retried at all.
+func (c Class) retryable() bool { return c >= Throttled }
 
 // rules is a compiled policy. It is immutable: safe for concurrent use, and calls in
 // progress keep their rules when the policy of a Transport is replaced.
