@@ -271,7 +271,7 @@ func (c *call) retryScheduled(p plan) {
 		BudgetWait:  c.budgetWait,
 	}
 	if c.trace != nil {
-		c.traced = c.trace.retryScheduled(c.traced, info)
+		c.trace.retryScheduled(c.traced, info)
 	}
 	for _, hook := range c.t.hooks.retryScheduled {
 		c.runHook(func() { hook(c.ctx, info) })

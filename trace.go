@@ -98,7 +98,7 @@ func (t *CallTrace) keep(k *TracedCall, target Operation) *TracedCall {
 }
 
 // The methods below are called as hooks are. The record of the call is nil before its
-// first event.
+// first event, which is never a retry: that of the attempt before comes first.
 
 func (t *CallTrace) attemptDone(k *TracedCall, i AttemptInfo) *TracedCall {
 	t.mu.Lock()
@@ -109,13 +109,11 @@ func (t *CallTrace) attemptDone(k *TracedCall, i AttemptInfo) *TracedCall {
 	return k
 }
 
-func (t *CallTrace) retryScheduled(k *TracedCall, i RetryInfo) *TracedCall {
+func (t *CallTrace) retryScheduled(k *TracedCall, i RetryInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k = t.keep(k, i.Operation)
 	i.Operation = k.Call.Operation
 	k.Retries = appendLast(k.Retries, i)
-	return k
 }
 
 func (t *CallTrace) callDone(k *TracedCall, i CallInfo) *TracedCall {
