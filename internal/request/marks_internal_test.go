@@ -68,6 +68,13 @@ func TestEachIdentifyingHeaderIsFoundByItself(t *testing.T) {
 			got := map[string]string{"X-TC-Action": v.action, "X-TC-Region": v.region, "X-TC-Timestamp": v.timestamp, "Authorization": v.authorization}
 			require.Equal(t, "value", got[header], name)
 			require.Len(t, strings.Join([]string{v.action, v.region, v.timestamp, v.authorization}, ""), len("value"), name)
+
+			all := sdkRequest(t).Header
+			want := identifyingHeaders(all)
+			values := all[http.CanonicalHeaderKey(header)]
+			all.Del(header)
+			all[name] = values
+			require.Equal(t, want, identifyingHeaders(all), name)
 		}
 	}
 }
