@@ -12,6 +12,8 @@ func TestRateNumbers_AreTheTwoInBackticks(t *testing.T) {
 	for text, want := range map[string][2]int{
 		"equals to `6` in a second, which exceeds the frequency limit `5` for a second": {6, 5},
 		"当前每秒请求 `6` 次，超过了每秒频率上限 `5`":                                                    {6, 5},
+		"`2` `1`":                    {2, 1},
+		"`1` `1`":                    {1, 1},
 		"no numbers":                 {},
 		"`6`":                        {},
 		"`6` `5` `4`":                {},
