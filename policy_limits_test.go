@@ -94,6 +94,14 @@ func TestPolicyLimits_doNotRemoveThoseOfTheLimiter(t *testing.T) {
 		require.NoError(t, rt.SetPolicy(tcretry.Policy{MaxAttempts: 2}))
 		callsAtOnce(t, rt, "DescribeInstances", 1)
 		require.Equal(t, 7, rt.RateLimits()[0].Configured)
+
+		require.NoError(t, rt.SetPolicy(tcretry.Policy{Limits: map[string]int{"cvm": 9}}))
+		require.Equal(t, 9, rt.RateLimits()[0].Configured)
+		require.NoError(t, rt.SetPolicy(tcretry.Policy{}))
+		require.Zero(t, rt.RateLimits()[0].Configured)
+		limiter.SetLimits(func(ratelimit.Key) int { return 8 })
+		require.NoError(t, rt.SetPolicy(tcretry.Policy{}))
+		require.Equal(t, 8, rt.RateLimits()[0].Configured, "they were set after those of the policy")
 	})
 }
 

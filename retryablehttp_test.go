@@ -154,6 +154,13 @@ func TestCheckRetryJudgesWhatTheClientTells(t *testing.T) {
 	}
 }
 
+func TestCheckRetryEndsForADelayAboveTheDefaultMaxDelay(t *testing.T) {
+	for seconds, want := range map[string]bool{"29": true, "30": true, "31": false} {
+		_, retried := probe.Judged(t, "DescribeInstances", retryAfter(seconds))
+		require.Equal(t, want, retried, seconds)
+	}
+}
+
 func TestCheckRetryEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

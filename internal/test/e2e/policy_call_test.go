@@ -48,6 +48,15 @@ func TestCallsObeyTheRules(t *testing.T) {
 			attempts: 3, delays: []time.Duration{s, s}, reason: tcretry.StopMaxAttempts,
 		},
 		{
+			name: "a time that is that of the policy restricts nothing, as lint warns",
+			rules: map[string]tcretry.Rule{
+				"ResourceInUse": {MaxElapsed: 10 * time.Minute, Backoff: probe.Every(90 * s)},
+				"InternalError": {MaxElapsed: 2 * time.Minute, Backoff: constant},
+			},
+			bound: 2 * time.Minute, replies: []tctest.Reply{fail("ResourceInUse"), fail("ResourceInUse"), internal, tctest.OK(nil)},
+			attempts: 4, delays: []time.Duration{90 * s, 90 * s, s}, reason: tcretry.StopSuccess,
+		},
+		{
 			name:    "a default turned off",
 			rules:   map[string]tcretry.Rule{"InternalError": {Class: tcretry.Terminal}},
 			replies: []tctest.Reply{fail("InternalError.ServerBusy")}, attempts: 1, reason: tcretry.StopTerminal,
