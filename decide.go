@@ -130,7 +130,6 @@ func (c *call) pause(p plan) StopReason {
 		if reason != 0 && c.acquired > before {
 			c.acquired = before
 			c.report(c.t.activeBudget(), budget.Unused, 1)
-			c.retry = 0
 		}
 	}()
 	reason = c.waitForNext(p)
