@@ -94,6 +94,13 @@ func TestPeeked_ClosesAnOriginalThatEndedImmediately(t *testing.T) {
 	require.Zero(t, open.closes)
 }
 
+func TestPeeked_ClosesAnOriginalThatEndedNotAgain(t *testing.T) {
+	ended := whole(text)
+	body := peek(ended, 1000)
+	require.NoError(t, body.Close())
+	require.Equal(t, 1, ended.closes)
+}
+
 func TestPeeked_FreesItsBufferWhenThePrefixHasBeenRead(t *testing.T) {
 	inUse := bodytest.InUse()
 	body := peek(whole(text), 1000)
