@@ -148,12 +148,12 @@ func (r *rendered) response(req *http.Request) *http.Response {
 		ContentLength: r.size,
 		Request:       req,
 	}
-	if r.size < 0 {
-		resp.TransferEncoding = []string{"chunked"}
-	}
 	if req.Method == http.MethodHead {
 		resp.Body = http.NoBody
 		return resp
+	}
+	if r.size < 0 {
+		resp.TransferEncoding = []string{"chunked"}
 	}
 	end := io.EOF
 	if r.cut {

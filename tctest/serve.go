@@ -43,8 +43,8 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // respond sends a reply, part by part.
 func (h handler) respond(w http.ResponseWriter, req *http.Request, r rendered) {
 	maps.Copy(w.Header(), r.header)
-	for key, values := range r.trailer {
-		w.Header()[http.TrailerPrefix+key] = values
+	for key := range r.trailer {
+		w.Header().Add("Trailer", key)
 	}
 	w.WriteHeader(r.status)
 	flush := http.NewResponseController(w).Flush
@@ -67,6 +67,7 @@ func (h handler) respond(w http.ResponseWriter, req *http.Request, r rendered) {
 	if r.cut {
 		panic(http.ErrAbortHandler)
 	}
+	maps.Copy(w.Header(), r.trailer)
 }
 
 // reset sends half of the headers and resets the connection. HTTP/2 has no half
