@@ -41,7 +41,7 @@ func (b *Peeked) Wrap(original io.ReadCloser, p prefix) []byte {
 	if b.end != nil {
 		b.rest = http.NoBody
 		if err := original.Close(); err != nil {
-			b.rest = closed{err}
+			b.rest = closed{http.NoBody, err}
 		}
 	}
 	data := p.Bytes()
@@ -53,11 +53,13 @@ func (b *Peeked) Wrap(original io.ReadCloser, p prefix) []byte {
 	return data
 }
 
-// closed is a body that was closed, with an error.
-type closed struct{ err error }
+// closed is a body that has ended and was closed, with an error.
+type closed struct {
+	io.ReadCloser
+	err error
+}
 
-func (c closed) Read([]byte) (int, error) { return 0, http.ErrBodyReadAfterClose }
-func (c closed) Close() error             { return c.err }
+func (c closed) Close() error { return c.err }
 
 // Ended returns the error with which the original ended within the prefix, io.EOF
 // among them, or nil if it did not end there.
