@@ -142,6 +142,10 @@ var replies = []struct {
 		seen{Status: 200, Type: "a/b", Length: -1, Uncompressed: true, Body: "a", ReadErr: io.ErrUnexpectedEOF},
 	},
 	{
+		"Gzip of a stream", tctest.Gzip(tctest.Stream(time.Millisecond, "1", "2")),
+		seen{Status: 200, Type: "text/event-stream", Length: -1, Uncompressed: true, Body: "data: 1\n\ndata: 2\n\n"},
+	},
+	{
 		"Deflate", tctest.Deflate(tctest.RawBody("a/b", []byte("abc"))),
 		seen{Status: 200, Type: "a/b", Length: int64(len(deflated("abc"))), Encoding: "deflate", Body: deflated("abc")},
 	},

@@ -89,16 +89,6 @@ func TestClosingAServerEndsResponsesThatWait(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsCutShortIsNotRecorded(t *testing.T) {
-	api := tctest.NewAPI()
-	transport := api.Start(t).Transport()
-	defer transport.CloseIdleConnections()
-	req := newRequest(t, "RunInstances", "{}")
-	req.ContentLength = 1000
-	require.Error(t, see(t, transport, req).Err)
-	require.Empty(t, api.Recorded())
-}
-
 func TestTheHandlerOverAPipeDetectsThatTheClientLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan time.Duration, 1)

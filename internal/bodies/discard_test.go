@@ -80,6 +80,19 @@ func TestKeep_HasTheRestOfAShortBodyInMemory(t *testing.T) {
 	}
 }
 
+// net/http returns the last bytes of a body of a declared length together with its end.
+func TestKeep_HasABodyOf64KiBInMemoryThatEndsWithItsLastBytes(t *testing.T) {
+	data := strings.Repeat("x", discardLimit)
+	original := &source{data: data, err: io.EOF, together: true}
+	resp := response(original)
+	resp.ContentLength = discardLimit
+	require.True(t, bodies.Keep(resp))
+	require.Equal(t, 1, original.closes)
+	got, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, data, string(got))
+}
+
 func TestKeep_ClosesABodyThatIsTooLong(t *testing.T) {
 	inUse := bodytest.InUse()
 	long := whole(strings.Repeat("x", discardLimit+1))

@@ -1,0 +1,67 @@
+package tctest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/tctest"
+)
+
+func TestARequestThatIsCutShortIsNotRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		req := newRequest(t, "RunInstances", strings.Repeat(" ", 100_000)) // more than http.Transport buffers
+		req.ContentLength++
+		require.Error(t, see(t, api.PipeTransport(t), req).Err)
+		synctest.Wait() // for the server
+		require.Empty(t, api.Recorded())
+	})
+}
+
+func TestAHandlerWhoseClientLeavesDuringTheDelayIsNotCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI(tctest.Delay(time.Minute, tctest.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			t.Error("called")
+		})))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		got := see(t, api.PipeTransport(t), newRequest(t, "RunInstances", "{}").WithContext(ctx))
+		require.Equal(t, context.DeadlineExceeded, got.Err)
+		time.Sleep(time.Hour)
+	})
+}
+
+func TestAContextThatHasEndedClosesTheBody(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cancel(enough)
+	body := &closer{Reader: strings.NewReader("{}")}
+	req := newRequest(t, "RunInstances", "{}").WithContext(ctx)
+	req.Body = body
+	require.Equal(t, enough, see(t, tctest.NewAPI(), req).Err)
+	require.Equal(t, 1, body.closed())
+}
+
+// A client of its own reads both: http.Transport reports the one or the other.
+func TestAResetOverASocketIsHalfOfTheHeadersAndAReset(t *testing.T) {
+	server := tctest.NewAPI(tctest.ResetInHeaders()).Start(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: cvm.tencentcloudapi.com\r\nX-TC-Action: A\r\nContent-Length: 2\r\n\r\n{}")
+	require.NoError(t, err)
+	got, err := io.ReadAll(conn)
+	require.Equal(t, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", string(got))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
