@@ -30,6 +30,13 @@ func TestTheSpanOfAnAttemptHasItsWaitForTheRateLimiter(t *testing.T) {
 	})
 }
 
+func TestASpanOfACallThatDidNotWaitHasNoWait(t *testing.T) {
+	seen := newSeen()
+	roundTrip(t, tcotel.New(tctest.NewAPI(), seen.config()), newRequest(t, t.Context(), "RunInstances"))
+	require.NotContains(t, attributes(seen.named("cvm/RunInstances")[0]), "tcretry.waited")
+	require.NotContains(t, attributes(seen.named("attempt")[0]), "tcretry.rate_limit_wait")
+}
+
 // The SDK drops an attribute without a key.
 func TestEveryAttributeHasAKey(t *testing.T) {
 	seen := newSeen()

@@ -100,6 +100,21 @@ func TestRecoverFindsTheCallOfSeveral(t *testing.T) {
 	})
 }
 
+// The SDK's errors about a response do not identify it.
+func TestRecoverFindsACallWhoseResponseTheSDKCannotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := tcsdk.Trace(t.Context())
+		api := tctest.NewAPI(tctest.RawBody("application/json", []byte("{")), tctest.OK(nil))
+		sdk := sendWith(t, ctx, api, "DescribeInstances")
+		require.ErrorContains(t, sdk, "ClientError.")
+		var call *tcsdk.CallError
+		require.ErrorAs(t, tcsdk.Recover(ctx, sdk), &call)
+		require.Equal(t, sdk, call.Err)
+		require.Equal(t, tcretry.StopSuccess, call.Reason)
+		require.Equal(t, []error{sdk}, call.Unwrap())
+	})
+}
+
 func TestRecoverLeavesOtherErrorsAsTheyAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := tcsdk.Trace(t.Context())

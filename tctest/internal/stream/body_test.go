@@ -33,7 +33,8 @@ func TestPartsArriveAtTheirTimesAlsoWhileNobodyReads(t *testing.T) {
 		}
 		require.Zero(t, trailers)
 		for range 2 {
-			_, err := body.Read(make([]byte, 10))
+			n, err := body.Read(make([]byte, 10))
+			require.Zero(t, n)
 			require.Equal(t, io.EOF, err)
 		}
 		require.Equal(t, 1, trailers)
@@ -62,7 +63,8 @@ func TestAReadThatWaitsEndsWithTheContextAndWithClose(t *testing.T) {
 					require.NoError(t, body.Close())
 				})
 				for range 2 {
-					_, err := body.Read(make([]byte, 1))
+					n, err := body.Read(make([]byte, 1))
+					require.Zero(t, n)
 					require.Equal(t, want, err)
 					require.Equal(t, time.Minute, time.Since(start))
 				}
@@ -83,6 +85,7 @@ func TestGunzippedDecompressesUntilItIsClosed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "text", string(got))
 	require.NoError(t, body.Close())
-	_, err = body.Read(make([]byte, 1))
+	n, err := body.Read(make([]byte, 1))
+	require.Zero(t, n)
 	require.Equal(t, http.ErrBodyReadAfterClose, err)
 }

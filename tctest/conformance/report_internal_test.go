@@ -1,0 +1,84 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/budget"
+	"github.com/tcretry/tcretry/ratelimit"
+)
+
+const runFaulty = "TCTEST_RUN_SUITES_OVER_FAULTY_IMPLEMENTATIONS"
+
+var errFaulty = errors.New("the fault")
+
+// The suites over implementations of which every method fails. A test that fails cannot be
+// part of one that passes, so that another process runs them.
+func TestFaultyImplementations(t *testing.T) {
+	if os.Getenv(runFaulty) == "" {
+		t.Skip("run by TestASuiteFailsAndExplainsTheRequirement")
+	}
+	newBudget := func() budget.Budget { return refusing{} }
+	newLimiter := func() ratelimit.Limiter { return refusing{} }
+	t.Run("TestBudget", func(t *testing.T) { TestBudget(t, newBudget) })
+	t.Run("TestBudgetLive", func(t *testing.T) { TestBudgetLive(t, newBudget) })
+	t.Run("TestLimiter", func(t *testing.T) { TestLimiter(t, newLimiter) })
+	t.Run("TestLimiterLive", func(t *testing.T) { TestLimiterLive(t, newLimiter) })
+	t.Run("TestRoundTripper", func(t *testing.T) {
+		TestRoundTripper(t, wrapping(func(http.RoundTripper, *http.Request) (*http.Response, error) { return nil, errFaulty }))
+	})
+}
+
+// refusing is a Budget and a Limiter.
+type refusing struct{}
+
+func (refusing) Record(budget.Report)                          {}
+func (refusing) Acquire(context.Context, budget.Request) error { return errFaulty }
+func (refusing) ForKey(ratelimit.Key) ratelimit.KeyLimiter     { return refusingKey{} }
+
+type refusingKey struct{}
+
+func (refusingKey) Wait(context.Context, ratelimit.WaitOptions) error { return errFaulty }
+func (refusingKey) Done(ratelimit.Result)                             {}
+
+func TestASuiteFailsAndExplainsTheRequirement(t *testing.T) {
+	for suite, c := range map[string]struct{ requirement, why string }{
+		"TestBudget":       {"the_first_retry", "is permitted, without a deferral"},
+		"TestBudgetLive":   {"the_first_retry", "is permitted, without a deferral"},
+		"TestLimiter":      {"the_first_attempt", "there is no reason to wait"},
+		"TestLimiterLive":  {"the_first_attempt", "there is no reason to wait"},
+		"TestRoundTripper": {"request_body_arrives_whole", "the contract: the base reads every byte of the body"},
+	} {
+		t.Run(suite, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestFaultyImplementations$/^"+suite+"$/^"+c.requirement)
+			cmd.Env = append(os.Environ(), runFaulty+"=1")
+			output, err := cmd.CombinedOutput()
+			require.Error(t, err, "the suite passed:\n%s", output)
+			require.Contains(t, string(output), "--- FAIL: TestFaultyImplementations/"+suite+"/"+c.requirement)
+			require.Contains(t, string(output), errFaulty.Error())
+			require.Contains(t, string(output), c.why)
+		})
+	}
+}
+
+// third refuses the third attempt.
+type third struct{ waits int }
+
+func (l *third) Wait(context.Context, ratelimit.WaitOptions) error {
+	if l.waits++; l.waits == 3 {
+		return errFaulty
+	}
+	return nil
+}
+
+func (*third) Done(ratelimit.Result) {}
+
+func TestTheErrorOfSeveralAttemptsHasTheNumberOfTheFailedOne(t *testing.T) {
+	require.EqualError(t, inBubble(t, func(s *env) error { return s.run(new(third), 5, accepted) }), "attempt 3: the fault")
+}
