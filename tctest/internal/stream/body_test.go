@@ -89,3 +89,12 @@ func TestGunzippedDecompressesUntilItIsClosed(t *testing.T) {
 	require.Zero(t, n)
 	require.Equal(t, http.ErrBodyReadAfterClose, err)
 }
+
+func TestGunzippedOfABodyWithoutAGzipHeaderIsAnErrorEachTime(t *testing.T) {
+	body := stream.New(t.Context(), []stream.Part{{Data: []byte("a plain text")}}, io.EOF, nil).Gunzipped()
+	for range 2 {
+		n, err := body.Read(make([]byte, 10))
+		require.Zero(t, n)
+		require.Equal(t, gzip.ErrHeader, err)
+	}
+}
