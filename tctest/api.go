@@ -187,10 +187,7 @@ func (api *API) receive(req *http.Request, body []byte) (Attempt, Reply, time.Ti
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	api.execute(&c, &a)
-	c.Reply, c.Code = a.name, a.code
-	if a.kind == respond || a.kind == serve {
-		c.Status = a.status
-	}
+	c.Reply, c.Code, c.Status = a.name, a.code, a.status
 	api.attempts[c.Number-1] = c
 	return c, a, date
 }

@@ -207,18 +207,20 @@ func TestMalformedRequestsGetTheAPIsOwnCodes(t *testing.T) {
 	api := tctest.NewAPI()
 	api.KnownActions("RunInstances")
 	for _, tt := range []struct {
-		change func(*http.Request)
-		want   string
+		change     func(*http.Request)
+		want, text string
 	}{
-		{func(*http.Request) {}, ""},
-		{func(r *http.Request) { r.Method = http.MethodPut }, "UnsupportedProtocol"},
-		{func(r *http.Request) { r.Header.Del("X-TC-Action") }, "MissingParameter"},
-		{func(r *http.Request) { r.Header.Del("X-TC-Version") }, "MissingParameter"},
-		{func(r *http.Request) { r.Header.Set("X-TC-Action", "No") }, "InvalidAction"},
+		{func(*http.Request) {}, "", ""},
+		{func(r *http.Request) { r.Method = http.MethodPut }, "UnsupportedProtocol", "use GET or POST"},
+		{func(r *http.Request) { r.Header.Del("X-TC-Action") }, "MissingParameter", "`Action`"},
+		{func(r *http.Request) { r.Header.Del("X-TC-Version") }, "MissingParameter", "`Version`"},
+		{func(r *http.Request) { r.Header.Set("X-TC-Action", "No") }, "InvalidAction", "`No`"},
 	} {
 		req := newRequest(t, "RunInstances", "{}")
 		tt.change(req)
-		require.Equal(t, tt.want, code(t, see(t, api, req)))
+		got := see(t, api, req)
+		require.Equal(t, tt.want, code(t, got))
+		require.Contains(t, got.Body, tt.text)
 	}
 	require.Equal(t, 1, api.Executions("RunInstances"))
 }

@@ -45,6 +45,7 @@ func TestRateLimit_acceptsSoManyPerSecond(t *testing.T) {
 		{"sliding window, at its rate", tctest.SlidingWindow, 0, 8, 334 * ms, "++++++++"},
 		{"token bucket, at the same time", tctest.TokenBucket, 0, 5, 0, "+++--"},
 		{"token bucket, at its rate", tctest.TokenBucket, 0, 8, time.Second / 3, "++++++++"},
+		{"token bucket, a little too early", tctest.TokenBucket, 0, 4, 332 * ms / 3, "+++-"},
 		{"token bucket, too fast", tctest.TokenBucket, 0, 10, 250 * ms, "+++++++++-"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

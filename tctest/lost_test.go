@@ -53,6 +53,19 @@ func TestAContextThatHasEndedClosesTheBody(t *testing.T) {
 	require.Equal(t, 1, body.closed())
 }
 
+func TestTheErrorOfAnInvalidRequestNamesWhatIsWrong(t *testing.T) {
+	for want, change := range map[string]func(*http.Request){
+		"no Host":                           func(r *http.Request) { r.URL.Host = "" },
+		"nil Request.URL":                   func(r *http.Request) { r.URL = nil },
+		"nil Request.Header":                func(r *http.Request) { r.Header = nil },
+		`unsupported protocol scheme "ftp"`: func(r *http.Request) { r.URL.Scheme = "ftp" },
+	} {
+		req := newRequest(t, "RunInstances", "{}")
+		change(req)
+		require.ErrorContains(t, see(t, tctest.NewAPI(), req).Err, want)
+	}
+}
+
 // A client of its own reads both: http.Transport reports the one or the other.
 func TestAResetOverASocketIsHalfOfTheHeadersAndAReset(t *testing.T) {
 	server := tctest.NewAPI(tctest.ResetInHeaders()).Start(t)

@@ -24,6 +24,12 @@ func TestTheFieldsOfAResponseInMemoryAreThoseOfTheOthers(t *testing.T) {
 		requireTheSameFields(t, name, http.MethodHead, reply)
 	}
 	requireTheSameFields(t, "handler", http.MethodPost, tctest.HandlerFunc(echo))
+	requireTheSameFields(t, "handler of a longer body", http.MethodPost, tctest.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "e/o")
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, "0123456789")
+		}))
 	requireTheSameFields(t, "handler without a length", http.MethodPost, tctest.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "e/o")
