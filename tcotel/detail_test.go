@@ -4,13 +4,16 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/tcretry/tcretry"
 	"github.com/tcretry/tcretry/tcotel"
@@ -63,6 +66,8 @@ func TestTheAttributesOfTheServerAreThoseOfTheURL(t *testing.T) {
 		{"http", "cvm.tencentcloudapi.com", http.MethodGet, "80", "GET"},
 		{"https", "cvm.tencentcloudapi.com", http.MethodPost, "443", "POST"},
 		{"https", "cvm.tencentcloudapi.com:8443", http.MethodPut, "8443", "_OTHER"},
+		{"https", "cvm.tencentcloudapi.com:65535", http.MethodPost, "65535", "POST"},
+		{"https", "cvm.tencentcloudapi.com:65536", http.MethodPost, "", "POST"}, // not a port
 	} {
 		seen := newSeen()
 		req := newRequest(t, t.Context(), "RunInstances")
@@ -74,6 +79,74 @@ func TestTheAttributesOfTheServerAreThoseOfTheURL(t *testing.T) {
 				[]string{got["server.address"], got["server.port"], got["http.request.method"]}, span.Name())
 		}
 	}
+}
+
+func TestAnAttemptWithoutAResponseHasNoStatus(t *testing.T) {
+	seen := newSeen()
+	_, err := tcotel.New(tctest.NewAPI(tctest.DropAfterExecution()), seen.config()).RoundTrip(newRequest(t, t.Context(), "RunInstances"))
+	require.Error(t, err)
+	require.Len(t, seen.ended(), 2)
+	for _, span := range seen.ended() {
+		require.NotContains(t, attributes(span), "http.response.status_code")
+	}
+}
+
+func TestAPanicIsTheErrorOfBothSpans(t *testing.T) {
+	seen := newSeen()
+	rt := tcotel.New(baseFunc(func(*http.Request) (*http.Response, error) { panic("in the base") }), seen.config())
+	require.Panics(t, func() { _, _ = rt.RoundTrip(newRequest(t, t.Context(), "RunInstances")) })
+	require.Len(t, seen.ended(), 2)
+	for _, span := range seen.ended() {
+		require.Equal(t, "panic", attributes(span)["error.type"])
+		require.Equal(t, codes.Error, span.Status().Code)
+	}
+}
+
+// A view of the SDK can drop any of the metrics.
+func TestAMetricIsRecordedWhateverOthersAreDropped(t *testing.T) {
+	all := []string{
+		"tcretry.calls", "tcretry.attempts", "tcretry.retries",
+		"rpc.client.call.duration", "tcretry.attempt.duration", "tcretry.wait.duration",
+	}
+	for _, kept := range all {
+		seen := newSeen()
+		var drop []sdkmetric.Option
+		for _, name := range all {
+			if name != kept {
+				view := sdkmetric.NewView(sdkmetric.Instrument{Name: name}, sdkmetric.Stream{Aggregation: sdkmetric.AggregationDrop{}})
+				drop = append(drop, sdkmetric.WithView(view))
+			}
+		}
+		seen.reader = sdkmetric.NewManualReader()
+		seen.meters = sdkmetric.NewMeterProvider(append(drop, sdkmetric.WithReader(seen.reader))...)
+		api := tctest.NewAPI(tctest.Fail("InternalError", ""))
+		roundTrip(t, tcotel.New(api, seen.config(), tcretry.WithPolicy(soon)), newRequest(t, t.Context(), "RunInstances"))
+		for _, name := range all {
+			require.Equal(t, name == kept, len(seen.counted(t, name)) > 0, "%s, with only %s", name, kept)
+		}
+	}
+}
+
+func TestALongTextOfAnErrorIsCutAt256Bytes(t *testing.T) {
+	for _, n := range []int{255, 256, 257} {
+		seen := newSeen()
+		rt := tcotel.New(baseFunc(func(*http.Request) (*http.Response, error) {
+			return nil, errors.New(strings.Repeat("x", n))
+		}), seen.config(), tcretry.WithPolicy(tcretry.Policy{MaxAttempts: 1}))
+		_, err := rt.RoundTrip(newRequest(t, t.Context(), "RunInstances"))
+		require.Error(t, err)
+		require.Len(t, seen.named("attempt")[0].Status().Description, min(n, 256))
+	}
+}
+
+// A RoundTripper that follows redirects, for example, returns the response to its own
+// request.
+func TestAResponseToAnotherRequestKeepsIt(t *testing.T) {
+	other := newRequest(t, t.Context(), "DescribeInstances")
+	rt := tcotel.New(baseFunc(func(*http.Request) (*http.Response, error) { return echo(other) }), newSeen().config())
+	resp, err := rt.RoundTrip(newRequest(t, t.Context(), "RunInstances"))
+	require.NoError(t, err)
+	require.Same(t, other, resp.Request)
 }
 
 // oddMeters are meters that report an error with each instrument.

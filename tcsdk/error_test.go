@@ -115,6 +115,20 @@ func TestRecoverFindsACallWhoseResponseTheSDKCannotRead(t *testing.T) {
 	})
 }
 
+func TestRecoverFindsTheCallOfAnErrorWithoutARequestIDByItsCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := tcsdk.Trace(t.Context())
+		api := tctest.NewAPI(tctest.Fail("InvalidParameter", ""), tctest.Fail("LimitExceeded", ""))
+		require.Error(t, sendWith(t, ctx, api, "RunInstances"))
+		require.Error(t, sendWith(t, ctx, api, "StartInstances"))
+		var call *tcsdk.CallError
+		require.ErrorAs(t, tcsdk.Recover(ctx, sdkerrors.NewTencentCloudSDKError("InvalidParameter", "", "")), &call)
+		require.Equal(t, "RunInstances", call.Call.Call.Action)
+		other := sdkerrors.NewTencentCloudSDKError("InvalidParameterValue", "", "")
+		require.Equal(t, other, tcsdk.Recover(ctx, other))
+	})
+}
+
 func TestRecoverLeavesOtherErrorsAsTheyAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := tcsdk.Trace(t.Context())

@@ -203,6 +203,17 @@ func TestARecordHoldsTheAttemptAndItsReply(t *testing.T) {
 	})
 }
 
+// The zero Method of http.Request is GET.
+func TestARequestWithoutAMethodIsAGET(t *testing.T) {
+	api := tctest.NewAPI()
+	api.KnownActions("A")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=A&Version=v", nil)
+	require.NoError(t, err)
+	req.Method = ""
+	require.Equal(t, "", code(t, see(t, api, req)))
+	require.Equal(t, http.MethodGet, api.Recorded()[0].Method)
+}
+
 func TestMalformedRequestsGetTheAPIsOwnCodes(t *testing.T) {
 	api := tctest.NewAPI()
 	api.KnownActions("RunInstances")

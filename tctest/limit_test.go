@@ -69,6 +69,16 @@ func TestRateLimit_tokenBucketRefillsForAtMostOneSecond(t *testing.T) {
 	})
 }
 
+func TestRateLimit_slidingWindowForgetsAfterExactlyOneSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.RateLimit("A", 3, tctest.SlidingWindow)
+		require.Equal(t, "+++", offer(t, api, 3, 0))
+		time.Sleep(time.Second)
+		require.Equal(t, "+++-", offer(t, api, 4, 0))
+	})
+}
+
 func TestRateLimit_messageHasCountAndLimit(t *testing.T) {
 	counts := regexp.MustCompile("`(\\d+)`.*`(\\d+)`")
 	for _, kind := range []tctest.LimitKind{tctest.FixedWindow, tctest.SlidingWindow, tctest.TokenBucket} {

@@ -18,6 +18,39 @@ import (
 	"github.com/tcretry/tcretry/tctest"
 )
 
+func TestARefusedConnectionReadsNothing(t *testing.T) {
+	for _, form := range []bool{false, true} {
+		api := tctest.NewAPI()
+		api.Script("RunInstances", tctest.RefuseConnection())
+		req := newRequest(t, "RunInstances", "")
+		if form {
+			req = formRequest(t, "Action=RunInstances")
+		}
+		body := &closer{Reader: strings.NewReader("Action=RunInstances")}
+		req.Body = body
+		_, err := api.RoundTrip(req)
+
+		var op *net.OpError
+		require.ErrorAs(t, err, &op)
+		require.Equal(t, "dial", op.Op)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.Equal(t, 1, body.closed())
+		rest, _ := io.ReadAll(body)
+		require.Equal(t, "Action=RunInstances", string(rest))
+		require.Equal(t, 1, api.Attempts("RunInstances"))
+		require.Zero(t, api.Executions("RunInstances"))
+		require.Equal(t, "RefuseConnection", api.Recorded()[0].Reply)
+		require.Equal(t, 1, api.Recorded()[0].Number)
+		require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "RunInstances", "{}")).Status, "the script goes on")
+	}
+}
+
+func TestARefusedConnectionLaterInTheScript(t *testing.T) {
+	api := tctest.NewAPI(tctest.OK(nil), tctest.RefuseConnection())
+	require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "A", "{}")).Status)
+	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
+}
+
 func TestARequestThatIsCutShortIsNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
@@ -77,4 +110,52 @@ func TestAResetOverASocketIsHalfOfTheHeadersAndAReset(t *testing.T) {
 	got, err := io.ReadAll(conn)
 	require.Equal(t, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", string(got))
 	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
+// net/http ends the context of a request when its handler returns.
+func TestTheContextOfAHandlerEndsWhenItReturns(t *testing.T) {
+	for _, pipes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var inside context.Context
+			api := tctest.NewAPI(tctest.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { inside = req.Context() }))
+			var base http.RoundTripper = api
+			if pipes {
+				base = api.PipeTransport(t)
+			}
+			resp, err := base.RoundTrip(newRequest(t, "RunInstances", "{}"))
+			require.NoError(t, err)
+			synctest.Wait()
+			require.Equal(t, context.Canceled, inside.Err())
+			require.NoError(t, resp.Body.Close())
+		})
+	}
+}
+
+func TestAHandlerGetsTheLengthOfTheBody(t *testing.T) {
+	for _, pipes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				_, _ = fmt.Fprint(w, req.ContentLength)
+			}))
+			var base http.RoundTripper = api
+			if pipes {
+				base = api.PipeTransport(t)
+			}
+			req := newRequest(t, "RunInstances", "{}")
+			req.ContentLength = -1
+			require.Equal(t, "2", see(t, base, req).Body)
+		})
+	}
+}
+
+func TestAServerOfATestEndsWithIt(t *testing.T) {
+	api, ends := tctest.NewAPI(), []string{}
+	t.Run("a test", func(t *testing.T) {
+		ends = append(ends, api.Start(t).URL, api.StartTLS(t).URL)
+	})
+	for _, end := range ends {
+		_, address, _ := strings.Cut(end, "://")
+		_, err := net.Dial("tcp", address)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	}
 }

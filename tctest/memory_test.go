@@ -10,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,38 +124,6 @@ func TestAHandlersHeaderComesBeforeItsBody(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		api.CloseIdleConnections()
 	})
-}
-
-func TestARefusedConnectionReadsNothing(t *testing.T) {
-	for _, form := range []bool{false, true} {
-		api := tctest.NewAPI()
-		api.Script("RunInstances", tctest.RefuseConnection())
-		req := newRequest(t, "RunInstances", "")
-		if form {
-			req = formRequest(t, "Action=RunInstances")
-		}
-		body := &closer{Reader: strings.NewReader("Action=RunInstances")}
-		req.Body = body
-		_, err := api.RoundTrip(req)
-
-		var op *net.OpError
-		require.ErrorAs(t, err, &op)
-		require.Equal(t, "dial", op.Op)
-		require.ErrorIs(t, err, syscall.ECONNREFUSED)
-		require.Equal(t, 1, body.closed())
-		rest, _ := io.ReadAll(body)
-		require.Equal(t, "Action=RunInstances", string(rest))
-		require.Equal(t, 1, api.Attempts("RunInstances"))
-		require.Zero(t, api.Executions("RunInstances"))
-		require.Equal(t, "RefuseConnection", api.Recorded()[0].Reply)
-		require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "RunInstances", "{}")).Status, "the script goes on")
-	}
-}
-
-func TestARefusedConnectionLaterInTheScript(t *testing.T) {
-	api := tctest.NewAPI(tctest.OK(nil), tctest.RefuseConnection())
-	require.Equal(t, http.StatusOK, see(t, api, newRequest(t, "A", "{}")).Status)
-	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
 }
 
 func TestTheRequestBodyIsClosedOnceHoweverItEnds(t *testing.T) {

@@ -168,6 +168,13 @@ func TestSignaturesAreVerified(t *testing.T) {
 	}
 }
 
+// An empty path is sent, and signed, as "/".
+func TestAURLWithoutAPathIsSignedLikeTheRoot(t *testing.T) {
+	for _, v := range v1Vectors(t) {
+		require.Equal(t, "", checked(t, v, v.key, 0, func(req *http.Request) { req.URL.Path = "" }), v.name)
+	}
+}
+
 func TestASignatureCoversTheBody(t *testing.T) {
 	for _, v := range tc3Vectors(t) {
 		if strings.Contains(v.name, "unsigned") {

@@ -15,6 +15,13 @@ func TestLimiter_adaptive(t *testing.T) {
 	t.Run("defaults", func(t *testing.T) {
 		TestLimiter(t, func() ratelimit.Limiter { return new(ratelimit.Adaptive) })
 	})
+	t.Run("set to one attempt per second", func(t *testing.T) {
+		TestLimiter(t, func() ratelimit.Limiter {
+			a := new(ratelimit.Adaptive)
+			a.SetLimits(func(ratelimit.Key) int { return 1 })
+			return a
+		})
+	})
 	t.Run("slow start", func(t *testing.T) {
 		TestLimiter(t, func() ratelimit.Limiter { return &ratelimit.Adaptive{SlowStart: true} })
 	})

@@ -57,6 +57,17 @@ var responseFaults = []fault{
 		}
 		return resp, err
 	}},
+	{"redirects are not followed", "follows, and returns the redirect", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		resp, err := base.RoundTrip(req)
+		if resp != nil && resp.StatusCode == http.StatusFound {
+			sent := req.Clone(req.Context())
+			sent.URL.Path = resp.Header.Get("Location")
+			if followed, err := base.RoundTrip(sent); err == nil {
+				_ = followed.Body.Close()
+			}
+		}
+		return resp, err
+	}},
 	{"an upgraded connection can be written", "hides the writer", receiving(func(resp *http.Response) {
 		resp.Body = &struct{ io.ReadCloser }{resp.Body}
 	})},

@@ -232,6 +232,9 @@ func TestTheSuitePassesWhatIsRight(t *testing.T) {
 	t.Run("a wrapper that adds a header to a copy", func(t *testing.T) {
 		TestRoundTripper(t, wrapping(sending(func(sent *http.Request) { sent.Header.Set("X-Mine", "1") })))
 	})
+	t.Run("a wrapper that sends an unknown length as 0", func(t *testing.T) {
+		TestRoundTripper(t, wrapping(sending(func(sent *http.Request) { sent.ContentLength = max(sent.ContentLength, 0) })))
+	})
 	t.Run("a wrapper that retries", func(t *testing.T) { TestRoundTripper(t, wrapping(retryOnce)) })
 }
 
