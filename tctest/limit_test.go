@@ -94,6 +94,18 @@ func TestRateLimit_messageHasCountAndLimit(t *testing.T) {
 	}
 }
 
+// A token bucket throttles attempts of which the second has not so many.
+func TestRateLimit_messageHasACountOverTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := tctest.NewAPI()
+		api.RateLimit("A", 2, tctest.TokenBucket)
+		time.Sleep(900 * time.Millisecond)
+		require.Equal(t, "++", offer(t, api, 2, 0))
+		time.Sleep(200 * time.Millisecond)
+		require.Contains(t, see(t, api, newRequest(t, "A", "{}")).Body, "`3` in a second, which exceeds the frequency limit `2`")
+	})
+}
+
 func TestRateLimit_options(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()

@@ -51,6 +51,12 @@ func TestARefusedConnectionLaterInTheScript(t *testing.T) {
 	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
 }
 
+func TestADefaultCanRefuseConnections(t *testing.T) {
+	api := tctest.NewAPI()
+	api.Default(tctest.RefuseConnection())
+	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
+}
+
 func TestARequestThatIsCutShortIsNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()

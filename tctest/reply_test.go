@@ -126,6 +126,10 @@ var replies = []struct {
 		seen{Status: 200, Type: "a/b", Length: 6, Body: "abc", ReadErr: io.ErrUnexpectedEOF},
 	},
 	{
+		"Truncate after the first byte", tctest.Truncate(1, tctest.RawBody("a/b", []byte("abcdef"))),
+		seen{Status: 200, Type: "a/b", Length: 6, Body: "a", ReadErr: io.ErrUnexpectedEOF},
+	},
+	{
 		"Truncate before the first byte", tctest.Truncate(0, tctest.RawBody("a/b", []byte("abcdef"))),
 		seen{Status: 200, Type: "a/b", Length: 6, ReadErr: io.ErrUnexpectedEOF},
 	},

@@ -15,6 +15,7 @@ func TestTheFieldsOfAResponseInMemoryAreThoseOfTheOthers(t *testing.T) {
 	for name, reply := range map[string]tctest.Reply{
 		"OK":             tctest.OK(nil),
 		"another status": tctest.GatewayError(502),
+		"empty":          tctest.Status(429, ""),
 		"chunked":        tctest.Chunked(tctest.OK(nil)),
 		"gzip":           tctest.Gzip(tctest.OK(nil)),
 		"gzip, chunked":  tctest.Gzip(tctest.Chunked(tctest.OK(nil))),
