@@ -79,6 +79,25 @@ func TestRecoverFindsTheEndOfTheContext(t *testing.T) {
 	})
 }
 
+func TestACallErrorMatchesHowTheCallEnded(t *testing.T) {
+	all := []error{context.Canceled, context.DeadlineExceeded, tcretry.ErrOutcomeUnknown, http.ErrAbortHandler}
+	sdk := errors.New("of the SDK")
+	for _, c := range []struct {
+		call *tcsdk.CallError
+		want error
+	}{
+		{&tcsdk.CallError{Err: sdk, Reason: tcretry.StopCanceled}, context.Canceled},
+		{&tcsdk.CallError{Err: sdk, Reason: tcretry.StopDeadlineExceeded}, context.DeadlineExceeded},
+		{&tcsdk.CallError{Err: sdk, OutcomeUnknown: true}, tcretry.ErrOutcomeUnknown},
+		{&tcsdk.CallError{Err: sdk, Reason: tcretry.StopMaxAttempts}, nil},
+	} {
+		require.ErrorIs(t, c.call, sdk)
+		for _, target := range all {
+			require.Equal(t, target == c.want, errors.Is(c.call, target), "%v is %v", c.call, target)
+		}
+	}
+}
+
 func TestRecoverFindsTheCallOfSeveral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := tctest.NewAPI()
@@ -127,6 +146,17 @@ func TestRecoverFindsTheCallOfAnErrorWithoutARequestIDByItsCode(t *testing.T) {
 		other := sdkerrors.NewTencentCloudSDKError("InvalidParameterValue", "", "")
 		require.Equal(t, other, tcsdk.Recover(ctx, other))
 	})
+}
+
+// A response that the SDK could not read is none with an error of the API, nor one that
+// never came.
+func TestRecoverFindsNoCallForAResponseThatTheSDKReadWell(t *testing.T) {
+	for _, reply := range []tctest.Reply{tctest.Fail("InvalidParameter", ""), tctest.DropAfterExecution()} {
+		ctx := tcsdk.Trace(t.Context())
+		require.Error(t, sendWith(t, ctx, tctest.NewAPI(reply), "RunInstances"))
+		unread := sdkerrors.NewTencentCloudSDKError("ClientError.ParseJsonError", "", "")
+		require.Equal(t, unread, tcsdk.Recover(ctx, unread))
+	}
 }
 
 func TestRecoverLeavesOtherErrorsAsTheyAre(t *testing.T) {

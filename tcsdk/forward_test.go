@@ -52,6 +52,17 @@ func TestIdleConnectionsAreClosedWhereTheClientHasThem(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{ofClient, ofDefault})
 }
 
+func TestIdleConnectionsOfAClientWithoutATransportAreThoseOfTheDefaultOne(t *testing.T) {
+	ofDefault := 0
+	setDefaultTransport(t, named{tctest.NewAPI(), &ofDefault})
+	shared := new(http.Client)
+	common.DefaultHttpClient = shared
+	defer func() { common.DefaultHttpClient = nil }()
+	require.NoError(t, tcsdk.New().Use(newProduct(profile.NewClientProfile())))
+	shared.CloseIdleConnections()
+	require.Equal(t, 1, ofDefault)
+}
+
 // Callers read the request of a response: the SDK its context, others its URL.
 func TestTheResponseIsToTheCallersRequest(t *testing.T) {
 	shared := &http.Client{Transport: tctest.NewAPI()}
@@ -63,5 +74,23 @@ func TestTheResponseIsToTheCallersRequest(t *testing.T) {
 	resp, err := shared.Transport.RoundTrip(req)
 	require.NoError(t, err)
 	require.Same(t, req, resp.Request)
+	require.NoError(t, resp.Body.Close())
+}
+
+// A RoundTripper that follows redirects, for example, returns the response to its own
+// request.
+func TestAResponseToAnotherRequestKeepsIt(t *testing.T) {
+	other, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cvm.tencentcloudapi.com/other", nil)
+	require.NoError(t, err)
+	shared := &http.Client{Transport: roundTripperFunc(func(*http.Request) (*http.Response, error) {
+		return tctest.NewAPI().RoundTrip(other)
+	})}
+	common.DefaultHttpClient = shared
+	defer func() { common.DefaultHttpClient = nil }()
+	require.NoError(t, tcsdk.New().Use(newProduct(profile.NewClientProfile())))
+	req := other.Clone(t.Context())
+	resp, err := shared.Transport.RoundTrip(req)
+	require.NoError(t, err)
+	require.Same(t, other, resp.Request)
 	require.NoError(t, resp.Body.Close())
 }

@@ -201,6 +201,26 @@ func TestRejectedKeysAreReplacedWithinTheCall(t *testing.T) {
 	})
 }
 
+// Several calls may report the same rejected keys, the last one when they were replaced.
+func TestKeysThatWereReplacedBeforeAreNotReplacedAgain(t *testing.T) {
+	calls := 0
+	source := tcsdk.Source(providerFunc(func() (common.CredentialIface, error) {
+		calls++
+		return common.NewCredential(fmt.Sprint("id-", calls), "k"), nil
+	}))
+	first, err := source.Credentials(t.Context())
+	require.NoError(t, err)
+	for range 2 {
+		creds, err := source.(tc3.Refresher).Refresh(t.Context(), first)
+		require.NoError(t, err)
+		require.Equal(t, "id-2", creds.SecretID)
+	}
+	creds, err := source.Credentials(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "id-2", creds.SecretID)
+	require.Equal(t, 2, calls)
+}
+
 type providerFunc func() (common.CredentialIface, error)
 
 func (f providerFunc) GetCredential() (common.CredentialIface, error) { return f() }

@@ -25,7 +25,7 @@ import (
 func TestUseReportsEveryInvalidSettingAndChangesNoClient(t *testing.T) {
 	api, srv := serve(t)
 	bad := profileOf(srv)
-	bad.NetworkFailureMaxRetries, bad.RateLimitExceededMaxRetries = 3, 2
+	bad.NetworkFailureMaxRetries, bad.RateLimitExceededMaxRetries = 1, 1
 	bad.UnsafeRetryOnConnectionFailure, bad.DisableRegionBreaker = true, false
 	good := newProduct(profileOf(srv))
 	err := tcsdk.New().Use(good, newProduct(bad), (*product)(nil), nil, new(product))
@@ -41,7 +41,7 @@ func TestUseReportsEveryInvalidSettingAndChangesNoClient(t *testing.T) {
 		"NetworkFailureMaxRetries", "RateLimitExceededMaxRetries", "UnsafeRetryOnConnectionFailure",
 		"DisableRegionBreaker", "Client", "Client", "Client",
 	}, fields)
-	require.ErrorContains(t, err, "tcretry: tcsdk: client 2: NetworkFailureMaxRetries(3): it multiplies the retries of tcretry: set 0")
+	require.ErrorContains(t, err, "tcretry: tcsdk: client 2: NetworkFailureMaxRetries(1): it multiplies the retries of tcretry: set 0")
 	api.Script("DescribeZones", tctest.Throttle())
 	require.Error(t, send(good, "DescribeZones"))
 	requireAttempts(t, api, "DescribeZones", 1)
@@ -183,6 +183,15 @@ func TestAClientKeepsItsIdleTimeout(t *testing.T) {
 			common.DefaultHttpClient = &http.Client{Transport: tcsdk.New()}
 			t.Cleanup(func() { common.DefaultHttpClient = nil })
 			return newProduct(overHTTP())
+		},
+		"http.DefaultTransport, a proxy, and Use": func(t *testing.T) *product {
+			transport := tcsdk.New()
+			setDefaultTransport(t, transport)
+			client, p := new(product), overHTTP()
+			p.HttpProfile.Proxy = "http://proxy:3128"
+			client.Init("ap-guangzhou").WithLogger(new(logged).logger()).WithCredential(common.NewCredential(testID, testKey)).WithProfile(p)
+			require.NoError(t, transport.Use(client))
+			return client
 		},
 		"common.DefaultHttpClient without a transport, and Use": func(t *testing.T) *product {
 			common.DefaultHttpClient = new(http.Client)

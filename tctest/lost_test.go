@@ -165,3 +165,19 @@ func TestAServerOfATestEndsWithIt(t *testing.T) {
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	}
 }
+
+func TestClosingTheBodyEndsTheContextOfTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inside context.Context
+		api := tctest.NewAPI(tctest.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			inside = req.Context()
+			w.(http.Flusher).Flush()
+			<-inside.Done()
+		}))
+		resp, err := api.RoundTrip(newRequest(t, "RunInstances", "{}"))
+		require.NoError(t, err)
+		require.NoError(t, inside.Err())
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, context.Canceled, inside.Err())
+	})
+}

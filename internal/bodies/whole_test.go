@@ -86,3 +86,18 @@ func TestWhole_EndsWithItsContext(t *testing.T) {
 		require.Equal(t, 1, body.closes)
 	})
 }
+
+func TestWhole_LeavesTheRestOfALongerBodyToItsReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		original := whole(text)
+		read, got := bodies.Whole(ctx, original, 5)
+		require.Nil(t, got)
+		cancel()
+		synctest.Wait()
+		require.Zero(t, original.closes, "the context ends what Whole reads only")
+		data, err := io.ReadAll(read)
+		require.NoError(t, err)
+		require.Equal(t, text, string(data))
+	})
+}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -81,4 +83,41 @@ func (*third) Done(ratelimit.Result) {}
 
 func TestTheErrorOfSeveralAttemptsHasTheNumberOfTheFailedOne(t *testing.T) {
 	require.EqualError(t, inBubble(t, func(s *env) error { return s.run(new(third), 5, accepted) }), "attempt 3: the fault")
+}
+
+// ended counts the attempts that started and that ended.
+type ended struct{ waits, dones atomic.Int32 }
+
+func (e *ended) ForKey(ratelimit.Key) ratelimit.KeyLimiter { return e }
+
+func (e *ended) Wait(ctx context.Context, _ ratelimit.WaitOptions) error {
+	e.waits.Add(1)
+	return nil
+}
+
+func (e *ended) Done(ratelimit.Result) { e.dones.Add(1) }
+
+func TestManyGoroutinesEndEachAttempt(t *testing.T) {
+	e := new(ended)
+	require.NoError(t, inBubble(t, func(s *env) error { return checkManyGoroutines(s, e) }))
+	require.Positive(t, e.waits.Load())
+	require.Equal(t, e.waits.Load(), e.dones.Load())
+}
+
+// A wrapper may check the length of a body.
+func TestTheRequestsOfTheSuiteHaveTheLengthOfTheirBodies(t *testing.T) {
+	checked := 0
+	found := broken(t, wrapping(func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		if body, ok := req.Body.(*requestBody); ok && req.ContentLength >= 0 {
+			if text, ok := body.Reader.(*strings.Reader); ok {
+				checked++
+				if text.Size() != req.ContentLength {
+					t.Errorf("a body of %d bytes has the length %d", text.Size(), req.ContentLength)
+				}
+			}
+		}
+		return base.RoundTrip(req)
+	}))
+	require.Empty(t, found)
+	require.Positive(t, checked)
 }

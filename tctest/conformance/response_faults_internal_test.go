@@ -149,6 +149,11 @@ var responseFaults = []fault{
 			resp.Body = &responseBody{data: string(data)}
 		}
 	})},
+	{"closing the response reaches the base", "closes with an error of its own", receiving(func(resp *http.Response) {
+		if resp.StatusCode == http.StatusOK {
+			resp.Body = &failingClose{ReadCloser: resp.Body}
+		}
+	})},
 	{"closing the response reaches the base", "loses Close", receiving(func(resp *http.Response) {
 		if body, ok := resp.Body.(*responseBody); ok && len(body.data) == 1 {
 			resp.Body = io.NopCloser(body)
@@ -157,6 +162,11 @@ var responseFaults = []fault{
 	{"the response may be closed twice", "fails the second time", receiving(func(resp *http.Response) {
 		if resp.StatusCode != http.StatusSwitchingProtocols {
 			resp.Body = &closeOnce{ReadCloser: resp.Body}
+		}
+	})},
+	{"reading a closed response fails", "has more for whoever has read some", receiving(func(resp *http.Response) {
+		if resp.StatusCode == http.StatusOK {
+			resp.Body = &leftover{ReadCloser: resp.Body}
 		}
 	})},
 	{"reading a closed response fails", "goes on from its buffer", receiving(func(resp *http.Response) {

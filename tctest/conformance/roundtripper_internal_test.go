@@ -163,6 +163,40 @@ func (c *closeOnce) Close() error {
 	return c.ReadCloser.Close()
 }
 
+// failingClose fails when it is closed for the first time.
+type failingClose struct {
+	io.ReadCloser
+	closed bool
+}
+
+func (c *failingClose) Close() error {
+	err := c.ReadCloser.Close()
+	if !c.closed {
+		c.closed, err = true, errors.New("not closed before")
+	}
+	return err
+}
+
+// leftover returns a byte after it was read and closed.
+type leftover struct {
+	io.ReadCloser
+	read, closed bool
+}
+
+func (l *leftover) Read(p []byte) (int, error) {
+	if l.read && l.closed && len(p) > 0 {
+		return 1, nil
+	}
+	n, err := l.ReadCloser.Read(p)
+	l.read = l.read || n > 0
+	return n, err
+}
+
+func (l *leftover) Close() error {
+	l.closed = true
+	return l.ReadCloser.Close()
+}
+
 // broken are the requirements that a wrapper breaks, with what was found.
 func broken(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) map[string][]string {
 	t.Helper()
