@@ -248,6 +248,39 @@ func TestACallDoesNotWaitForAProviderThatHangs(t *testing.T) {
 	})
 }
 
+// renewing are credentials that renew themselves, which hangs after the first time.
+type renewing struct{ reads atomic.Int32 }
+
+func (r *renewing) GetCredential() (id, key, token string) {
+	if r.reads.Add(1) > 1 {
+		time.Sleep(time.Hour)
+	}
+	return "i", "k", "t"
+}
+
+func (*renewing) GetSecretId() string  { return "i" }
+func (*renewing) GetSecretKey() string { return "k" }
+func (*renewing) GetToken() string     { return "t" }
+
+func TestCredentialsThatCannotBeReadAreUsedForTwoMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := tcsdk.CredentialSource(new(renewing))
+		start := time.Now()
+		_, err := source.Credentials(t.Context())
+		require.NoError(t, err)
+		for time.Since(start) < 2*time.Minute {
+			_, err := source.Credentials(t.Context())
+			require.NoError(t, err, "after %v", time.Since(start))
+			time.Sleep(time.Second)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = source.Credentials(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(time.Hour)
+	})
+}
+
 func TestNoErrorOfAProviderHoldsAKey(t *testing.T) {
 	for name, provider := range map[string]providerFunc{
 		"a response is quoted": func() (common.CredentialIface, error) {

@@ -168,6 +168,19 @@ func TestAProxyThatCannotBeSetIsAnErrorWithoutItsPassword(t *testing.T) {
 	}
 }
 
+func TestAClientWithoutAProfileHasNoProxy(t *testing.T) {
+	api := tctest.NewAPI()
+	setDefaultTransport(t, api)
+	transport := tcsdk.New()
+	setDefaultTransport(t, transport)
+	bare, partial := new(product), newProduct(profile.NewClientProfile())
+	bare.Init("ap-guangzhou").WithCredential(common.NewCredential(testID, testKey))
+	p := profile.NewClientProfile()
+	partial.WithProfile(p)
+	p.HttpProfile = nil
+	require.NoError(t, transport.Use(bare, partial))
+}
+
 func TestAClientKeepsItsIdleTimeout(t *testing.T) {
 	for name, setUp := range map[string]func(*testing.T) *product{
 		"Use": func(t *testing.T) *product {

@@ -99,6 +99,8 @@ var replies = []struct {
 	},
 	{"data that is no object", tctest.OK([]int{1}), json200(
 		`{"Response":{"Error":{"Code":"FailedOperation.Tctest","Message":"tctest: data \"[1]\" is not an object"},"RequestId":"` + id + `"}}`)},
+	{"data that is no object, to be compressed", tctest.Gzip(tctest.OK([]int{1})), json200(
+		`{"Response":{"Error":{"Code":"FailedOperation.Tctest","Message":"tctest: data \"[1]\" is not an object"},"RequestId":"` + id + `"}}`)},
 	{"Status", tctest.Status(503, "busy"), seen{Status: 503, Type: "text/plain; charset=utf-8", Length: 4, Body: "busy"}},
 	{"Status without a body", tctest.Status(429, ""), seen{Status: 429, Type: "text/plain; charset=utf-8"}},
 	{
