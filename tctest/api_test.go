@@ -174,6 +174,9 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 	signed.Header["X-TC-TOKEN"] = []string{"secret"}
 	before := signed.Header.Clone()
 	see(t, api, signed)
+	want := before.Clone()
+	want["authorization"], want["X-TC-TOKEN"] = []string{"REDACTED"}, []string{"REDACTED"}
+	require.Equal(t, want, api.Recorded()[0].Header)
 	get, err := http.NewRequest(http.MethodGet, "https://cvm.tencentcloudapi.com/?Action=A&SecretId=id&Signature=secret&Token=secret", nil)
 	require.NoError(t, err)
 	see(t, api, get)
@@ -182,6 +185,25 @@ func TestSecretsAreRedactedInTheRecord(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf("%+v", c), "secret")
 	}
 	require.Equal(t, before, signed.Header, "the request is unchanged")
+}
+
+func TestARecordHasTheURLWithoutSecrets(t *testing.T) {
+	const host = "https://cvm.tencentcloudapi.com"
+	for query, want := range map[string]string{
+		"":                           "/",
+		"?b=1&a=2":                   "/?b=1&a=2",
+		"?b=1&a=2&Signature=secret":  "/?Signature=REDACTED&a=2&b=1",
+		"?Token=secret":              "/?Token=REDACTED",
+		"?a=%zz&Signature=secret":    "/",
+		"?a=1;b=2&Signature=secret":  "/",
+		"?SecretId=id&Timestamp=123": "/?SecretId=id&Timestamp=123",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, host+"/"+query, nil)
+		require.NoError(t, err)
+		api := tctest.NewAPI()
+		see(t, api, req)
+		require.Equal(t, host+want, api.Recorded()[0].URL)
+	}
 }
 
 func TestARecordHoldsTheAttemptAndItsReply(t *testing.T) {

@@ -102,6 +102,8 @@ var replies = []struct {
 	{"data that is no object, to be compressed", tctest.Gzip(tctest.OK([]int{1})), json200(
 		`{"Response":{"Error":{"Code":"FailedOperation.Tctest","Message":"tctest: data \"[1]\" is not an object"},"RequestId":"` + id + `"}}`)},
 	{"Status", tctest.Status(503, "busy"), seen{Status: 503, Type: "text/plain; charset=utf-8", Length: 4, Body: "busy"}},
+	{"Status of JSON", tctest.Status(500, " {}"), seen{Status: 500, Type: "application/json", Length: 3, Body: " {}"}},
+	{"Status of HTML", tctest.Status(500, "<p>"), seen{Status: 500, Type: "text/html", Length: 3, Body: "<p>"}},
 	{"Status without a body", tctest.Status(429, ""), seen{Status: 429, Type: "text/plain; charset=utf-8"}},
 	{
 		"RawBody", tctest.RawBody("application/octet-stream", []byte("\x00\x01")),

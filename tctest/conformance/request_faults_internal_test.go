@@ -77,6 +77,12 @@ var requestFaults = []fault{
 			}{limited, sent.Body}
 		}
 	})},
+	{"request body arrives whole", "drops a body with GetBody", sending(func(sent *http.Request) {
+		if sent.GetBody != nil {
+			_ = sent.Body.Close()
+			sent.Body, sent.ContentLength = nil, 0
+		}
+	})},
 	{"request length arrives", "loses the length", sending(func(sent *http.Request) {
 		if sent.Body != nil && sent.Body != http.NoBody {
 			sent.ContentLength = -1
