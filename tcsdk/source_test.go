@@ -201,26 +201,6 @@ func TestRejectedKeysAreReplacedWithinTheCall(t *testing.T) {
 	})
 }
 
-// Several calls may report the same rejected keys, the last one when they were replaced.
-func TestKeysThatWereReplacedBeforeAreNotReplacedAgain(t *testing.T) {
-	calls := 0
-	source := tcsdk.Source(providerFunc(func() (common.CredentialIface, error) {
-		calls++
-		return common.NewCredential(fmt.Sprint("id-", calls), "k"), nil
-	}))
-	first, err := source.Credentials(t.Context())
-	require.NoError(t, err)
-	for range 2 {
-		creds, err := source.(tc3.Refresher).Refresh(t.Context(), first)
-		require.NoError(t, err)
-		require.Equal(t, "id-2", creds.SecretID)
-	}
-	creds, err := source.Credentials(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, "id-2", creds.SecretID)
-	require.Equal(t, 2, calls)
-}
-
 type providerFunc func() (common.CredentialIface, error)
 
 func (f providerFunc) GetCredential() (common.CredentialIface, error) { return f() }
@@ -245,39 +225,6 @@ func TestACallDoesNotWaitForAProviderThatHangs(t *testing.T) {
 		synctest.Wait()
 		_, err := source.Credentials(t.Context())
 		require.NoError(t, err)
-	})
-}
-
-// renewing are credentials that renew themselves, which hangs after the first time.
-type renewing struct{ reads atomic.Int32 }
-
-func (r *renewing) GetCredential() (id, key, token string) {
-	if r.reads.Add(1) > 1 {
-		time.Sleep(time.Hour)
-	}
-	return "i", "k", "t"
-}
-
-func (*renewing) GetSecretId() string  { return "i" }
-func (*renewing) GetSecretKey() string { return "k" }
-func (*renewing) GetToken() string     { return "t" }
-
-func TestCredentialsThatCannotBeReadAreUsedForTwoMinutes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source := tcsdk.CredentialSource(new(renewing))
-		start := time.Now()
-		_, err := source.Credentials(t.Context())
-		require.NoError(t, err)
-		for time.Since(start) < 2*time.Minute {
-			_, err := source.Credentials(t.Context())
-			require.NoError(t, err, "after %v", time.Since(start))
-			time.Sleep(time.Second)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err = source.Credentials(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		time.Sleep(time.Hour)
 	})
 }
 

@@ -273,14 +273,20 @@ func TestLatencyIsAddedToEveryResponse(t *testing.T) {
 
 func TestTheDateIsThatOfTheAPIsClock(t *testing.T) {
 	for _, reply := range []tctest.Reply{tctest.OK(nil), tctest.OK("no object"), tctest.HandlerFunc(echo)} {
-		synctest.Test(t, func(t *testing.T) {
-			api := tctest.NewAPI(reply)
-			api.SetClock(-10 * time.Minute)
-			resp, err := api.RoundTrip(newRequest(t, "A", "{}"))
-			require.NoError(t, err)
-			require.NoError(t, resp.Body.Close())
-			require.Equal(t, time.Now().Add(-10*time.Minute).UTC().Format(http.TimeFormat), resp.Header.Get("Date"))
-		})
+		for _, pipes := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				api := tctest.NewAPI(reply)
+				api.SetClock(-10 * time.Minute)
+				var base http.RoundTripper = api
+				if pipes {
+					base = api.PipeTransport(t)
+				}
+				resp, err := base.RoundTrip(newRequest(t, "A", "{}"))
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				require.Equal(t, time.Now().Add(-10*time.Minute).UTC().Format(http.TimeFormat), resp.Header.Get("Date"))
+			})
+		}
 	}
 }
 
@@ -329,9 +335,10 @@ func TestTheTextsAreThoseOfTheVectors(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, see(t, tctest.NewAPI(reply), newRequest(t, "A", "{}")).Body, string(want), name)
 	}
-	for _, reply := range []tctest.Reply{
-		tctest.Throttle(tctest.WithoutCounts()), tctest.Throttle(tctest.WithoutCounts(), tctest.Chinese()),
+	for want, reply := range map[string]tctest.Reply{
+		"The number of requests exceeds the frequency limit.": tctest.Throttle(tctest.WithoutCounts()),
+		"请求的次数超过了频率限制。":                                       tctest.Throttle(tctest.WithoutCounts(), tctest.Chinese()),
 	} {
-		require.NotContains(t, see(t, tctest.NewAPI(reply), newRequest(t, "A", "{}")).Body, "`")
+		require.Contains(t, see(t, tctest.NewAPI(reply), newRequest(t, "A", "{}")).Body, `"Message":"`+want+`"`)
 	}
 }
