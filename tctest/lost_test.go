@@ -51,6 +51,27 @@ func TestARefusedConnectionLaterInTheScript(t *testing.T) {
 	require.Equal(t, syscall.ECONNREFUSED, see(t, api, newRequest(t, "A", "{}")).Err)
 }
 
+func TestTheCopyOfABodyThatIsReadForItsActionIsClosed(t *testing.T) {
+	api := tctest.NewAPI()
+	api.Script("RunInstances", tctest.RefuseConnection())
+	req := formRequest(t, "Action=RunInstances")
+	body := &closer{Reader: strings.NewReader("Action=RunInstances")}
+	req.GetBody = func() (io.ReadCloser, error) { return body, nil }
+	require.Equal(t, syscall.ECONNREFUSED, see(t, api, req).Err)
+	require.Equal(t, 1, body.closed())
+}
+
+func TestAStreamThatIsCutAfterAnEventEndsWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		event := "data: 1\n\n"
+		got := see(t, tctest.NewAPI(tctest.Truncate(len(event), tctest.Stream(time.Minute, "1", "2"))), newRequest(t, "A", "{}"))
+		require.Equal(t, event, got.Body)
+		require.Equal(t, io.ErrUnexpectedEOF, got.ReadErr)
+		require.Zero(t, time.Since(start))
+	})
+}
+
 func TestADefaultCanRefuseConnections(t *testing.T) {
 	api := tctest.NewAPI()
 	api.Default(tctest.RefuseConnection())

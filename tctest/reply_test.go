@@ -164,6 +164,15 @@ var replies = []struct {
 		"HandlerFunc that aborts", tctest.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 		seen{Err: io.EOF},
 	},
+	{
+		"HandlerFunc that breaks off", tctest.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "e/o")
+			_, _ = io.WriteString(w, "part")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}),
+		seen{Status: 200, Type: "e/o", Length: -1, Body: "part", ReadErr: io.ErrUnexpectedEOF},
+	},
 	{"Func", tctest.Delay(time.Millisecond, tctest.Func(func(c tctest.Attempt) tctest.Reply {
 		return tctest.RawBody("a/b", []byte(c.Action))
 	})), seen{Status: 200, Type: "a/b", Length: 17, Body: "DescribeInstances"}},

@@ -36,6 +36,11 @@ var requestFaults = []fault{
 			sent.Header[http.CanonicalHeaderKey(key)] = values
 		}
 	})},
+	{"request arrives unchanged", "joins the values of a header", sending(func(sent *http.Request) {
+		for key, values := range sent.Header {
+			sent.Header[key] = []string{strings.Join(values, ", ")}
+		}
+	})},
 	{"request arrives unchanged", "sorts the query", sending(func(sent *http.Request) { sent.URL.RawQuery = sent.URL.Query().Encode() })},
 	{"request arrives unchanged", "takes the host from the URL", sending(func(sent *http.Request) { sent.Host = sent.URL.Host })},
 	{"context values arrive", "starts a context of its own", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {

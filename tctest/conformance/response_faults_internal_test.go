@@ -71,6 +71,11 @@ var responseFaults = []fault{
 	{"an upgraded connection can be written", "hides the writer", receiving(func(resp *http.Response) {
 		resp.Body = &struct{ io.ReadCloser }{resp.Body}
 	})},
+	{"response head is intact", "has the length of the body that HEAD has not", receiving(func(resp *http.Response) {
+		if resp.Request.Method == http.MethodHead {
+			resp.ContentLength = 0
+		}
+	})},
 	{"response head is intact", "says -1 for the length", receiving(func(resp *http.Response) { resp.ContentLength = -1 })},
 	{"response head is intact", "finds a length in the body of a HEAD", receiving(func(resp *http.Response) {
 		if resp.Body == http.NoBody {
@@ -127,6 +132,11 @@ var responseFaults = []fault{
 	{"a read error keeps its place", "loses what came before", receiving(func(resp *http.Response) {
 		if body, ok := resp.Body.(*responseBody); ok && body.err != nil {
 			body.data = ""
+		}
+	})},
+	{"event streams come event by event", "changes the events", receiving(func(resp *http.Response) {
+		if body, ok := resp.Body.(*stream.Body); ok {
+			resp.Body = &upper{body}
 		}
 	})},
 	{"event streams come event by event", "reads a stream whole", receiving(func(resp *http.Response) {

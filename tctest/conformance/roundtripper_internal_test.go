@@ -197,6 +197,15 @@ func (l *leftover) Close() error {
 	return l.ReadCloser.Close()
 }
 
+// upper returns upper-case letters.
+type upper struct{ io.ReadCloser }
+
+func (u *upper) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	copy(p, bytes.ToUpper(p[:n]))
+	return n, err
+}
+
 // broken are the requirements that a wrapper breaks, with what was found.
 func broken(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) map[string][]string {
 	t.Helper()
