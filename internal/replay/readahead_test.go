@@ -108,6 +108,15 @@ func TestReadAhead_WaitsFor50MillisecondsAndNotAfterDone(t *testing.T) {
 	}
 }
 
+func TestReadAhead_DoesNotWaitOnceTheBodyHasBeenRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := refused(t, strings.NewReader(form))
+		start := time.Now()
+		body.ReadAhead(100, nil)
+		require.Zero(t, time.Since(start))
+	})
+}
+
 func TestReadAhead_LeavesABodyThatIsNotRecorded(t *testing.T) {
 	read, _ := io.Pipe()
 	body := new(replay.Body)
