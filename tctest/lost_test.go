@@ -72,6 +72,17 @@ func TestAStreamThatIsCutAfterAnEventEndsWithIt(t *testing.T) {
 	})
 }
 
+func TestAReplyThatIsChangedStaysAsItWas(t *testing.T) {
+	plain := tctest.Header("X-One", "1", tctest.OK(nil))
+	tctest.Header("X-Two", "2", plain)
+	tctest.Header("X-One", "2", plain)
+	resp, err := tctest.NewAPI(plain).RoundTrip(newRequest(t, "A", "{}"))
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, "1", resp.Header.Get("X-One"))
+	require.Empty(t, resp.Header.Get("X-Two"))
+}
+
 func TestADefaultCanRefuseConnections(t *testing.T) {
 	api := tctest.NewAPI()
 	api.Default(tctest.RefuseConnection())

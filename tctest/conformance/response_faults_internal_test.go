@@ -68,6 +68,11 @@ var responseFaults = []fault{
 		}
 		return resp, err
 	}},
+	{"redirects are not followed", "changes their status", receiving(func(resp *http.Response) {
+		if resp.StatusCode == http.StatusFound {
+			resp.StatusCode = http.StatusOK
+		}
+	})},
 	{"an upgraded connection can be written", "hides the writer", receiving(func(resp *http.Response) {
 		resp.Body = &struct{ io.ReadCloser }{resp.Body}
 	})},

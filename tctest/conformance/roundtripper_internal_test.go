@@ -275,6 +275,18 @@ func TestTheSuitePassesWhatIsRight(t *testing.T) {
 	t.Run("a wrapper that adds a header to a copy", func(t *testing.T) {
 		TestRoundTripper(t, wrapping(sending(func(sent *http.Request) { sent.Header.Set("X-Mine", "1") })))
 	})
+	t.Run("a wrapper that closes the body a little later", func(t *testing.T) {
+		TestRoundTripper(t, wrapping(func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+			if req.Body == nil || req.Body == http.NoBody {
+				return base.RoundTrip(req)
+			}
+			sent := req.Clone(req.Context())
+			sent.Body = io.NopCloser(req.Body)
+			resp, err := base.RoundTrip(sent)
+			go func() { _ = req.Body.Close() }()
+			return resp, err
+		}))
+	})
 	t.Run("a wrapper that sends an unknown length as 0", func(t *testing.T) {
 		TestRoundTripper(t, wrapping(sending(func(sent *http.Request) { sent.ContentLength = max(sent.ContentLength, 0) })))
 	})
