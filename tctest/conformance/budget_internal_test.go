@@ -175,6 +175,16 @@ var faultyBudgets = []struct {
 			return err
 		},
 	}},
+	{"a deferral that its context ends returns another error", "a deferral ends with its context", faultyBudget{
+		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			ended := ctx.Err() != nil
+			err := b.Acquire(ctx, w)
+			if !ended && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return err
+		},
+	}},
 	{"a context that has ended is ignored", "a deferral ends with its context", faultyBudget{
 		acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
 			if ctx.Err() != nil {

@@ -97,11 +97,17 @@ func (e *ended) Wait(ctx context.Context, _ ratelimit.WaitOptions) error {
 
 func (e *ended) Done(ratelimit.Result) { e.dones.Add(1) }
 
-func TestManyGoroutinesEndEachAttempt(t *testing.T) {
-	e := new(ended)
-	require.NoError(t, inBubble(t, func(s *env) error { return checkManyGoroutines(s, e) }))
-	require.Positive(t, e.waits.Load())
-	require.Equal(t, e.waits.Load(), e.dones.Load())
+func TestTheSuiteEndsEachAttempt(t *testing.T) {
+	for name, check := range map[string]func(*env, ratelimit.Limiter) error{
+		"many goroutines": checkManyGoroutines,
+		"a slow key":      func(s *env, l ratelimit.Limiter) error { return s.slows(l, throttled) },
+		"a throttled key": func(s *env, l ratelimit.Limiter) error { _, err := s.throttledKey(l); return err },
+	} {
+		e := new(ended)
+		_ = inBubble(t, func(s *env) error { return check(s, e) }) // it limits nothing
+		require.Positive(t, e.waits.Load(), name)
+		require.Equal(t, e.waits.Load(), e.dones.Load(), name)
+	}
 }
 
 // A wrapper may check the length of a body.

@@ -128,6 +128,13 @@ var requestFaults = []fault{
 		}
 		return base.RoundTrip(req)
 	}},
+	{"request body is closed once, after a cancelled context", "returns an error of its own", func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+		if req.Context().Err() != nil && req.Body != nil {
+			_ = req.Body.Close()
+			return nil, io.ErrUnexpectedEOF
+		}
+		return base.RoundTrip(req)
+	}},
 	{"an error of the request body ends the call", "ends the body instead", sending(func(sent *http.Request) {
 		if body := sent.Body; body != nil && body != http.NoBody {
 			sent.Body = &struct {
