@@ -16,19 +16,19 @@ import (
 )
 
 // numbered are credentials that could renew themselves, but do not.
-type numbered string
+type numbered struct {
+	common.CredentialIface // nil: only all three parts are read
+	id                     string
+}
 
-func (n numbered) GetCredential() (id, key, token string) { return string(n), "k", "t" }
-func (n numbered) GetSecretId() string                    { return string(n) }
-func (numbered) GetSecretKey() string                     { return "k" }
-func (numbered) GetToken() string                         { return "t" }
+func (n numbered) GetCredential() (id, key, token string) { return n.id, "k", "t" }
 
 // Several calls may report the same rejected keys, the last one when they were replaced.
 func TestKeysThatWereReplacedBeforeAreNotReplacedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
 		source := tcsdk.Source(providerFunc(func() (common.CredentialIface, error) {
-			return numbered(fmt.Sprint("id-", calls.Add(1))), nil
+			return numbered{id: fmt.Sprint("id-", calls.Add(1))}, nil
 		}))
 		first, err := source.Credentials(t.Context())
 		require.NoError(t, err)
@@ -49,7 +49,10 @@ func TestKeysThatWereReplacedBeforeAreNotReplacedAgain(t *testing.T) {
 }
 
 // renewing are credentials that renew themselves, which hangs after the first time.
-type renewing struct{ reads atomic.Int32 }
+type renewing struct {
+	common.CredentialIface // nil: only all three parts are read
+	reads                  atomic.Int32
+}
 
 func (r *renewing) GetCredential() (id, key, token string) {
 	if r.reads.Add(1) > 1 {
@@ -57,10 +60,6 @@ func (r *renewing) GetCredential() (id, key, token string) {
 	}
 	return "i", "k", "t"
 }
-
-func (*renewing) GetSecretId() string  { return "i" }
-func (*renewing) GetSecretKey() string { return "k" }
-func (*renewing) GetToken() string     { return "t" }
 
 func TestCredentialsThatCannotBeReadAreUsedForTwoMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
