@@ -16,6 +16,17 @@ func TestBudget_tokens(t *testing.T) {
 	TestBudget(t, func() budget.Budget { return new(budget.Tokens) })
 }
 
+func TestBudget_tokensThatDeferNothing(t *testing.T) {
+	TestBudget(t, func() budget.Budget {
+		return faultyBudget{Tokens: new(budget.Tokens), acquire: func(b *budget.Tokens, ctx context.Context, w budget.Request) error {
+			if now := time.Now(); w.Latest.IsZero() || w.Latest.After(now) {
+				w.Latest = now
+			}
+			return b.Acquire(ctx, w)
+		}}
+	})
+}
+
 // In real time a case takes seconds, so that only a few run here.
 func TestBudgetLive_tokens(t *testing.T) {
 	ran := 0

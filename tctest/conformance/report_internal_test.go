@@ -127,3 +127,17 @@ func TestTheRequestsOfTheSuiteHaveTheLengthOfTheirBodies(t *testing.T) {
 	require.Empty(t, found)
 	require.Positive(t, checked)
 }
+
+func TestTheErrorOfSeveralCallsHasTheNumberOfTheFailedOne(t *testing.T) {
+	calls := 0
+	err := inBubble(t, func(s *env) error {
+		return checkFirstAttemptsFail(s, faultyBudget{Tokens: new(budget.Tokens), acquire: func(*budget.Tokens, context.Context, budget.Request) error {
+			if calls++; calls == 3 {
+				return errFaulty
+			}
+			return nil
+		}})
+	})
+	require.ErrorIs(t, err, errFaulty)
+	require.ErrorContains(t, err, "call 3: ")
+}
