@@ -181,7 +181,7 @@ func runSteps(t *testing.T, slow bool, steps []controllerStep) {
 	}
 }
 
-// runPace runs a step and returns it with what it led to.
+// runStep runs a step and returns it with what it led to.
 func runStep(p *controller, step controllerStep) controllerStep {
 	step.started, step.next = 0, 0
 	p.advance(step.at)

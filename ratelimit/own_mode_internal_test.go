@@ -80,3 +80,32 @@ func TestOwnMode_endsAProbeThatIsNotMade(t *testing.T) {
 	c.undo()
 	require.Zero(t, c.probing)
 }
+
+func TestOwnMode_doublesThePauseUpTo800Milliseconds(t *testing.T) {
+	c := newController(1, false)
+	runStep(&c, controllerStep{try: 100})
+	runStep(&c, controllerStep{throttle: 1, count: 100, limit: 50})
+	require.Equal(t, Own, c.mode)
+	at := c.restUntil
+	pauses := []time.Duration{at}
+	for range 7 {
+		// Explained by our own attempts, so that the mode stays.
+		runStep(&c, controllerStep{at: at, throttle: 1, count: 51, limit: 50})
+		pauses, at = append(pauses, c.restUntil-at), c.restUntil
+		runStep(&c, controllerStep{at: at, try: 1})
+	}
+	const ms = time.Millisecond
+	require.Equal(t, []time.Duration{25 * ms, 50 * ms, 100 * ms, 200 * ms, 400 * ms, 800 * ms, 800 * ms, 800 * ms}, pauses)
+}
+
+// A configured limit that the API states as well is still known, so it is seldom probed.
+func TestOwnMode_probesAConfiguredLimitSeldomUntilTheAPIStatesAnother(t *testing.T) {
+	for stated, want := range map[int]time.Duration{50: slowProbeInterval, 40: firstProbeInterval} {
+		c := newController(1, false)
+		c.configure(0, 50)
+		runStep(&c, controllerStep{try: 50, ok: 50})
+		runStep(&c, controllerStep{at: time.Second, throttle: 1, count: stated + 1, limit: stated})
+		c.failedProbes = 0
+		require.Equal(t, want, c.probeInterval(), "the API states %d", stated)
+	}
+}
