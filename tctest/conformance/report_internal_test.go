@@ -112,11 +112,11 @@ func TestTheSuiteEndsEachAttempt(t *testing.T) {
 
 // A wrapper may check the length of a body.
 func TestTheRequestsOfTheSuiteHaveTheLengthOfTheirBodies(t *testing.T) {
-	checked := 0
+	var checked atomic.Int64
 	found := broken(t, wrapping(func(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 		if body, ok := req.Body.(*requestBody); ok && req.ContentLength >= 0 {
 			if text, ok := body.Reader.(*strings.Reader); ok {
-				checked++
+				checked.Add(1)
 				if text.Size() != req.ContentLength {
 					t.Errorf("a body of %d bytes has the length %d", text.Size(), req.ContentLength)
 				}
@@ -125,7 +125,7 @@ func TestTheRequestsOfTheSuiteHaveTheLengthOfTheirBodies(t *testing.T) {
 		return base.RoundTrip(req)
 	}))
 	require.Empty(t, found)
-	require.Positive(t, checked)
+	require.Positive(t, checked.Load())
 }
 
 func TestTheErrorOfSeveralCallsHasTheNumberOfTheFailedOne(t *testing.T) {
