@@ -167,8 +167,9 @@ func (c *controller) restore(now time.Duration, s savedLimit) {
 	}
 	c.advance(now)
 	c.limit, c.learnedAt = s.Limit, learned
-	c.mode, c.since, c.throttledAt = Shared, now, now
+	// The second after the burst that began the mode was over in the run that ended.
+	c.mode, c.since, c.throttledAt = Shared, now-limitWindow, now
 	c.sharedRate = sharedRate{
-		rate: s.Rate, burst: 1, congestedSince: now, cutAt: now - limitWindow, meanInterval: firstInterval, atLimitSince: never,
+		rate: s.Rate, congestedSince: now, cutAt: now - limitWindow, meanInterval: firstInterval, atLimitSince: never,
 	}
 }
