@@ -239,7 +239,7 @@ func (l *keyLimiter) leave(w *waiter, err error) {
 		first := l.head() == w
 		w.list.Remove(w.element)
 		w.list = nil
-		if first || l.waiting() == 0 {
+		if first {
 			l.serve(clock.Now())
 		}
 		return

@@ -109,3 +109,37 @@ func TestOwnMode_probesAConfiguredLimitSeldomUntilTheAPIStatesAnother(t *testing
 		require.Equal(t, want, c.probeInterval(), "the API states %d", stated)
 	}
 }
+
+// The first second shows whether the limit is ours alone: a response that states more than
+// five attempts for four of ours shows others.
+func TestOwnMode_endsInTheFirstSecondByAFifthOfOthersAttempts(t *testing.T) {
+	for _, tt := range []struct {
+		after time.Duration
+		count int
+		want  Mode
+	}{
+		{limitWindow - 1, 6, Shared},
+		{limitWindow - 1, 5, Own},
+		{limitWindow, 6, Own},
+	} {
+		c := newController(1, false)
+		runStep(&c, controllerStep{at: 1, try: 4})
+		runStep(&c, controllerStep{at: 1, throttle: 1, count: 4, limit: 3})
+		require.Equal(t, Own, c.mode)
+		c.advance(1 + tt.after)
+		c.throttleOwn(4, Result{Count: tt.count, Limit: 3}, true)
+		require.Equal(t, tt.want, c.mode, "%+v", tt)
+	}
+}
+
+func TestAcceptCount_forgetsWhatIsOlderThanTwoSeconds(t *testing.T) {
+	var a acceptCount
+	for range 50 {
+		a.add(0)
+	}
+	require.Equal(t, 50, a.lastSecond(2*limitWindow-1))
+	require.Zero(t, a.lastSecond(2*limitWindow))
+	a.add(10 * limitWindow)
+	require.Equal(t, 1, a.lastSecond(10*limitWindow))
+	require.Equal(t, 1, a.lastSecond(11*limitWindow))
+}

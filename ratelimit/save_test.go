@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -71,6 +72,19 @@ func TestSave_writesNoCredentialAndTheLowestLimit(t *testing.T) {
 		require.NotContains(t, text, "AKID")
 		require.Equal(t, 1, strings.Count(text, `"limit"`))
 		require.Contains(t, text, `"limit": 2`)
+	})
+}
+
+func TestSave_writesTheLimitsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &ratelimit.Adaptive{Seed: 1}
+		for _, key := range []ratelimit.Key{{Host: "b", Action: "A"}, {Host: "a", Action: "Y"}, {Host: "b", Action: "Z"}, {Host: "a", Action: "X"}} {
+			l := a.ForKey(key)
+			begin(t, l, 5)
+			done(l, 1, over(5, 4))
+		}
+		want := regexp.MustCompile(`(?s)"a".*"X".*"a".*"Y".*"b".*"A".*"b".*"Z"`)
+		require.Regexp(t, want, save(t, a))
 	})
 }
 
