@@ -47,6 +47,27 @@ func TestAdaptive_givesTheSlotOfACanceledCallToTheNext(t *testing.T) {
 	})
 }
 
+// Request.Cancel ends a wait as a context does.
+func TestAdaptive_givesThePlaceOfACallThatItsChannelCanceledToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := new(ratelimit.Adaptive)
+		l := ownLimiter(t, a, 1)
+		start := time.Now()
+		canceled := make(chan struct{})
+		go func() {
+			_, _ = l.(interface {
+				WaitFrom(context.Context, <-chan struct{}, time.Time, ratelimit.WaitOptions) (bool, error)
+			}).WaitFrom(t.Context(), canceled, start, ratelimit.WaitOptions{})
+		}()
+		synctest.Wait()
+		stays := waitAsync(t.Context(), l, ratelimit.WaitOptions{})
+		close(canceled)
+		synctest.Wait()
+		require.Equal(t, 1, a.States()[0].Waiting)
+		require.WithinDuration(t, start.Add(round), (<-stays).at, 20*time.Millisecond)
+	})
+}
+
 func TestAdaptive_survivesThousandsOfCallsThatAreCanceledTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := new(ratelimit.Adaptive)

@@ -27,7 +27,7 @@ func (a *Adaptive) SetLimits(limitOf func(Key) int) {
 	var limiters []*keyLimiter
 	a.keys.All(func(_ Key, l *keyLimiter) { limiters = append(limiters, l) })
 	for _, l := range limiters {
-		l.configure(limitOf(l.key))
+		l.configure(a.configuredLimit(l.key))
 	}
 }
 
@@ -54,7 +54,6 @@ func (a *Adaptive) configuredLimit(key Key) int {
 // configure sets the configured limit; 0 leaves what was learned. A limit that is configured
 // again does not undo what the API stated since.
 func (c *controller) configure(now time.Duration, limit int) {
-	limit = min(max(limit, 0), maxLimit)
 	if limit == c.configured {
 		return
 	}

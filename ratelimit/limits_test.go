@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,4 +102,15 @@ func TestSetLimits_ignoresLimitsThatAreNone(t *testing.T) {
 		require.Equal(t, ratelimit.Open, adaptiveState(a).Mode)
 		require.Zero(t, adaptiveState(a).Configured)
 	}
+}
+
+func TestSetLimits_changesAKeyInUseToALimitInItsRange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := limited(20)
+		begin(t, a.ForKey(testKey), 1)
+		for limit, want := range map[int]int{-1: 0, math.MaxInt: 1 << 16} {
+			a.SetLimits(func(ratelimit.Key) int { return limit })
+			require.Equal(t, want, adaptiveState(a).Configured)
+		}
+	})
 }

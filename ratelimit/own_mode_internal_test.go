@@ -141,5 +141,9 @@ func TestAcceptCount_forgetsWhatIsOlderThanTwoSeconds(t *testing.T) {
 	require.Zero(t, a.lastSecond(2*limitWindow))
 	a.add(10 * limitWindow)
 	require.Equal(t, 1, a.lastSecond(10*limitWindow))
-	require.Equal(t, 1, a.lastSecond(11*limitWindow))
+	a.add(11 * limitWindow)
+	a.add(11 * limitWindow)
+	a.add(12 * limitWindow)
+	require.Equal(t, 2, a.lastSecond(12*limitWindow), "the larger of two windows")
+	require.Equal(t, 1, a.lastSecond(13*limitWindow), "the first is over")
 }

@@ -75,6 +75,16 @@ func TestSave_writesNoCredentialAndTheLowestLimit(t *testing.T) {
 	})
 }
 
+func TestSave_writesALimitOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &ratelimit.Adaptive{Seed: 1}
+		l := a.ForKey(testKey)
+		begin(t, l, 2)
+		done(l, 1, over(2, 1))
+		require.Contains(t, save(t, a), `"limit": 1`)
+	})
+}
+
 func TestSave_writesTheLimitsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &ratelimit.Adaptive{Seed: 1}
