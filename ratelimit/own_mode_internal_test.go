@@ -75,6 +75,17 @@ func TestOwnMode_keepsAProbeWhenALaterAttemptIsNotMade(t *testing.T) {
 	require.Equal(t, 6, c.limit)
 }
 
+func TestOwnMode_waitsForNoMoreResponsesThanAttemptsInFlight(t *testing.T) {
+	c := probingAmongOthers(t)
+	runStep(c, controllerStep{at: c.now + time.Second, try: 1})
+	require.Equal(t, 4, c.inFlight)
+	for range 2 {
+		runStep(c, controllerStep{at: c.now, undo: true})
+	}
+	runStep(c, controllerStep{at: c.now, ok: 2})
+	require.Zero(t, c.probing)
+}
+
 func TestOwnMode_endsAProbeThatIsNotMade(t *testing.T) {
 	c := probing(t)
 	c.undo()
