@@ -75,6 +75,19 @@ func TestOwnMode_keepsAProbeWhenALaterAttemptIsNotMade(t *testing.T) {
 	require.Equal(t, 6, c.limit)
 }
 
+func TestOwnMode_endsProbesByAThrottlingResponse(t *testing.T) {
+	c := probing(t)
+	runStep(c, controllerStep{at: c.now, throttle: 1, count: 6, limit: 5})
+	require.Zero(t, c.probing)
+	require.Greater(t, c.probeAt, c.now, "of the probe")
+
+	c = probing(t)
+	runStep(c, controllerStep{at: c.now, ok: 1})
+	require.Equal(t, 1, c.raises)
+	c.throttleOwn(6, Result{Count: 6, Limit: 6}, true)
+	require.Zero(t, c.raises, "of an attempt after it")
+}
+
 func TestOwnMode_waitsForNoMoreResponsesThanAttemptsInFlight(t *testing.T) {
 	c := probingAmongOthers(t)
 	runStep(c, controllerStep{at: c.now + time.Second, try: 1})
