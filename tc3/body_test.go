@@ -224,24 +224,25 @@ func TestPeek_inspectsSmallResponsesThatMayBeJSON(t *testing.T) {
 		{"text/plain; charset=utf-8", text, true},
 		{"", text, true},
 		{"text/html", text, false},
+		{"application/json", text + strings.Repeat(" ", 4096-len(text)), true},
 		{"application/json", text + strings.Repeat(" ", 4097-len(text)), false},
 		{"application/json", `{"Response":{"Error":"AuthFailure.TokenFailure"}}`, false},
 		{"application/json", `{"Response":{"Error":{"Code":"AuthFailure.TokenFailureOther"}}}`, false},
 		{"application/json", `{"Response":{"Data":{"Error":{"Code":"AuthFailure.TokenFailure"}}}}`, false},
 	}
 	for _, row := range rows {
-		t.Run(row.contentType, func(t *testing.T) {
+		for _, length := range []int{-1, len(row.body)} {
 			called := false
 			rt := &tc3.Transport{Source: refreshFunc(func() tc3.Credentials { called = true; return temp }), Base: baseFunc(
 				func(*http.Request) (*http.Response, error) {
 					return &http.Response{
-						Header: http.Header{"Content-Type": {row.contentType}}, ContentLength: -1,
+						Header: http.Header{"Content-Type": {row.contentType}}, ContentLength: int64(length),
 						Body: io.NopCloser(strings.NewReader(row.body)),
 					}, nil
 				})}
 			_, err := rt.RoundTrip(newRequest(t, nil))
 			require.NoError(t, err)
-			require.Equal(t, row.want, called)
-		})
+			require.Equal(t, row.want, called, "%s of %d bytes, ContentLength %d", row.contentType, len(row.body), length)
+		}
 	}
 }

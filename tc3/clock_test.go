@@ -156,6 +156,34 @@ func TestNumbersThatAreNotTheTimeAreIgnored(t *testing.T) {
 	}
 }
 
+// Exactly three minutes explain no rejection, and a whole day is the most that is
+// corrected, in either direction.
+func TestTheLimitsOfACorrectionAreExact(t *testing.T) {
+	for ahead, want := range map[time.Duration]int{
+		3 * time.Minute: 1, 3*time.Minute + time.Second: 2, 24 * time.Hour: 2, 24*time.Hour + time.Second: 1,
+	} {
+		for _, ahead := range []time.Duration{ahead, -ahead} {
+			for _, date := range []bool{true, false} {
+				synctest.Test(t, func(t *testing.T) {
+					attempts := 0
+					rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
+						attempts++
+						server := time.Now().Add(ahead)
+						if !date {
+							return newResponse("AuthFailure.SignatureExpire", "the server time "+strconv.FormatInt(server.Unix(), 10)+"."), nil
+						}
+						resp := newResponse("AuthFailure.SignatureExpire", "")
+						resp.Header.Set("Date", server.UTC().Format(http.TimeFormat))
+						return resp, nil
+					})}
+					require.Equal(t, "AuthFailure.SignatureExpire", do(t, rt, newRequest(t, nil)))
+					require.Equal(t, want, attempts, "%s, in the Date: %t", ahead, date)
+				})
+			}
+		}
+	}
+}
+
 // Both errors in one call: each is corrected once, and never again.
 func TestClockAndTokenAreCorrectedInOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

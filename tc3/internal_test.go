@@ -3,9 +3,11 @@ package tc3
 import (
 	"encoding/hex"
 	"encoding/json"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -28,6 +30,21 @@ func TestDerivedKeysAgreeWithEveryVector(t *testing.T) {
 		require.Equal(t, v.Computed["secret_date"], hex.EncodeToString(k.date))
 		require.Equal(t, v.Computed["secret_service"], hex.EncodeToString(k.service))
 		require.Equal(t, v.Computed["secret_signing"], hex.EncodeToString(k.signing))
+	}
+}
+
+// The timeout of a copy shows nowhere but in how long a connection stays open.
+func TestKeepShortLimitsHowLongAConnectionIsIdle(t *testing.T) {
+	for idle, want := range map[time.Duration]time.Duration{
+		0:            idleTimeout, // which is no limit
+		-time.Second: idleTimeout, 1: 1,
+		10 * time.Second: 10 * time.Second, idleTimeout: idleTimeout, 90 * time.Second: idleTimeout,
+	} {
+		original := &http.Transport{IdleConnTimeout: idle}
+		short := keepShort(original).(*http.Transport)
+		require.Equal(t, want, short.IdleConnTimeout, idle)
+		require.Equal(t, idle, original.IdleConnTimeout, "the original is not changed")
+		require.Same(t, short, keepShort(original))
 	}
 }
 

@@ -85,6 +85,29 @@ func TestARejectionOfReplacedCredentialsCallsNoSource(t *testing.T) {
 	})
 }
 
+// Credentials are others if they lead to another signature, whatever else they have.
+func TestARejectionConcernsCredentialsWithTheSameSecrets(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*tc3.Credentials)
+		calls  int64
+	}{
+		"the same":      {func(*tc3.Credentials) {}, 2},
+		"other Expires": {func(c *tc3.Credentials) { c.Expires = c.Expires.Add(time.Hour) }, 2},
+		"other ID":      {func(c *tc3.Credentials) { c.SecretID = "AKIDOLD" }, 1},
+		"other key":     {func(c *tc3.Credentials) { c.SecretKey = "key-old" }, 1},
+		"other token":   {func(c *tc3.Credentials) { c.Token = "token-0" }, 1},
+	} {
+		source := &sts{life: time.Hour}
+		r := &tc3.Refreshing{Source: source}
+		rejected, err := r.Credentials(context.Background())
+		require.NoError(t, err)
+		row.change(&rejected)
+		_, err = r.Refresh(context.Background(), rejected)
+		require.NoError(t, err)
+		require.Equal(t, row.calls, source.calls.Load(), name)
+	}
+}
+
 func TestTheRejectionIsReturnedIfARefreshFailsOrChangesNothing(t *testing.T) {
 	for name, source := range map[string]tc3.Source{
 		"same": tc3.Static(temp),

@@ -1,10 +1,13 @@
 package tc3_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,5 +54,46 @@ func TestAStreamIsReturnedWithWhatHasArrived(t *testing.T) {
 		_, err = io.ReadFull(resp.Body, got)
 		require.NoError(t, err)
 		require.Equal(t, strings.Join(body, ""), string(got))
+	}
+}
+
+func TestAStreamThatCannotBeDecodedIsNotWaitedFor(t *testing.T) {
+	for _, encoding := range []string{"gzip", "br"} {
+		rt := &tc3.Transport{Source: tc3.Static(keyA), Base: baseFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{
+				Header: http.Header{"Content-Encoding": {encoding}}, ContentLength: -1, Body: &pieces{t, []string{"no compression"}},
+			}, nil
+		})}
+		resp, err := rt.RoundTrip(newRequest(t, nil))
+		require.NoError(t, err)
+		got := make([]byte, len("no compression"))
+		_, err = io.ReadFull(resp.Body, got)
+		require.NoError(t, err)
+		require.Equal(t, "no compression", string(got))
+	}
+}
+
+func TestARejectionIsDetectedHoweverSlowlyItArrives(t *testing.T) {
+	const text = " \t\r\n" + `{"Response":{"Error":{"Code":"AuthFailure.TokenFailure","Message":"m"},"RequestId":"r"}}` + "\n"
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
+	_, err := io.WriteString(w, text)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	for encoding, body := range map[string]string{"": text, "gzip": compressed.String()} {
+		called := false
+		source := refreshFunc(func() tc3.Credentials { called = true; return temp })
+		rt := &tc3.Transport{Source: source, Base: baseFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{
+				Header: http.Header{"Content-Encoding": {encoding}}, ContentLength: -1,
+				Body: io.NopCloser(iotest.OneByteReader(strings.NewReader(body))),
+			}, nil
+		})}
+		resp, err := rt.RoundTrip(newRequest(t, nil))
+		require.NoError(t, err)
+		require.True(t, called, encoding)
+		got, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, body, string(got))
 	}
 }
