@@ -73,7 +73,7 @@ func readPrefix(resp *http.Response, encoding string) (prefix []byte, err error)
 // whole one that may be a rejection.
 func mayBecomeRejection(prefix []byte, encoding string) bool {
 	text, err := decoded(prefix, encoding)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if err == io.ErrUnexpectedEOF {
 		err = nil // it is only the beginning
 	}
 	text = bytes.TrimLeft(text, " \t\r\n")
