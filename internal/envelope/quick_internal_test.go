@@ -2,11 +2,15 @@ package envelope
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tcretry/tcretry/internal/bodies"
 )
 
 // requireQuick requires that decode finds what encoding/json finds, and the same if
@@ -111,6 +115,12 @@ func TestDecodeForErrorsAloneSearchesTheTailOnlyBehindData(t *testing.T) {
 		`{"Response":{"Text":"` + long + `",` + limited + `}}`:                       true,
 		`{"Response":{"Text":"` + long + `",` + limited + `,"More":"` + long + `"}}`: false,
 		`{"Response":{"Text":"x",` + limited + `,"More":"` + long + `"}}`:            false,
+		// Data of every kind, however deep.
+		`{"Response":{"Total":1,` + limited + `,"More":"` + long + `"}}`:                    false,
+		`{"Response":{"Total":9,` + limited + `,"More":"` + long + `"}}`:                    false,
+		`{"Response":{"Done":true,` + limited + `,"More":"` + long + `"}}`:                  false,
+		`{"Response":{"List":["x"],` + limited + `,"More":"` + long + `"}}`:                 false,
+		`{"Response":{"Data":{"List":[{"Id":"x"}]},` + limited + `,"More":"` + long + `"}}`: false,
 		// Nothing that proves data.
 		`{"Response":{"Erro\u0072":{"Code":"RequestLimitExceeded"},"More":"` + long + `"}}`: true,
 		`{"Response":{"Text" : "x",` + limited + `,"More":"` + long + `"}}`:                 true,
@@ -119,6 +129,9 @@ func TestDecodeForErrorsAloneSearchesTheTailOnlyBehindData(t *testing.T) {
 		`{"Response":{"Total":0,` + limited + `,"More":"` + long + `"}}`:                    true,
 		`{"Response":{"List":[],` + limited + `,"More":"` + long + `"}}`:                    true,
 		`{"Response":{"Data":{"List":[]},` + limited + `,"More":"` + long + `"}}`:           true,
+		`{"Response":{"Data":{},` + limited + `,"More":"` + long + `"}}`:                    true,
+		`{"Response":{"Data":{"Id":""},` + limited + `,"More":"` + long + `"}}`:             true,
+		`{"Response":{"Done":false,` + limited + `,"More":"` + long + `"}}`:                 true,
 		`{"Response":{"Data":null,` + limited + `,"More":"` + long + `"}}`:                  true,
 		`{"Response":{"RequestId":"r",` + limited + `,"More":"` + long + `"}}`:              true,
 		`{"Response":{"DeprecatedWarning":"w",` + limited + `,"More":"` + long + `"}}`:      true,
@@ -138,5 +151,47 @@ func TestTheTailOfABodyBeginsAtItsFirstByte(t *testing.T) {
 		found := decode([]byte(before+failed+more+after), true)
 		require.Equal(t, "RequestLimitExceeded", found.failure.Code)
 		require.Equal(t, late, !found.task, extra)
+	}
+}
+
+// The rest of a cut body may be what fails, so nothing that has arrived is left out; and a
+// status of 400 is a failure whatever the body holds.
+func TestPeekForErrorsMissesAFailedTaskOfASuccessOnly(t *testing.T) {
+	failed := `{"Response":{"Text":"x","Error":{"Code":"InternalError"},"More":"` + strings.Repeat("x", 2*tail) + `"}}`
+	for _, row := range []struct {
+		status int
+		end    error
+		want   bool
+	}{
+		{http.StatusOK, io.EOF, false},
+		{http.StatusOK, io.ErrUnexpectedEOF, true},
+		{http.StatusBadRequest - 1, io.EOF, false},
+		{http.StatusBadRequest, io.EOF, true},
+		{http.StatusBadGateway, io.EOF, true},
+	} {
+		found := func(peek func(*http.Response, int64, *bodies.Peeked) Seen) bool {
+			resp := reply(&scriptedBody{data: failed, chunk: 100, err: row.end, together: true})
+			resp.StatusCode = row.status
+			seen := peek(resp, DefaultLimit, new(bodies.Peeked))
+			require.Equal(t, seen.Failure != nil, seen.Task)
+			return seen.Task
+		}
+		require.True(t, found(Peek), "%+v", row)
+		require.Equal(t, row.want, found(PeekForErrors), "%+v", row)
+	}
+}
+
+// A success that is scanned for an error costs time, and nothing else.
+func TestMayFailRecognisesASuccessThatHoldsACode(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"Response":{"code":4400}}`:      false,
+		`{ "Response":{"code":4400}}`:     false,
+		`{"code":4400,"message":"m"}`:     true,
+		`{"message":"m", "code":4400}`:    true,
+		`{"message":"no error"}`:          false,
+		`{"Response":{"Error":{"Code":1}`: true,
+		`["code"]`:                        false,
+	} {
+		require.Equal(t, want, mayFail([]byte(body)), body)
 	}
 }
