@@ -218,3 +218,59 @@ func TestOneHostStoresFewActions(t *testing.T) {
 	require.Empty(t, h.actions, "nothing is stored of failures long ago")
 	require.True(t, h.healthy())
 }
+
+// A sweep visits every action: it must not be a part of each call.
+func TestAHostIsSweptEveryThirtySeconds(t *testing.T) {
+	h := hostTokens{settings: small}
+	for _, at := range []time.Duration{0, 30 * s, 65 * s} {
+		h.advance(tokenStart.Add(at))
+		require.Empty(t, h.actions, at)
+		h.action("without a failure")
+		h.advance(tokenStart.Add(at + 30*s - 1))
+		require.Len(t, h.actions, 1, at)
+	}
+}
+
+// With as many actions as are stored, all with deferred retries, there is one more: its
+// failures count as those of any other.
+func TestAHostRemovesNoActionWithDeferredRetries(t *testing.T) {
+	h := hostTokens{settings: small}
+	h.advance(tokenStart)
+	for i := range maxActions {
+		for range small.openAfter {
+			h.record(Report{Action: fmt.Sprint(i), Result: Failure})
+		}
+		d, err := h.acquire(Request{Action: fmt.Sprint(i)})
+		require.NoError(t, err)
+		require.NotNil(t, d)
+	}
+	require.Equal(t, maxActions, h.deferred)
+	h.record(Report{Action: "one more", Result: Failure})
+	require.Len(t, h.actions, maxActions+1)
+	require.Equal(t, maxActions, h.deferred)
+	h.record(Report{Action: "another", Result: Failure})
+	require.Len(t, h.actions, maxActions+1, "the one without deferred retries is removed")
+}
+
+// What rounding leaves of the tokens is not kept for as long as the program runs.
+func TestAHostWithoutFailuresHasExactlyAllItsTokens(t *testing.T) {
+	h := hostTokens{settings: settings{capacity: 50, perSuccess: 0.1, openAfter: 12, maxDefer: 5 * s, probeInterval: s}}
+	h.advance(tokenStart)
+	for i := range 100 {
+		for _, name := range []string{"A", "B", "C"} {
+			require.True(t, h.consume(h.action(name)))
+		}
+		h.advance(tokenStart.Add(time.Duration(i) * 700 * ms))
+		for _, name := range []string{"A", "B", "C"} {
+			a := h.action(name)
+			h.track(a)
+			h.refillByTime(a)
+			h.track(a)
+			for a.consumed > 0 {
+				h.record(Report{Action: name})
+			}
+		}
+		require.True(t, h.healthy())
+		require.Equal(t, h.capacity, h.tokens(h.action("D")))
+	}
+}
