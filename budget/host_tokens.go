@@ -62,9 +62,6 @@ func (h *hostTokens) advance(now time.Time) {
 	if now.After(h.now) {
 		h.now = now
 	}
-	if h.sweptAt.IsZero() {
-		h.sweptAt = h.now
-	}
 	if !h.now.Before(h.sweptAt.Add(staleAfter)) {
 		h.sweep()
 	}
