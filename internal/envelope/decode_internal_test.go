@@ -144,6 +144,7 @@ func TestDecodeDistinguishesAPIErrorsFromOtherData(t *testing.T) {
 		{`{"Response":{"error":1,"Error":{"Code":"A"}}}`, task("A")},
 
 		{`{"Response":{"Error":{"Code":"A"},"Status":1,"Status":null}}`, task("A")},
+		{`{"Response":{"Error":{"Code":"A"},"Status":9}}`, task("A")},
 		{`{"Response":{"Error":{"Code":"A"},"Items":[0,{"x":[-1e0]}]}}`, task("A")},
 		{`{"Response":{"Error":{"Code":"A"},"Done":true}}`, task("A")},
 
