@@ -254,3 +254,13 @@ func TestTokens_reportsTheActionsOfAHost(t *testing.T) {
 		require.NoError(t, (<-ch).err)
 	})
 }
+
+func TestTokens_isSteadyWhenASuccessWouldChangeNothing(t *testing.T) {
+	var b budget.Tokens
+	for range 2 {
+		b.Record(budget.Report{Host: "h", Result: budget.Success})
+		require.True(t, b.Steady("h"))
+		b.Record(budget.Report{Host: "h", Result: budget.Failure})
+		require.False(t, b.Steady("h"))
+	}
+}
