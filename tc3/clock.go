@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// minSkew is the least difference that explains why the API rejected a
+	// Only a difference of more than minSkew explains why the API rejected a
 	// timestamp. The API permits five minutes; the time in the response is late by
 	// as long as the response took.
 	minSkew = 3 * time.Minute
