@@ -1,6 +1,8 @@
 package ratelimit
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -166,6 +168,7 @@ func TestSharedMode_pausesForARandomTimeAfterAThrottlingResponse(t *testing.T) {
 				require.LessOrEqual(t, rest, max(c.most, p.interval()*5/4))
 			}
 			require.Greater(t, len(pauses), 25, "processes that were throttled together do not send their next attempts together")
+			require.GreaterOrEqual(t, slices.Max(slices.Collect(maps.Keys(pauses))), c.most*4/5)
 		})
 	}
 }
