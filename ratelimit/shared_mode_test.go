@@ -173,6 +173,17 @@ func TestSharedMode_pausesForARandomTimeAfterAThrottlingResponse(t *testing.T) {
 	}
 }
 
+// Whenever the mode began: what is in flight then is accepted or throttled by the same limit.
+func TestSharedMode_learnsFromAttemptsThatWereInFlight(t *testing.T) {
+	c := newController(1, false)
+	at := time.Hour
+	runStep(&c, controllerStep{at: at, try: 60})
+	runStep(&c, controllerStep{at: at, throttle: 1})
+	require.Equal(t, Shared, c.mode)
+	runStep(&c, controllerStep{at: at + 300*time.Millisecond, ok: 30})
+	require.InDelta(t, 27, c.rate, 0.1)
+}
+
 // throttledEvery makes throttling responses at an interval, each after an attempt that was
 // accepted, and returns the time of the last one.
 func throttledEvery(p *controller, interval time.Duration, n int) (at time.Duration) {
