@@ -98,20 +98,22 @@ func TestSave_writesTheLimitsInOrder(t *testing.T) {
 	})
 }
 
-func TestSave_writesTheRateOfALimitThatIsShared(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &ratelimit.Adaptive{Seed: 1}
-		l := a.ForKey(testKey)
-		begin(t, l, 5)
-		done(l, 4, accepted)
-		done(l, 1, over(50, 20))
-		before := adaptiveState(a)
-		require.Equal(t, ratelimit.Shared, before.Mode)
-		after := adaptiveState(load(t, save(t, a)))
-		require.Equal(t, ratelimit.Shared, after.Mode)
-		require.Equal(t, 20, after.Limit)
-		require.InDelta(t, before.Rate, after.Rate, 0.001)
-	})
+func TestSave_writesTheRateOfALimitThatIsSharedOrNotKnown(t *testing.T) {
+	for limit, throttled := range map[int]ratelimit.Result{20: over(50, 20), 0: {Verdict: ratelimit.Throttled}} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &ratelimit.Adaptive{Seed: 1}
+			l := a.ForKey(testKey)
+			begin(t, l, 5)
+			done(l, 4, accepted)
+			done(l, 1, throttled)
+			before := adaptiveState(a)
+			require.Equal(t, ratelimit.Shared, before.Mode)
+			after := adaptiveState(load(t, save(t, a)))
+			require.Equal(t, ratelimit.Shared, after.Mode)
+			require.Equal(t, limit, after.Limit)
+			require.InDelta(t, before.Rate, after.Rate, 0.001)
+		})
+	}
 }
 
 // A program that runs for a moment, often, must not make what it has learned once look new.
