@@ -186,6 +186,11 @@ func TestAdaptive_keepsNoPlaceForAKeyWhoseCallsHaveLeft(t *testing.T) {
 		cancel()
 		require.Error(t, (<-gone).err)
 		require.Zero(t, a.States()[0].Waiting)
+		other := testKey
+		other.Action = "Another"
+		waitAsync(t.Context(), a.ForKey(other), ratelimit.WaitOptions{})
+		synctest.Wait()
+		require.NoError(t, (<-waitAsync(t.Context(), l, ratelimit.WaitOptions{})).err, "it gets another place")
 	})
 }
 
