@@ -184,6 +184,21 @@ func TestSharedMode_learnsFromAttemptsThatWereInFlight(t *testing.T) {
 	require.InDelta(t, 27, c.rate, 0.1)
 }
 
+// A response that comes soon after the last attempt saves no time of its interval.
+func TestSharedMode_waitsForTheIntervalOfTheLastAttemptAfterACut(t *testing.T) {
+	for seed := range uint64(20) {
+		c := newController(seed, false)
+		c.advance(10 * time.Second)
+		c.mode, c.throttledAt = Shared, c.now
+		c.sharedRate = sharedRate{rate: 1, acceptedInRow: 1, congestedSince: c.now, meanInterval: time.Hour, atLimitSince: never}
+		for _, at := range []time.Duration{10 * time.Second, 12 * time.Second} {
+			require.Equal(t, 1, runStep(&c, controllerStep{at: at, try: 1}).started)
+		}
+		runStep(&c, controllerStep{at: 12100 * time.Millisecond, throttle: 1})
+		require.GreaterOrEqual(t, c.nextStart, 12*time.Second+c.interval()*3/4)
+	}
+}
+
 // throttledEvery makes throttling responses at an interval, each after an attempt that was
 // accepted, and returns the time of the last one.
 func throttledEvery(p *controller, interval time.Duration, n int) (at time.Duration) {
