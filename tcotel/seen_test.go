@@ -26,7 +26,7 @@ import (
 
 // soon is a policy without delays to speak of.
 var soon = tcretry.Policy{Codes: map[string]tcretry.Rule{
-	"InternalError": {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond}},
+	"InternalError": {Backoff: tcretry.Backoff{Initial: time.Millisecond, Max: time.Millisecond, Jitter: tcretry.NoJitter}},
 }}
 
 // seen keeps in memory what a Transport tells.
