@@ -26,8 +26,8 @@ const (
 
 	// floorRatio limits the interval of two attempts to a window, or to that part of the
 	// time for which the congestion has lasted: a storm of others costs no more than about
-	// its own length. No interval is longer than maxInterval, so that a call outlasts every
-	// storm that plain backoff outlasts: with 10 s, twenty calls do not outlast one of 110 s.
+	// its own length. No interval is longer than maxInterval, so that as many calls outlast a
+	// storm of up to 110 s as with plain backoff: with 10 s, fewer of twenty calls do.
 	floorRatio  = 0.25
 	maxInterval = 8 * time.Second
 	// Congestion is over after congestionMemory without a throttling response, and after
